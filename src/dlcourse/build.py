@@ -1,0 +1,90 @@
+"""From a config to objects, and from a run folder back to its model."""
+
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.config import read_stored, require
+from dlcourse.data.module import DataModule
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.family import SCHEMA, Family
+from dlcourse.results import CONFIG
+
+
+def build(node: DictConfig, **more: Any) -> Any:
+    """The object that a config node describes.
+
+    Keys that its class does not take (name, references, values that others refer to) are for the config alone.
+
+    Raises:
+        UserError: the class refused a value.
+    """
+    accepted = inspect.signature(get_class(node._target_)).parameters
+    kept = {key: value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    try:
+        # Hydra would turn a dataclass among the arguments into a config, so they are given by an ordinary call.
+        return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(str(error.__cause__ or error)) from error
+    except (ValueError, TypeError) as error:
+        raise UserError(str(error)) from error
+
+
+def build_data(cfg: DictConfig) -> DataModule:
+    """The data module that `data=NAME` chose."""
+    require(cfg, "data")
+    OmegaConf.resolve(cfg)
+    return build(cfg.data)
+
+
+def build_model(cfg: DictConfig, task: Task) -> Family:
+    """The family that `model=NAME` chose, for this task."""
+    require(cfg, "model")
+    OmegaConf.resolve(cfg)
+    return build(cfg.model, task=task)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint as tensors and plain values; nothing in it can run.
+
+    Raises:
+        UserError: it is missing, damaged or not one of ours.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: the run has kept no checkpoint yet") from None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged or no checkpoint ({type(error).__name__}): take another run") from None
+    ours = checkpoint.get("dlcourse") if isinstance(checkpoint, dict) else None
+    if not isinstance(ours, dict):
+        raise UserError(f"{path} is not a checkpoint of dlcourse: take one that train wrote")
+    if ours["schema"] > SCHEMA:
+        raise UserError(f"{path} was written by a later dlcourse: install that one to read it")
+    return checkpoint
+
+
+def load_run(folder: Path) -> tuple[DictConfig, Family]:
+    """A run's config and its model with the best weights.
+
+    Raises:
+        UserError: the folder is no run, or its parts do not belong together.
+    """
+    cfg = read_stored(folder / CONFIG)
+    path = folder / "checkpoints" / "best.ckpt"
+    checkpoint = load_checkpoint(path)
+    model = build_model(cfg, Task.from_dict(checkpoint["dlcourse"]["task"]))
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError:
+        raise UserError(f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run") from None
+    return cfg, model.eval()

@@ -1,0 +1,131 @@
+"""What every command shares: Hydra's start-up, paths as a shell gives them, and one sentence for each mistake."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse import config, results
+from dlcourse.errors import UserError
+
+FLAGS_THAT_RUN_NOTHING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "-sc", "--shell-completion"}
+PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+
+
+def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
+    """Run one command: compose conf/<verb>.yaml with the command line and hand it to `task`.
+
+    A mistake ends with one sentence and exit code 1, Ctrl-C with 130; HYDRA_FULL_ERROR=1 shows where it came from.
+    """
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("dlcourse").setLevel(logging.INFO)
+
+    failures: list[tuple[int | None, Exception]] = []
+
+    def job(cfg: DictConfig) -> Any:
+        """One job; what goes wrong is kept, so that Hydra neither prints it its way nor ends a sweep for it."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        hydra_cfg = HydraConfig.get()
+        number = hydra_cfg.job.num if hydra_cfg.mode == RunMode.MULTIRUN else None
+        if number is not None:
+            print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
+        try:
+            return task(cfg)
+        except Exception as error:
+            failures.append((number, error))
+            if number is not None:
+                print(f"job {number} failed: {explain(error, verb)}", file=sys.stderr, flush=True)
+
+    # Resolved more than once, but a folder is taken once.
+    OmegaConf.register_new_resolver("unique", cache(results.unique_folder), replace=True)
+    try:
+        sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
+        if failures and failures[0][0] is None:
+            raise failures[0][1]
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if full_error:
+            raise
+        print(f"error: {explain(error, verb)}", file=sys.stderr)
+        sys.exit(1)
+    if failures:
+        print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
+    """Quote values that hold paths, so that Hydra takes them as the shell gave them; let `train run=DIR` run in DIR."""
+    found = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key.lstrip("+") in PATH_KEYS and equals:
+            if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
+                value = os.path.expanduser(value)
+                quoted = value.replace("'", r"\'").replace("${", r"\${")
+                argument = f"{key}='{quoted}'"
+            if key == "run":
+                folder = Path(value.strip("'\"")).expanduser()
+                if not (folder / results.CONFIG).is_file():
+                    raise UserError(f"run={value} is no run: it has no {results.CONFIG}")
+                if verb == "train":
+                    found.append(f"hydra.run.dir={argument.partition('=')[2]}")
+        found.append(argument)
+    if verb == "evaluate" and not any(a.startswith("run=") or a in FLAGS_THAT_RUN_NOTHING for a in arguments):
+        raise UserError("evaluate needs a run: run=DIR, a folder that train wrote")
+    return found
+
+
+def explain(error: BaseException, verb: str) -> str:
+    """One sentence for an error, with the nearest name where a name was wrong."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror} (HYDRA_FULL_ERROR=1 shows where)"
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
+    text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
+    if found := re.search(r"Could not find '([^']+)'", text):
+        path = found[1]
+        group = next((g for g in _groups() if path.startswith(f"{g}/")), path.rpartition("/")[0])
+        name = path.removeprefix(f"{group}/")
+        return f"{group}={name} is unknown{config.nearest(name, config.choices(group))}"
+    if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text):
+        key = (found[1] or found[2]).split("@")[0].lstrip("+~")
+        return f"there is no key {key}{config.nearest(key, [*_known_keys(verb), *_groups()])}"
+    return f"{' '.join(text.split())} (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def _groups() -> list[str]:
+    """Config groups, the innermost first."""
+    found = {p.parent.relative_to(config.CONF).as_posix() for p in config.CONF.rglob("*.yaml")} - {".", "hydra"}
+    return sorted({g if not g.startswith("experiment/") else "experiment" for g in found}, key=len, reverse=True)
+
+
+def _known_keys(verb: str) -> list[str]:
+    """The keys that this command line would have, had it only chosen from groups."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    groups = [a for a in sys.argv[1:] if a.partition("=")[0] in _groups()]
+    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
+        try:
+            return config.keys_of(hydra.compose(verb, groups))
+        except (HydraException, OmegaConfBaseException):
+            return config.keys_of(hydra.compose(verb))

@@ -1,0 +1,1 @@
+"""Clock pictures, and times as targets."""

@@ -1,0 +1,208 @@
+"""Encodings of time: how a time of the dial becomes a target and a net's output becomes a time again.
+
+Times are minutes of the dial, 0 (12:00) to 719 (11:59). An encoding states how many numbers it wants from the net
+(`outputs`, one entry a head), its loss against the true minutes and how an output is decoded. Where it has one it also
+gives a distribution over the 720 times, from which confidence and runner-up are read.
+"""
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MINUTES = 720  # of the dial, 12 hours
+
+
+def circular_difference(a: Tensor, b: Tensor, period: float = MINUTES) -> Tensor:
+    """a - b the short way round, in [-period / 2, period / 2), elementwise."""
+    return torch.remainder(a - b + period / 2, period) - period / 2
+
+
+def circular_error(a: Tensor, b: Tensor) -> Tensor:
+    """The "common sense" error of FIGURES' table G in minutes: |a - b| the short way round the dial, 0 to 360."""
+    return circular_difference(a, b).abs()
+
+
+class Encoding(Protocol):
+    """What every encoding offers; N pictures, K = sum(outputs) numbers a picture."""
+
+    outputs: tuple[int, ...]
+
+    def encode(self, minutes_N: Tensor) -> Tensor:
+        """The output [N, K] that a perfect net would give for these times."""
+        ...
+
+    def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
+        """Mean loss of a batch, a scalar."""
+        ...
+
+    def decode(self, output_NK: Tensor) -> Tensor:
+        """The time of each picture in minutes [N], float, 0 <= t < 720."""
+        ...
+
+    def probabilities(self, output_NK: Tensor) -> Tensor | None:
+        """A distribution over the 720 times [N, 720], or None where the encoding has none."""
+        ...
+
+
+class Regression:
+    """One number, the fraction of the dial's 12 hours that has passed (rows G1 and G2).
+
+    Args:
+        loss: `mse`, plain squared error (11:59 and 12:00 are far apart), or `circular`, squared error the short way round.
+    """
+
+    outputs = (1,)
+
+    def __init__(self, loss: str = "circular"):
+        if loss not in ("mse", "circular"):
+            raise ValueError(f"loss={loss} is unknown: choose mse or circular")
+        self.circular = loss == "circular"
+
+    def encode(self, minutes_N: Tensor) -> Tensor:
+        return minutes_N.float()[:, None] / MINUTES
+
+    def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
+        target = self.encode(minutes_N)
+        difference = circular_difference(output_NK, target, 1.0) if self.circular else output_NK - target
+        return difference.square().mean()
+
+    def decode(self, output_NK: Tensor) -> Tensor:
+        # remainder of a tiny negative number rounds to the period itself, which is no time of the dial
+        return torch.remainder(output_NK[:, 0].double() * MINUTES, MINUTES).float() % MINUTES
+
+    def probabilities(self, output_NK: Tensor) -> Tensor | None:
+        return None
+
+
+class Classification:
+    """The dial cut into equal classes (row G3); a class stands for the middle of its minutes.
+
+    Args:
+        num_classes: any divisor of 720; 720 is a class a minute.
+    """
+
+    def __init__(self, num_classes: int = 720):
+        if num_classes < 1 or MINUTES % num_classes:
+            divisors = [n for n in range(1, MINUTES + 1) if MINUTES % n == 0]
+            near = sorted(divisors, key=lambda n: abs(n - num_classes))[:2]
+            raise ValueError(f"num_classes={num_classes} does not divide 720: take {min(near)} or {max(near)}, say")
+        self.width = MINUTES // num_classes
+        self.outputs = (num_classes,)
+
+    def encode(self, minutes_N: Tensor) -> Tensor:
+        return F.one_hot(minutes_N // self.width, self.outputs[0]).float() * 50
+
+    def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
+        return F.cross_entropy(output_NK, minutes_N // self.width)
+
+    def decode(self, output_NK: Tensor) -> Tensor:
+        return output_NK.argmax(1) * self.width + (self.width - 1) / 2
+
+    def probabilities(self, output_NK: Tensor) -> Tensor:
+        return output_NK.float().softmax(1).repeat_interleave(self.width, 1) / self.width
+
+
+class MultiHead:
+    """A head for the hour and one for the minute (row G4, and G5's 12 + regression and 12 + 60).
+
+    Args:
+        hour: `angle`, soft bins of the hour hand's angle, which moves with the minutes too, or `classes`, the 12 hours.
+        minute: `classes`, 60 soft circular classes, or `regression`, the fraction of an hour by squared error.
+        decode: `joint`, the time of 720 with the highest score of both heads together, or `independent`, each head
+            alone. Joint decoding needs minute classes.
+    """
+
+    BINS = 144  # of the hour hand, 5 minutes each: 2.5 degrees, about what one can tell on 150 pixels
+    HOUR_SIGMA, MINUTE_SIGMA = 1.0, 0.7  # softness of the targets in bins and in minutes
+
+    def __init__(self, hour: str = "angle", minute: str = "classes", decode: str = "joint"):
+        for key, value, choices in (
+            ("hour", hour, ("angle", "classes")),
+            ("minute", minute, ("classes", "regression")),
+            ("decode", decode, ("joint", "independent")),
+        ):
+            if value not in choices:
+                raise ValueError(f"{key}={value} is unknown: choose {' or '.join(choices)}")
+        if decode == "joint" and minute != "classes":
+            raise ValueError("decode=joint needs minute=classes: choose that, or decode=independent")
+        self.hour_is_angle, self.minute_is_class, self.joint = hour == "angle", minute == "classes", decode == "joint"
+        self.outputs = (self.BINS if self.hour_is_angle else 12, 60 if self.minute_is_class else 1)
+        # Targets of every head for each of the 720 times, so that a loss is one look-up.
+        times = torch.arange(MINUTES)
+        if self.hour_is_angle:
+            # bin b is centred on its five minutes 5b .. 5b + 4, so that cutting a bin gives the right hour
+            self.hour_table = _soft_classes((times - 2) * self.BINS / MINUTES, self.BINS, self.HOUR_SIGMA)
+        else:
+            self.hour_table = F.one_hot(times // 60, 12).float()
+        if self.minute_is_class:
+            self.minute_table = _soft_classes(times % 60, 60, self.MINUTE_SIGMA)
+        else:
+            self.minute_table = (times % 60)[:, None] / 60
+
+    def encode(self, minutes_N: Tensor) -> Tensor:
+        hour = self.hour_table[minutes_N].clamp_min(1e-20).log()
+        minute = self.minute_table[minutes_N]
+        return torch.cat([hour, minute.clamp_min(1e-20).log() if self.minute_is_class else minute], 1)
+
+    def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
+        hour, minute = output_NK.split(self.outputs, 1)
+        minute_target = self.minute_table.to(minute.device)[minutes_N]
+        loss = F.cross_entropy(hour, self.hour_table.to(hour.device)[minutes_N])
+        if self.minute_is_class:
+            return loss + F.cross_entropy(minute, minute_target)
+        return loss + (minute - minute_target).square().mean()
+
+    def _scores(self, output_NK: Tensor) -> Tensor:
+        """Log score [N, 720] of every time: how well each head's distribution fits the one it should give then."""
+        hour, minute = output_NK.float().split(self.outputs, 1)
+        return (
+            hour.log_softmax(1) @ self.hour_table.T.to(hour.device)
+            + minute.log_softmax(1) @ self.minute_table.T.to(minute.device)
+        )
+
+    def decode(self, output_NK: Tensor) -> Tensor:
+        if self.joint:
+            return self._scores(output_NK).argmax(1).float()
+        hour, minute = output_NK.float().split(self.outputs, 1)
+        whole_hours = hour.argmax(1)
+        if self.hour_is_angle:
+            whole_hours = whole_hours * 12 // self.BINS
+        if self.minute_is_class:
+            minutes = minute.argmax(1).float()
+        else:  # an hour's fraction may come out below 0 or above 1: the minute hand has no end stops
+            minutes = torch.remainder(minute[:, 0].double() * 60, 60).float() % 60
+        return whole_hours * 60 + minutes
+
+    def probabilities(self, output_NK: Tensor) -> Tensor | None:
+        return self._scores(output_NK).softmax(1) if self.minute_is_class else None
+
+
+class Cyclic:
+    """Sine and cosine of both hands' angles; the hour that agrees best with the minute hand is taken."""
+
+    outputs = (2, 2)
+
+    def encode(self, minutes_N: Tensor) -> Tensor:
+        turns = torch.stack([minutes_N / MINUTES, (minutes_N % 60) / 60], 1) * (2 * torch.pi)
+        return torch.stack([turns.sin(), turns.cos()], 2).flatten(1)
+
+    def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
+        return (output_NK - self.encode(minutes_N)).square().mean()
+
+    def decode(self, output_NK: Tensor) -> Tensor:
+        hour_sin, hour_cos, minute_sin, minute_cos = output_NK.double().unbind(1)
+        hour = torch.atan2(hour_sin, hour_cos) * (12 / (2 * torch.pi))
+        minute = torch.remainder(torch.atan2(minute_sin, minute_cos) * (60 / (2 * torch.pi)), 60)
+        return torch.remainder((hour - minute / 60).round() * 60 + minute, MINUTES).float() % MINUTES
+
+    def probabilities(self, output_NK: Tensor) -> Tensor | None:
+        return None
+
+
+def _soft_classes(position_T: Tensor, classes: int, sigma: float) -> Tensor:
+    """Gaussians [T, classes] on a circle of `classes` around positions given in classes, each summing to one."""
+    distance = circular_difference(torch.arange(classes)[None].float(), position_T[:, None].float(), classes)
+    weight = torch.exp(-0.5 * (distance / sigma) ** 2)
+    return weight / weight.sum(1, keepdim=True)

@@ -1,0 +1,208 @@
+"""The hidden parameters of synthetic clock pictures: their ranges, and seeded draws from them.
+
+A clock lies on wooden planks and a camera orbits above it. World unit: the dial's radius; z points up from the
+dial's plane; the camera looks at the dial's centre from the picture's lower side, so "up" in the picture is "away".
+Angles are in degrees, clockwise as seen in the picture, brightness in grey levels of 0..255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SceneRanges:
+    """Every random factor of a picture: `(low, high)` of a uniform draw, or a probability (a plain number).
+
+    Ranges may be given as lists (as configuration files do). Raises ValueError for a range that is not two finite
+    numbers with low <= high, for a probability outside 0..1 and for an unknown name.
+    """
+
+    # Camera.
+    azimuth: Range = (0.0, 360.0)  # degrees clockwise: where the dial's 12 points in the picture
+    tilt: Range = (10.0, 41.0)  # degrees between the line of sight and the vertical
+    roll: Range = (-3.0, 3.0)  # degrees: turn of the camera about its line of sight
+    zoom: Range = (0.33, 0.54)  # dial's radius / picture's side
+    focal: Range = (1.25, 1.55)  # focal length / picture's side; with the zoom it sets the camera's distance
+    centre_x: Range = (0.465, 0.52)  # picture sides: where the dial's centre lies, from the left
+    centre_y: Range = (0.42, 0.505)  # picture sides, from the top
+
+    # Planks. Contrast 1 keeps the texture's standard deviation at 1 grey level.
+    wood_brightness: Range = (72.0, 122.0)  # grey levels
+    wood_contrast: Range = (14.0, 27.0)  # grey levels a standard deviation
+    wood_gradient: Range = (0.0, 40.0)  # grey levels from the picture's centre to its edge
+    wood_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
+    wood_scale: Range = (0.8, 1.3)  # size of planks and grain / their drawn size
+    wood_angle: Range = (0.0, 180.0)  # degrees from the dial's 12 to the grain
+    wood_x: Range = (-0.6, 0.6)  # dial radii: offset along the grain
+    wood_y: Range = (-0.6, 0.6)  # dial radii: offset across the grain
+    wood_texture: Range = (0.0, 1.0)  # which pre-drawn planks, as a fraction of their number
+    shadow_strength: Range = (0.0, 0.6)  # share of light the frame takes from the wood beside it
+    shadow_angle: Range = (0.0, 360.0)  # degrees: side on which that shadow falls
+    shadow_width: Range = (0.08, 0.35)  # dial radii
+
+    # Frame.
+    frame_width: Range = (0.145, 0.215)  # dial radii
+    frame_drop: Range = (0.04, 0.11)  # dial radii: how far its foot lies below the dial
+    frame_lean: Range = (-0.01, 0.04)  # dial radii: how far its foot lies to the right
+    frame_inner: Range = (38.0, 72.0)  # grey levels of the inner slope
+    frame_outer: Range = (48.0, 72.0)  # grey levels of the outer slope
+    frame_gloss: Range = (8.0, 42.0)  # grey levels by which the inner slope differs around the frame
+    frame_gloss_angle: Range = (0.0, 360.0)  # degrees: towards the inner slope's bright side
+    frame_light: Range = (-8.0, 14.0)  # grey levels by which the outer slope is brighter at the bottom
+    frame_slope: Range = (0.09, 0.125)  # dial radii: width of the inner slope
+    gloss_line_probability: float = 0.45  # a thin light line along the outer slope
+    gloss_line: Range = (15.0, 70.0)  # grey levels
+    gloss_line_angle: Range = (0.0, 360.0)  # degrees: its middle
+    glint_probability: float = 0.7  # a white arc where dial and frame meet
+    glint: Range = (40.0, 190.0)  # grey levels
+    glint_angle: Range = (80.0, 280.0)  # degrees: its middle
+    glint_spread: Range = (5.0, 26.0)  # degrees: half its length
+    speck: Range = (0.0, 170.0)  # grey levels of the brightest tiny white speck of the frame
+
+    # Dial.
+    dial_brightness: Range = (184.0, 216.0)  # grey levels
+    dial_gradient: Range = (0.0, 16.0)  # grey levels from its centre to its rim
+    dial_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
+    rim_shade: Range = (0.0, 0.3)  # share of light lost just inside the rim
+    ink: Range = (120.0, 172.0)  # grey levels by which full ink is darker than the dial
+    dial_texture: Range = (0.0, 1.0)  # which pre-drawn dial, as a fraction of their number
+
+    # Hands.
+    hour_length: Range = (0.58, 0.67)  # dial radii
+    minute_length: Range = (0.82, 0.92)  # dial radii
+    hour_width: Range = (0.06, 0.088)  # dial radii
+    minute_width: Range = (0.05, 0.08)  # dial radii
+    tail: Range = (0.06, 0.14)  # dial radii
+    hand_height: Range = (0.0, 0.05)  # dial radii above the dial
+    hand_brightness: Range = (46.0, 78.0)  # grey levels
+    minute_difference: Range = (-8.0, 8.0)  # grey levels by which the minute hand is brighter
+
+    # Reflection of a lamp in the glass.
+    reflection_probability: float = 0.4
+    reflection_x: Range = (-0.7, 0.7)  # dial radii to the right of the dial's centre, as seen in the picture
+    reflection_y: Range = (0.05, 0.9)  # dial radii above it
+    reflection_size: Range = (0.03, 0.1)  # picture sides: distance at which the core has fallen to a quarter
+    reflection_strength: Range = (0.5, 1.6)  # share of white in the core's middle; above 1 it burns out
+    haze: Range = (0.2, 0.75)  # share of white mixed in around the core
+    haze_size: Range = (0.12, 0.32)  # picture sides: distance at which the haze has fallen to a quarter
+    veil: Range = (0.0, 0.05)  # share of white mixed into the whole picture
+
+    # Picture.
+    blur: Range = (-0.05, 0.14)  # weight of each neighbour in a 3-tap filter at 150 pixels; negative sharpens
+    noise: Range = (0.4, 2.2)  # grey levels: half the span of the pixels' uniform noise
+    edge_probability: float = 0.7  # for each side: a light line along the picture's edge
+    edge_left: Range = (0.0, 0.6)  # share of white in that line, one pixel wide at 150 pixels
+    edge_right: Range = (0.0, 0.6)
+    edge_top: Range = (0.0, 0.6)
+    edge_bottom: Range = (0.1, 0.7)
+
+    def __new__(cls, *_: object, **overrides: object) -> SceneRanges:
+        # The generated __init__ would raise a TypeError, which configuration code does not expect of a bad value.
+        unknown = sorted(set(overrides) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"Unknown scene range: {', '.join(unknown)}.")
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_probability"):
+                if not _is_number(value) or not 0.0 <= value <= 1.0:
+                    raise ValueError(f"{field.name} must be a probability from 0 to 1, but is {value!r}.")
+                continue
+            is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+            if not is_pair or not all(_is_number(bound) for bound in value) or value[0] > value[1]:
+                raise ValueError(f"{field.name} must be two finite numbers [low, high] with low <= high, but is {value!r}.")
+            object.__setattr__(self, field.name, (float(value[0]), float(value[1])))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+FACTORS: tuple[str, ...] = tuple(
+    field.name for field in fields(SceneRanges) if not field.name.endswith("_probability")
+)
+_COLUMN = {name: column for column, name in enumerate(FACTORS)}
+# Which factors a probability can set to zero; the sides' light lines share one.
+_GATED = {
+    "gloss_line": "gloss_line_probability",
+    "glint": "glint_probability",
+    "reflection_strength": "reflection_probability",
+    "edge_left": "edge_probability",
+    "edge_right": "edge_probability",
+    "edge_top": "edge_probability",
+    "edge_bottom": "edge_probability",
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The parameters of N pictures.
+
+    `scene.tilt`, `scene.zoom`, ... give each factor of `SceneRanges` as a float32 tensor [N] in the units named
+    there. `scene[i:j]` gives some of the pictures.
+    """
+
+    minutes: Tensor  # int64 [N], 0..719
+    factors: Tensor  # float32 [N, len(FACTORS)]
+    luck: Tensor  # float32 [N, 8], uniform in 0..1: positions of specks and of the noise
+
+    def __getattr__(self, name: str) -> Tensor:
+        if name not in _COLUMN:
+            raise AttributeError(f"A scene has no factor {name!r}.")
+        return self.factors[:, _COLUMN[name]]
+
+    def __len__(self) -> int:
+        return self.minutes.shape[0]
+
+    def __getitem__(self, pictures: slice | Tensor) -> Scene:
+        return Scene(self.minutes[pictures], self.factors[pictures], self.luck[pictures])
+
+    def named(self) -> dict[str, Tensor]:
+        """Every factor by name, each [N]."""
+        return dict(zip(FACTORS, self.factors.unbind(1), strict=True))
+
+    def to(self, device: torch.device | str) -> Scene:
+        """The same scene on another device."""
+        return Scene(self.minutes.to(device), self.factors.to(device), self.luck.to(device))
+
+    @property
+    def hour_angle(self) -> Tensor:
+        """Degrees clockwise from the dial's 12 [N]; moves continuously with the minutes."""
+        return self.minutes.float() * 0.5
+
+    @property
+    def minute_angle(self) -> Tensor:
+        """Degrees clockwise from the dial's 12 [N]."""
+        return (self.minutes % 60).float() * 6.0
+
+
+def draw_scenes(minutes_N: Tensor, seed: int, ranges: SceneRanges | None = None) -> Scene:
+    """Draws one scene per time of day, on the CPU, so that every device gets the same.
+
+    `minutes_N`: int64 [N], minutes after twelve, 0..719. Picture i depends on minutes_N[i], i and the seed only, so
+    a longer draw begins with the shorter one. Raises ValueError for other shapes, types or times.
+    """
+    ranges = ranges or SceneRanges()
+    if minutes_N.ndim != 1 or minutes_N.dtype != torch.int64:
+        raise ValueError(f"minutes_N must be int64 [N], but is {minutes_N.dtype} {list(minutes_N.shape)}.")
+    minutes_N = minutes_N.cpu()
+    if len(minutes_N) and not 0 <= int(minutes_N.min()) <= int(minutes_N.max()) < 720:
+        raise ValueError("minutes_N must lie in 0..719.")
+    generator = torch.Generator().manual_seed(seed)
+    # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
+    uniform = torch.rand(len(minutes_N), len(FACTORS) + len(_GATED) + 8, generator=generator, dtype=torch.float64)
+    uniform = uniform.float()
+    bounds = torch.tensor([getattr(ranges, name) for name in FACTORS])
+    factors = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * uniform[:, : len(FACTORS)]
+    for gate, (name, probability) in enumerate(_GATED.items(), start=len(FACTORS)):
+        factors[:, _COLUMN[name]] *= uniform[:, gate] < getattr(ranges, probability)
+    return Scene(minutes_N, factors, uniform[:, -8:].contiguous())

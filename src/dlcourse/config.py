@@ -1,0 +1,106 @@
+"""Where the configs are, which names they offer, and what may be built from them."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.errors import UserError
+
+_PACKAGE = Path(__file__).parent
+# Inside the package when installed from a wheel, beside src/ in a checkout.
+CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1] / "conf"
+
+
+def choices(group: str) -> list[str]:
+    """Every name that a config group offers, folders within it included: `clocks/g4`."""
+    root = CONF / group
+    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root))
+
+
+def _nested(path: Path, root: Path) -> bool:
+    """Whether a YAML belongs to a group inside this one (model/net), not to this one (experiment/clocks/g4)."""
+    return root.name != "experiment" and path.parent != root
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`; did you mean NAME?` where one is near, else the names there are, as the end of a sentence."""
+    names = list(names)
+    last = {n.rsplit(".", 1)[-1]: n for n in names}  # `dropout` is near to `model.dropout` too
+    close = difflib.get_close_matches(name, names, 1, 0.6)
+    close = close or [last[n] for n in difflib.get_close_matches(name.rsplit(".", 1)[-1], last, 1, 0.7)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there is {', '.join(names)}" if len(names) <= 30 else ""
+
+
+def require(cfg: DictConfig, *groups: str) -> None:
+    """Raise a UserError with the names there are, where a group such as `data` was not chosen."""
+    for group in groups:
+        if cfg.get(group) is None:
+            raise UserError(f"choose a {group}: {group}={'|'.join(choices(group))}")
+
+
+def keys_of(cfg: Any, prefix: str = "") -> list[str]:
+    """The dotted keys of every value in a config."""
+    found: list[str] = []
+    for key in cfg if OmegaConf.is_dict(cfg) else ():
+        node = cfg._get_node(key)
+        name = f"{prefix}{key}"
+        found += [name, *keys_of(node, f"{name}.")] if OmegaConf.is_dict(node) and not node._is_none() else [name]
+    return found
+
+
+@cache
+def buildable() -> frozenset[str]:
+    """The exact names that a stored config may have built: every `_target_` in the shipped configs."""
+    found = (re.findall(r"^\s*_target_:\s*([\w.]+)\s*$", p.read_text("utf8"), re.M) for p in CONF.rglob("*.yaml"))
+    return frozenset(name for names in found for name in names)
+
+
+def read_stored(path: Path) -> DictConfig:
+    """A run's config.yaml, which may come from somebody else: no interpolation, nothing but shipped names to build.
+
+    Raises:
+        UserError: it is missing or broken, or asks for something that is not shipped.
+    """
+    try:
+        text = path.read_text("utf8")
+        cfg = OmegaConf.create(text)
+    except FileNotFoundError:
+        raise UserError(f"{path.parent} is no run: it has no config.yaml") from None
+    except Exception as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): take another run") from None
+    if not isinstance(cfg, DictConfig) or "${" in text:
+        raise UserError(f"{path} is not a config that dlcourse wrote: take another run")
+    for target in _targets(OmegaConf.to_container(cfg)):
+        if target not in buildable():
+            raise UserError(f"{path} asks for {target}, which dlcourse does not ship: it is not built from a stored run")
+    return cfg
+
+
+def _targets(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        here = [str(node["_target_"])] if "_target_" in node else []
+        return here + [t for value in node.values() for t in _targets(value)]
+    return [t for value in node for t in _targets(value)] if isinstance(node, list) else []
+
+
+def references(ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows of references.yaml with these ids.
+
+    Raises:
+        UserError: there is no such row.
+    """
+    rows = OmegaConf.to_container(OmegaConf.load(CONF / "references.yaml"))
+    assert isinstance(rows, dict)
+    found = []
+    for name in ids:
+        if name not in rows:
+            raise UserError(f"there is no reference {name}{nearest(name, map(str, rows))}")
+        found.append({"id": name, **rows[name]})
+    return found

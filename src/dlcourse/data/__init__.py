@@ -1,0 +1,1 @@
+"""Data sets: arrays in memory, batches on the device."""

@@ -1,0 +1,83 @@
+"""Batches of arrays that are already where they are needed: a permutation and a slice, no worker processes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, Tensor]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def seeded(seed: int, *step: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A random generator that is a function of a seed and a place in the training, not of what was drawn before."""
+    return torch.Generator(device).manual_seed(mix(seed, *step))
+
+
+def mix(*numbers: int) -> int:
+    """One 63-bit number from several, well spread (splitmix64, Steele et al., 2014)."""
+    state = 0
+    for number in numbers:
+        state = (state + number + 0x9E3779B97F4A7C15) % 2**64
+        state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
+        state ^= state >> 31
+    return state >> 1
+
+
+class Batches:
+    """An iterable of (pictures, labels) that can stop and go on within an epoch and is split over processes by rank.
+
+    What a batch holds is a function of (seed, epoch, its number), so a resumed run sees what it would have seen.
+
+    Args:
+        count: number of samples.
+        take: gives the batch of some indices [B], int64 on the CPU, in a given epoch at a given batch number.
+        batch_size: samples a batch on this process; the last one is smaller, or dropped when shuffling.
+        shuffle_seed: seed of the order, None to keep it as stored.
+        rank, world: this process's number and how many there are.
+        epoch: tells the epoch that the pass belongs to.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        take: Callable[[Tensor, int, int], Batch],
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        rank: int = 0,
+        world: int = 1,
+        epoch: Callable[[], int] = lambda: 0,
+    ):
+        self.count, self.take, self.batch_size, self.shuffle_seed = count, take, batch_size, shuffle_seed
+        self.rank, self.world, self.epoch = rank, world, epoch
+        self.position = 0  # batches given in the present pass
+        self._start = 0  # where the next pass begins
+
+    def __len__(self) -> int:
+        mine = self.count // self.world if self.shuffle_seed is not None else -(-self.count // self.world)
+        full, rest = divmod(mine, self.batch_size)
+        # A shuffled set drops its ragged rest: those samples are in another epoch's batches.
+        return full + bool(rest) if self.shuffle_seed is None or not full else full
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch()
+        self.position, self._start = self._start, 0
+        if self.shuffle_seed is None:
+            order = torch.arange(self.count)
+        else:
+            order = torch.randperm(self.count, generator=seeded(self.shuffle_seed, epoch))
+        order = order[self.rank :: self.world]
+        while self.position < len(self):
+            number = self.position
+            self.position += 1
+            yield self.take(order[number * self.batch_size :][: self.batch_size], epoch, number)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass stands; Lightning keeps it in checkpoints."""
+        return {"position": self.position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The next pass begins there, with the batches that were left of its epoch."""
+        self._start = state["position"]

@@ -1,0 +1,114 @@
+"""The LightningDataModule behind every data set: arrays in memory, batches made on the device."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from dlcourse.data.batches import Augment, Batch, Batches, seeded
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+
+Arrays = tuple[Tensor, Tensor]  # pictures uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2]
+
+
+class DataModule(LightningDataModule, ABC):
+    """Base of the data sets. A subclass fills `arrays` in `load` and states its `task`.
+
+    Args:
+        name: the data set's name, as in conf/data.
+        batch_size: samples a training batch on this process.
+        augment: changes a training batch uint8 [B, ...] on its device, or None.
+        seed: of the order of samples and of augmentation; the run's seed unless set.
+    """
+
+    task: Task
+
+    def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
+        super().__init__()
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size} is below 1: take 64, say")
+        self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
+        self.arrays: dict[str, Arrays] = {}
+        self._on_device: dict[str, Arrays] = {}
+
+    @abstractmethod
+    def load(self) -> dict[str, Arrays]:
+        """The splits by name (`train`, `val`, `test`), read or made; must set `self.task`."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load everything once; Lightning calls this for each stage."""
+        if not self.arrays:
+            self.arrays = self.load()
+            for split, (x, y) in self.arrays.items():
+                if len(x) != len(y):
+                    raise UserError(f"{self.name} has {len(x)} pictures but {len(y)} labels in its {split} split: they must match one to one")
+                if not len(x):
+                    raise UserError(f"{self.name} has no pictures in its {split} split: give it more")
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are made: the trainer's device, the CPU without a trainer."""
+        return self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
+
+    def placed(self, split: str) -> Arrays:
+        """A split's arrays on the device, or on the CPU where they would fill more than half of what is free."""
+        if split not in self._on_device:
+            x, y = self.arrays[split]
+            if self.device.type == "cuda":
+                free = torch.cuda.mem_get_info(self.device)[0]
+                if x.nbytes < free / 2:
+                    x, y = x.to(self.device), y.to(self.device)
+            elif self.device.type != "cpu":
+                x, y = x.to(self.device), y.to(self.device)
+            self._on_device[split] = x, y
+        return self._on_device[split]
+
+    def _take(self, split: str, augment: Augment | None) -> Callable[[Tensor, int, int], Batch]:
+        def take(index: Tensor, epoch: int, number: int) -> Batch:
+            x, y = self.placed(split)
+            index = index.to(x.device)
+            pictures, labels = x[index].to(self.device), y[index].to(self.device)
+            if augment is not None:
+                pictures = augment(pictures, seeded(self.seed, 1, epoch, number, device=self.device))
+            return pictures, labels
+
+        return take
+
+    def _batches(self, count: int, take: Callable[[Tensor, int, int], Batch], batch_size: int, train: bool) -> Batches:
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        return Batches(
+            count,
+            take,
+            batch_size,
+            shuffle_seed=self.seed if train else None,
+            rank=rank,
+            world=world,
+            epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
+        )
+
+    def train_dataloader(self) -> Batches:
+        """Shuffled, augmented training batches."""
+        count = len(self.arrays["train"][0])
+        if self.batch_size > count:
+            raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.name}")
+        return self._batches(count, self._take("train", self.augment), self.batch_size, train=True)
+
+    def split_dataloader(self, split: str) -> Batches:
+        """A split in its stored order, as it is."""
+        return self._batches(len(self.arrays[split][0]), self._take(split, None), max(self.batch_size, 100), train=False)
+
+    def val_dataloader(self) -> Batches:
+        """The validation split."""
+        return self.split_dataloader("val")
+
+    def test_dataloader(self) -> Batches:
+        """The test split."""
+        return self.split_dataloader("test")
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches are made on the device already."""
+        return batch

@@ -1,0 +1,97 @@
+"""Clock readers: a net, an encoding of time, and the error in minutes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.clocks.encodings import MINUTES, Encoding, circular_error
+from dlcourse.data.task import Task
+from dlcourse.models.family import Family
+
+RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one
+
+
+class ClockReader(Family):
+    """Reads the time of a clock picture.
+
+    Args:
+        task: what the data asks, of kind `time`.
+        net: makes the net from (in_shape, outputs).
+        encoding: how a time becomes a target and an output becomes a time.
+        optimizer, schedule, seed: see `Family`.
+    """
+
+    kind = "time"
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        encoding: Encoding,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]] | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(task, net, encoding.outputs, optimizer, schedule, seed)
+        self.encoding = encoding
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """The encoding's loss against labels [N, 2], hour and minute."""
+        return self.encoding.loss(output, labels[:, 0] * 60 + labels[:, 1])
+
+    def answer(self, output: Tensor) -> dict[str, Tensor]:
+        """`minutes` [N] and, where the encoding has a distribution, `probabilities` [N, 720]."""
+        answers = {"minutes": self.encoding.decode(output)}
+        probabilities = self.encoding.probabilities(output)
+        return answers if probabilities is None else answers | {"probabilities": probabilities}
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Errors in minutes; shares within some minutes and of right hours and minutes, of the rounded answers."""
+        labels, minutes = answers["labels"], answers["minutes"]
+        truth = labels[:, 0] * 60 + labels[:, 1]
+        error = circular_error(minutes, truth)
+        whole = minutes.round() % MINUTES
+        whole_error = circular_error(whole, truth)
+        shares = {
+            "exact": whole_error < 0.5,
+            "within_one_minute": whole_error < 1.5,
+            "within_five_minutes": whole_error < 5.5,
+            "hour_accuracy": whole // 60 == labels[:, 0],
+            "minute_accuracy": whole % 60 == labels[:, 1],
+        }
+        found = {"error_minutes": error.mean(), "error_minutes_median": error.median()}
+        return {name: value.item() for name, value in (found | {k: v.float().mean() for k, v in shares.items()}).items()}
+
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """Time and, where the encoding has a distribution, confidence and runner-up."""
+        rows: list[dict[str, Any]] = [{"time": clock_text(t)} for t in answers["minutes"].tolist()]
+        if "probabilities" in answers:
+            sure, second = confidence(answers["probabilities"], answers["minutes"])
+            for row, c, other in zip(rows, sure.tolist(), second.tolist(), strict=True):
+                row |= {"confidence": round(c, 3), "runner_up": clock_text(other)}
+        return rows
+
+
+def clock_text(minutes: float) -> str:
+    """A time of the dial as people write it, 12:00 to 11:59."""
+    whole = round(minutes) % MINUTES
+    return f"{(whole // 60) or 12}:{whole % 60:02d}"
+
+
+def confidence(probabilities: Tensor, minutes: Tensor) -> tuple[Tensor, Tensor]:
+    """How sure an answer is, and what would be the next one.
+
+    Args:
+        probabilities: [N, 720] over the times.
+        minutes: [N], the answers.
+
+    Returns:
+        The probability of the times within a minute of the answer [N], and the likeliest time at least
+        5 minutes away from it, in minutes [N].
+    """
+    times = torch.arange(MINUTES)
+    distance = circular_error(times[None], minutes.round()[:, None])
+    near = (probabilities * (distance <= 1)).sum(1)
+    return near, (probabilities * (distance >= RUNNER_UP_DISTANCE)).argmax(1)

@@ -1,0 +1,157 @@
+"""The LightningModule behind every model family: scaling, optimiser, metrics and checkpoints that all of them share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from dlcourse.data.batches import Batch, mix
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+
+SCHEMA = 1  # of checkpoints
+CHECK_EVERY = 50  # steps between looks at the loss on a device where each look waits for it
+
+
+class Family(LightningModule, ABC):
+    """How a net is trained and judged on a kind of task. A subclass says what is learnt and measured.
+
+    Args:
+        task: what the data asks.
+        net: makes the net from (in_shape, outputs).
+        outputs: sizes of the heads.
+        optimizer: makes the optimiser from the parameters.
+        schedule: makes Lightning's scheduler entry from (optimiser, total steps), or None for a constant rate.
+        seed: of everything random in a training step.
+    """
+
+    kind: str  # of the tasks that the family can learn
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        outputs: tuple[int, ...],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[[torch.optim.Optimizer, int], dict[str, Any]] | None = None,
+        seed: int = 0,
+    ):
+        super().__init__()
+        if task.kind != self.kind:
+            raise UserError(f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose another model or data")
+        self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
+        self.net = net(in_shape=task.in_shape, outputs=outputs)
+        self.register_buffer("mean", torch.tensor(task.mean))
+        self.register_buffer("std", torch.tensor(max(task.std, 1e-6)))
+        self.split = "test"  # what test_step is measuring
+        self.answers: dict[str, Tensor] = {}  # of the last split measured, on the CPU
+        self._gathered: list[dict[str, Tensor]] = []
+        self._train_loss: list[Tensor] = []
+
+    # What a family defines ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss of a batch of net outputs [N, K]."""
+
+    @abstractmethod
+    def answer(self, output: Tensor) -> dict[str, Tensor]:
+        """What the outputs [N, K] say, by name: tensors whose first dimension is N."""
+
+    @abstractmethod
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Metrics of a whole split from its answers, which hold the `labels` too."""
+
+    @abstractmethod
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """A row of words and numbers for each answer, as `predict` prints them."""
+
+    # What all of them share -----------------------------------------------------------------------------------------
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures as stored, uint8 [N, H, W] or [N, H, W, C], to net outputs [N, K]; another size is resized."""
+        x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+        x = (x.float() - self.mean) / self.std
+        if x.shape[2:] != self.task.in_shape[1:]:
+            x = nn.functional.interpolate(x, size=self.task.in_shape[1:], mode="bilinear", antialias=True)
+        return self.net(x)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
+        torch.manual_seed(mix(self.seed, 3, self.global_step))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One batch's loss."""
+        pictures, labels = batch
+        loss = self.loss(self(pictures), labels)
+        self._train_loss.append(loss.detach())
+        if loss.device.type == "cpu" or self.global_step % CHECK_EVERY == 0:
+            self._check_finite(loss)
+        if self.trainer.is_last_batch:
+            self._log_epoch()
+        return loss
+
+    def _log_epoch(self) -> None:
+        """Log the epoch's mean loss once; a log call each step would cost more than a small net's step."""
+        loss = torch.stack(self._train_loss).mean()
+        self._train_loss.clear()
+        self._check_finite(loss)
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        self.log_dict({"train/loss": loss, "lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
+
+    def _check_finite(self, loss: Tensor) -> None:
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss became {loss.item()} in epoch {self.current_epoch + 1} by step {self.global_step + 1}: "
+                "lower model.optimizer.lr, or set trainer.gradient_clip_val=1"
+            )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect one batch's answers."""
+        self._collect(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect one batch's answers of `split`."""
+        self._collect(batch)
+
+    def _collect(self, batch: Batch) -> None:
+        pictures, labels = batch
+        output = self(pictures).float()
+        losses = self.loss(output, labels).expand(len(labels))
+        self._gathered.append(self.answer(output) | {"labels": labels, "loss": losses})
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val/*`; Lightning's sanity check and a validation within fit use it alike."""
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log `<split>/*`."""
+        self._conclude(self.split)
+
+    def _conclude(self, split: str) -> None:
+        parts, self._gathered = self._gathered, []
+        answers = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+        if self.trainer.world_size > 1:
+            everyone: list[Any] = [None] * self.trainer.world_size
+            torch.distributed.all_gather_object(everyone, answers)
+            answers = {name: torch.cat([part[name] for part in everyone]) for name in answers}
+        self.answers = answers
+        metrics = {"loss": answers["loss"].mean().item()} | self.measure(answers)
+        # every process holds the same figures now, so there is nothing left to average
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named, logger=self.trainer.state.fn == "fit")
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser and, where there is one, its schedule over all steps of the fit."""
+        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        if self.schedule is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Tensors and plain values only, so that checkpoints load with weights_only=True."""
+        checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}

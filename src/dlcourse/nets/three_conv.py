@@ -1,0 +1,50 @@
+"""The three-convolution net of the source project (rows G1 to G4)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ThreeConv(nn.Module):
+    """Three 3x3 convolutions, each with 2x2 max-pooling, and a stack of dense layers for each head.
+
+    Args:
+        in_shape: channels, height, width of the pictures.
+        outputs: sizes of the heads.
+        filters: channels of the three convolutions.
+        dense: hidden dense layers of each head; one entry serves all heads alike.
+        dropout: probability before each dense layer.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, int, int],
+        outputs: Sequence[int],
+        filters: Sequence[int] = (32, 32, 32),
+        dense: Sequence[Sequence[int]] = ((128, 128),),
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        if len(dense) not in (1, len(outputs)):
+            raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: give one, or one for each head")
+        inner, height, width = in_shape
+        layers: list[nn.Module] = []
+        for channels in filters:
+            layers += [nn.Conv2d(inner, channels, 3), nn.ReLU(), nn.MaxPool2d(2)]
+            inner, height, width = channels, (height - 2) // 2, (width - 2) // 2
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        if min(height, width) < 1:
+            raise ValueError(f"pictures of {in_shape[1]}x{in_shape[2]} are too small for {len(filters)} convolutions")
+        self.heads = nn.ModuleList()
+        for head, size in enumerate(outputs):
+            stack, units = [], inner * height * width
+            for hidden in dense[head % len(dense)]:
+                stack += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
+                units = hidden
+            self.heads.append(nn.Sequential(*stack, nn.Linear(units, size)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled pictures [N, C, H, W] to [N, sum(outputs)], the heads one after the other."""
+        features = self.features(x)
+        return torch.cat([head(features) for head in self.heads], 1)

@@ -1,0 +1,130 @@
+"""Pictures of a clock reader's answers: where it errs, by how much, and what its worst mistakes look like."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from dlcourse.clocks.encodings import MINUTES, circular_error
+from dlcourse.data.module import DataModule
+from dlcourse.models.clock import clock_text, confidence
+from dlcourse.models.family import Family
+from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, draw_curves, save
+
+
+def draw(folder: Path, model: Family, data: DataModule) -> None:
+    """All pictures of a tested clock reader into `folder`/plots, from the answers of its last split."""
+    plots = folder / "plots"
+    answers = model.answers
+    truth, minutes = answers["labels"] @ torch.tensor([60, 1]), answers["minutes"]
+    pictures = data.arrays[model.split][0][: len(truth)]
+    if (folder / "metrics.csv").exists():
+        draw_curves(folder, "val/error_minutes")
+    error = circular_error(minutes, truth)
+    _draw_errors(plots / "errors.png", truth, error)
+    worst = error.argsort(descending=True)[:24]
+    _draw_contact_sheet(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
+    sample, labels = data.arrays["train"]
+    _draw_contact_sheet(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures")
+    if "probabilities" in answers:
+        chosen = torch.cat([worst[:3], error.argsort()[:1]])
+        _draw_distributions(plots / "distributions.png", pictures[chosen], answers["probabilities"][chosen], truth[chosen])
+
+
+def _draw_errors(path: Path, truth: Tensor, error: Tensor) -> None:
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    histogram, by_hour, by_minute = figure.subplots(1, 3)
+    edges = [-0.5, 0.5, 1.5, 2.5, 5.5, 10.5, 30.5, 60.5, 180.5, 360.5]
+    names = ["0", "1", "2", "3-5", "6-10", "11-30", "31-60", "61-180", "181-360"]
+    counts = torch.histogram(error.round().float(), torch.tensor(edges)).hist
+    bars = histogram.bar(names, (counts / len(error)).tolist(), color=TRAIN)
+    histogram.bar_label(bars, [f"{int(count)}" for count in counts], fontsize=7)
+    histogram.tick_params("x", rotation=60)
+    histogram.set(title=f"Error of {len(error)} answers, mean {error.mean():.2f}", xlabel="minutes off", ylabel="share")
+    for axes, part, size, name in ((by_hour, truth // 60, 12, "hour"), (by_minute, truth % 60, 60, "minute")):
+        count = torch.bincount(part, minlength=size).clamp_min(1)
+        axes.bar(range(size), (torch.bincount(part, error, size) / count).tolist(), color=TRAIN, width=1)
+        axes.set(title=f"Mean error by {name}", xlabel=f"true {name}", ylabel="minutes off")
+    save(figure, path)
+
+
+def draw_hands(axes: Axes, minutes: float, colour: str, reach: float) -> None:
+    """A small upright clock's hands in the lower right corner of a picture drawn on `axes` with side `reach`."""
+    x, y, radius = 0.83 * reach, 0.83 * reach, 0.15 * reach
+    for turn, length in ((minutes / MINUTES, 0.55), (minutes % 60 / 60, 0.9)):
+        angle = 2 * math.pi * turn
+        axes.plot(
+            [x, x + radius * length * math.sin(angle)], [y, y - radius * length * math.cos(angle)],
+            color=colour, linewidth=1.8, solid_capstyle="round",
+        )  # fmt: skip
+
+
+def _draw_contact_sheet(path: Path, pictures: Tensor, minutes: Tensor | None, truth: Tensor, title: str) -> None:
+    titles = [clock_text(t) if minutes is None else f"{clock_text(minutes[i].item())} for {clock_text(t)}" for i, t in enumerate(truth.tolist())]
+    given = None if minutes is None else minutes.tolist()
+    contact_sheet(path, list(pictures.numpy()), titles, given, truth.tolist(), title)
+
+
+def contact_sheet(
+    path: Path,
+    pictures: Sequence,
+    titles: Sequence[str],
+    minutes: Sequence[float] | None,
+    truth: Sequence[float] | None,
+    title: str,
+) -> None:
+    """Pictures in rows of six or fewer; a small upright dial shows the answer in red and the truth in green.
+
+    Args:
+        path: of the PNG.
+        pictures: grey arrays [H, W].
+        titles: one a picture.
+        minutes, truth: answered and true times; None draws no hands.
+        title: over the sheet.
+    """
+    columns = min(6, max(1, len(pictures)))
+    rows = -(-len(pictures) // columns)
+    figure = Figure(figsize=(1.9 * columns, 2.1 * rows + 0.4), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in grid:
+        axes.set_axis_off()
+    for i, (axes, picture) in enumerate(zip(grid, pictures, strict=False)):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(titles[i], fontsize=8)
+        side = picture.shape[1]
+        if minutes is not None:
+            axes.scatter([0.83 * side], [0.83 * picture.shape[0]], s=900, c="white", edgecolors="black", linewidths=0.8)
+            if truth is not None:
+                draw_hands(axes, truth[i], TRUTH, side)
+            draw_hands(axes, minutes[i], ANSWER, side)
+        axes.set(xlim=(-0.5, side - 0.5), ylim=(picture.shape[0] - 0.5, -0.5))
+    save(figure, path)
+
+
+def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, truth: Tensor) -> None:
+    figure = Figure(figsize=(11, 1.7 * len(truth)), layout="constrained")
+    figure.suptitle("How likely each of the 720 times is: three of the worst answers and a good one")
+    answered = probabilities.argmax(1)
+    sure, _ = confidence(probabilities, answered.float())
+    for i, (left, right) in enumerate(figure.subplots(len(truth), 2, width_ratios=[1, 6], squeeze=False)):
+        left.imshow(pictures[i].numpy(), cmap="gray", vmin=0, vmax=255)
+        left.set_axis_off()
+        right.semilogy(probabilities[i].clamp_min(1e-6).tolist(), color=TRAIN, linewidth=0.9)
+        right.axvline(truth[i].item(), color=TRUTH, linestyle="--", label=f"true {clock_text(truth[i].item())}")
+        answer = answered[i].item()
+        right.axvline(answer, color=ANSWER, linestyle=":", label=f"answered {clock_text(answer)}, sure by {sure[i]:.0%}")
+        right.set(xlim=(0, MINUTES), xticks=range(0, 721, 60), xticklabels=[clock_text(t) for t in range(0, 721, 60)])
+        right.legend(fontsize=7, loc="upper right")
+    save(figure, path)
+
+
+def draw_predictions(path: Path, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]) -> None:
+    """A contact sheet of answered pictures [N, H, W], the first 60 of them."""
+    minutes = answers["minutes"].tolist()
+    titles = [f"{clock_text(t)}  {file.name[-18:]}" for t, file in zip(minutes, files, strict=True)]
+    contact_sheet(path, list(pictures[:60].numpy()), titles, minutes, None, "What the clocks say")

@@ -1,0 +1,101 @@
+"""A run's answers for a person's own pictures."""
+
+import csv
+import io
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from dlcourse.build import load_run
+from dlcourse.errors import UserError
+from dlcourse.results import write_text
+from dlcourse.table import text_table
+
+BATCH = 100
+
+
+def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
+    """Answer, print, and write predictions.csv and contact_sheet.png into `folder`.
+
+    Args:
+        run: folder of a completed run, whose best checkpoint answers.
+        source: a picture or a folder of pictures.
+        folder: where the answers go.
+
+    Returns:
+        A row a picture: its file and what the model's family says of it.
+
+    Raises:
+        UserError: there is no picture to answer for, or no run.
+    """
+    files = picture_files(source)
+    _, model = load_run(run)
+    pictures, read = [], []
+    for file in files:
+        try:
+            pictures.append(read_picture(file, model.task.in_shape))
+            read.append(file)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if file == source:
+                raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from error
+            print(f"skipped {file.name}: no picture that can be read")
+    if not read:
+        raise UserError(f"{source} holds no picture that can be read: give a PNG, JPEG or the like")
+    array = torch.from_numpy(np.stack(pictures))
+    with torch.inference_mode():
+        parts = [model.answer(model(array[i : i + BATCH])) for i in range(0, len(array), BATCH)]
+    answers = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    rows = [{"file": str(file)} | row for file, row in zip(read, model.describe(answers), strict=True)]
+    folder.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "predictions.csv", table.getvalue())
+    import_module(f"dlcourse.plots.{model.kind}").draw_predictions(folder / "contact_sheet.png", array, answers, read)
+    names = [[Path(row["file"]).name, *list(row.values())[1:]] for row in rows]
+    print(text_table(list(rows[0]), names))
+    print(f"\neverything is in {folder}")
+    return rows
+
+
+def picture_files(source: Path) -> list[Path]:
+    """The picture itself, or a folder's files by name, hidden ones left out.
+
+    Raises:
+        UserError: it does not exist or is empty.
+    """
+    if not source.exists():
+        raise UserError(f"input={source} does not exist: name a picture or a folder of pictures")
+    if source.is_file():
+        return [source]
+    files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise UserError(f"{source} is an empty folder: put pictures into it")
+    return files
+
+
+def read_picture(path: Path, in_shape: tuple[int, int, int]) -> np.ndarray:
+    """A picture as a model wants it: turned as its EXIF says, cut square in the middle, resized.
+
+    Args:
+        path: of any picture that Pillow reads.
+        in_shape: channels, height and width; one channel is grey.
+
+    Returns:
+        uint8 [H, W] or [H, W, 3].
+    """
+    channels, height, width = in_shape
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture.convert("RGBA"))
+        if picture.mode.startswith("I;16") or picture.mode == "I":
+            picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        return np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))

@@ -1,0 +1,42 @@
+"""What a run says while it trains: a bar on a terminal, a line an epoch in a file."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+log = logging.getLogger(__name__)
+
+
+class EpochLine(Callback):
+    """Logs one line after each epoch's validation."""
+
+    def __init__(self) -> None:
+        self.start = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lightning calls this after the epoch's validation, so both figures are there."""
+        metrics = trainer.callback_metrics
+        shown = [n for n in ("train/loss", "val/loss", *(c.monitor for c in trainer.checkpoint_callbacks if getattr(c, "monitor", None))) if n in metrics]
+        figures = "  ".join(f"{name} {metrics[name].item():.4g}" for name in dict.fromkeys(shown))
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        log.info("%s  %s  %.0f s", epoch, figures, time.perf_counter() - self.start)
+
+
+class Bar(TQDMProgressBar):
+    """Lightning's bar for the batches of an epoch, without one for each validation."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """No version number beside the bar."""
+        return {k: v for k, v in super().get_metrics(trainer, pl_module).items() if k != "v_num"}
+
+
+def progress_callbacks() -> list[Callback]:
+    """A line an epoch always, the bar where somebody watches."""
+    return [EpochLine(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]

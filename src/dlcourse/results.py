@@ -1,0 +1,98 @@
+"""What a run folder holds, and its result.json."""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlcourse.errors import UserError
+
+SCHEMA = 1
+RESULT, CONFIG = "result.json", "config.yaml"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside and rename it, so that nobody ever reads half of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, "utf8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_result(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write result.json; figures that are not finite become null, as JSON wants it."""
+    write_text(folder / RESULT, json.dumps(_plain(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """A run's result.json, None where there is none.
+
+    Raises:
+        UserError: it cannot be read, or a later version wrote it.
+    """
+    try:
+        result = json.loads((folder / RESULT).read_text("utf8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / RESULT} cannot be read ({error}): delete it and run again with resume=true") from None
+    if not isinstance(result, dict) or result.get("schema", 0) > SCHEMA:
+        raise UserError(f"{folder / RESULT} was written by a later dlcourse: install that one to read it")
+    return result
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def unique_folder(parent: str, name: str) -> str:
+    """The first free one of name, name-2, name-3 ... in `parent`, taken at once so that no other run gets it."""
+    root = Path(parent)
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        candidate = name if number == 1 else f"{name}-{number}"
+        try:
+            (root / candidate).mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return candidate
+
+
+def drop_empty(folder: Path) -> None:
+    """Remove a run folder in which nothing came to lie, and what holds nothing else, up to outputs/."""
+    with contextlib.suppress(OSError):
+        while folder.name not in ("outputs", "") and folder != Path.cwd():
+            folder.rmdir()
+            folder = folder.parent
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a figure may depend on."""
+    from importlib.metadata import version
+
+    found = {name: version(name) for name in ("dlcourse", "torch", "lightning", "hydra-core", "numpy")}
+    return {"python": platform.python_version()} | found
+
+
+def git_commit() -> str | None:
+    """The checkout's commit, with `-dirty` where files differ from it; None outside of one."""
+    try:
+        call = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
+        found = subprocess.run(call, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

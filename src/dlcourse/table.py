@@ -1,0 +1,51 @@
+"""The short table at the end of a run, and the same for a sweep."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
+    """A table of plain text, or of Markdown; numbers with four digits."""
+    cells = [[*map(str, header)], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    if not markdown:
+        return "\n".join(lines)
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], f"|{'|'.join(' --- ' for _ in header)}|", *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def result_table(result: Mapping[str, Any], folder: Path) -> str:
+    """Ours against the references, the other test metrics, time, and where everything is."""
+    metrics: Mapping[str, Any] = result["metrics"]
+    held = {row["metric"] for row in result["references"]}
+    rows = [
+        [row["metric"], metrics.get(row["metric"]), row["value"], row["id"], _verdict(metrics.get(row["metric"]), row)]
+        for row in result["references"]
+    ]
+    rows += [[name, value, None, "", ""] for name, value in metrics.items() if name.startswith("test/") and name not in held]
+    seconds = result["seconds"]
+    spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
+    lines = [
+        "",
+        text_table(["metric", "ours", "reported", "by", ""], rows),
+        "",
+        f"{result['model']} on {result['data']}: {result['parameters']:,} parameters, {result['epochs']} epochs, "
+        f"{result['device']} {result['precision']}, {spent}",
+        f"everything is in {folder}",
+    ]
+    return "\n".join(lines)
+
+
+def _verdict(ours: float | None, reference: Mapping[str, Any]) -> str:
+    if ours is None:
+        return ""
+    ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
+    return "better" if ahead else "worse"

@@ -1,0 +1,38 @@
+"""Train a model on a data set: `python -m dlcourse.train model=clock_multihead data=clocks`."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from dlcourse.cli import launch
+from dlcourse.config import require
+from dlcourse.errors import UserError
+from dlcourse.results import CONFIG, drop_empty
+
+
+def task(cfg: DictConfig) -> Any:
+    """One run in the folder that Hydra names."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra_cfg = HydraConfig.get()
+    folder = Path(hydra_cfg.runtime.output_dir)
+    try:
+        if not (folder / CONFIG).exists():
+            require(cfg, "model", "data")  # before the seconds that torch takes to import
+        from dlcourse.run import run
+
+        return run(
+            cfg,
+            folder=folder,
+            resume=cfg.resume or cfg.run is not None,
+            overrides=list(hydra_cfg.overrides.task),
+            experiment=hydra_cfg.runtime.choices.get("experiment"),
+        )
+    except UserError:
+        drop_empty(folder)
+        raise
+
+
+if __name__ == "__main__":
+    launch("train", task)
