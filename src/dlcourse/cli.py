@@ -29,7 +29,6 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("dlcourse").setLevel(logging.INFO)
 
     failures: list[tuple[int | None, Exception]] = []
 
@@ -103,7 +102,7 @@ def explain(error: BaseException, verb: str) -> str:
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
     if found := re.search(r"Could not find '([^']+)'", text):
         path = found[1]
-        group = next((g for g in _groups() if path.startswith(f"{g}/")), path.rpartition("/")[0])
+        group = next((g for g in _groups() if path.startswith(f"{g}/")), path.partition("/")[0])
         name = path.removeprefix(f"{group}/")
         return f"{group}={name} is unknown{config.nearest(name, config.choices(group))}"
     if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text):

@@ -289,7 +289,6 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
         limit_test_batches=settings.limit_test_batches,
         logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
     )
     start = time.perf_counter()
     metrics = measure_split(trainer, model, data, "test")
@@ -366,7 +365,8 @@ def _log_file(path: Path) -> Iterator[None]:
 
 
 def _quiet() -> None:
-    """Lightning's greetings and its advice about worker processes say nothing that a user of dlcourse can use."""
+    """What Lightning says of itself tells a user of dlcourse nothing; what dlcourse says is kept in train.log."""
+    logging.getLogger("dlcourse").setLevel(logging.INFO)
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "The .* does not have many workers")

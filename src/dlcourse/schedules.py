@@ -7,6 +7,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 
+def constant(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+    """The optimiser's rate throughout; `steps` is not needed."""
+    del steps
+    return {"scheduler": LambdaLR(optimizer, lambda _: 1.0)}
+
+
 def one_cycle(optimizer: Optimizer, steps: int, warmup: float = 0.15) -> dict[str, Any]:
     """Linear rise from 4 % to the full rate, then half a cosine down to zero (after Smith, 2018, arXiv:1803.09820).
 

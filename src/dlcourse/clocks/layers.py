@@ -11,28 +11,29 @@ from dlcourse.clocks.geometry import Camera, compass
 from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.textures import DIAL_VARIANTS, DIAL_ZOOMS, WOOD_EXTENT, WOOD_VARIANTS, Atlas
 
-# The linear quantities, by their place. The first divides all others but the last, which is linear in the picture.
+# The linear quantities, by their place. The first divides those up to the glint; light is smooth enough to be linear
+# in the picture itself.
 ROWS = {
     name: place
     for place, name in enumerate(
         (
             "denominator",
+            "dial_x",  # dial's plane, in dial radii
+            "foot_x",  # plane of the frame's foot, in its radii
+            "dial_y",
+            "foot_y",
             "ink_x",  # atlas coordinates on the dial
             "ink_y",
             "wood_x",  # atlas coordinates on the planks
             "wood_y",
-            "dial_x",  # dial's plane, in dial radii
-            "dial_y",
-            "foot_x",  # plane of the frame's foot, in its radii
-            "foot_y",
             "hour_along",  # pixels from the hand's middle along and across it
             "hour_across",
             "minute_along",
             "minute_across",
+            "glint",  # grey levels of the white arc
             "inner_light",  # grey levels of the frame's slopes
             "outer_light",
             "line",  # grey levels of the light line on the frame
-            "glint",  # grey levels of the white arc
             "shadow",  # share of light lost on the wood
             "dial_light",  # grey levels of the dial
             "wood_light",  # grey levels of the planks
@@ -51,16 +52,15 @@ class Parameters:
     wood_contrast: Tensor
     shadow_slope: Tensor
     shadow_start: Tensor
-    slope_end: Tensor
+    slope_start: Tensor
     slope_sharpness: Tensor
     inner_drop: Tensor
-    line_place: Tensor
+    line_start: Tensor
     line_sharpness: Tensor
     foot_sharpness: Tensor
     ink: Tensor
-    rim_start: Tensor
-    rim_sharpness: Tensor
-    hand_extent: Tensor  # [N, 2, 2, 1, 1]: half length and half width of both hands, pixels
+    rim_shade: Tensor
+    hand_extent: Tensor  # [N, 4, 1, 1]: half length, half width of the hour, then the minute hand, in pixels + 0.5
     hour_light: Tensor
     minute_light: Tensor
     dial_sharpness: Tensor
@@ -103,16 +103,15 @@ def picture_parameters(scene: Scene, size: int, atlas: Atlas) -> Parameters:
         wood_contrast=shared(scene.wood_contrast),
         shadow_slope=shared(-1 / width),
         shadow_start=shared(1 / width + 1),
-        slope_end=shared((1 + slope).square()),
+        slope_start=shared(-(1 + slope).square() * sharpness / 1.5),
         slope_sharpness=shared(sharpness / 1.5),
         inner_drop=shared(-5 / slope),
-        line_place=shared(0.1 + 0.12 * scene.luck[:, 2].double()),
+        line_start=shared(-(0.78 + 0.12 * scene.luck[:, 2].double()) * radius / 3),
         line_sharpness=shared(radius / 3),
         foot_sharpness=shared(sharpness * foot_radius),
         ink=shared(scene.ink),
-        rim_start=torch.full((len(scene), 1, 1), 0.8),
-        rim_sharpness=shared(scene.rim_shade.double().sqrt() / 0.2),
-        hand_extent=extent.float()[..., None, None],
+        rim_shade=shared(scene.rim_shade * scene.dial_brightness / 0.04),
+        hand_extent=extent.flatten(1).add(0.5).float()[:, :, None, None],
         hour_light=shared(scene.hand_brightness),
         minute_light=shared(scene.hand_brightness + scene.minute_difference),
         dial_sharpness=shared(sharpness),
@@ -147,32 +146,33 @@ def _rows(scene: Scene, camera: Camera, atlas: Atlas) -> Tensor:
         for x, y, shift in _hand_axes(scene.azimuth.double() + angle, (length - scene.tail).double() / 2)
     ]
 
-    def light(angle: Tensor, amount: Tensor, level: Tensor, height: Tensor | float = 0.0) -> Tensor:
+    def light(angle: Tensor, amount: Tensor, level: Tensor) -> Tensor:
+        # `amount` more than `level` at the dial's rim on that side.
         x, y = compass(angle)
-        return camera.plane_row(height, x * amount, y * amount, level)
-
-    def window(angle: Tensor, spread: Tensor, amount: Tensor) -> Tensor:
-        # On the unit circle: `amount` in the middle, 0 at `spread` degrees from it.
-        edge = torch.deg2rad(spread.double()).cos()
-        return light(angle, amount / (1 - edge), -edge * amount / (1 - edge))
+        return camera.image_row(x * amount * camera.distance, -y * amount * camera.distance / camera.cos_tilt, level)
 
     gradient_x, gradient_y = compass(scene.wood_gradient_angle)
     tilt_light = scene.wood_gradient.double() * 2 * scene.focal.double()
+    glint_x, glint_y = compass(scene.glint_angle)
+    glint_edge = torch.deg2rad(scene.glint_spread.double()).cos()
+    # Four times the glint, since the ramp product it multiplies peaks at a quarter; nothing beyond its spread.
+    glint = 4 * scene.glint.double() / (1 - glint_edge)
+    line = scene.gloss_line.double()
     rows = (
         denominator,
+        camera.plane_row(0.0, one, zero, zero),
+        camera.plane_row(drop, foot, zero, -scene.frame_lean.double() * foot),
+        camera.plane_row(0.0, zero, one, zero),
+        camera.plane_row(drop, zero, foot, zero),
         ink_x,
         ink_y,
         *_wood_rows(scene, camera, atlas, denominator),
-        camera.plane_row(0.0, one, zero, zero),
-        camera.plane_row(0.0, zero, one, zero),
-        camera.plane_row(drop, foot, zero, -scene.frame_lean.double() * foot),
-        camera.plane_row(drop, zero, foot, zero),
         *hands,
-        light(scene.frame_gloss_angle, scene.frame_gloss.double(), (scene.frame_inner + 5 / scene.frame_slope).double()),
+        camera.plane_row(0.0, glint_x * glint, glint_y * glint, -glint_edge * glint),
+        light(scene.frame_gloss_angle, scene.frame_gloss.double(), scene.frame_inner.double() + 5 / scene.frame_slope),
         light(torch.full((count,), 180.0), scene.frame_light.double(), scene.frame_outer.double()),
-        window(scene.gloss_line_angle, torch.full((count,), 45.0), scene.gloss_line.double()),
-        window(scene.glint_angle, scene.glint_spread, 4 * scene.glint.double()),
-        light(scene.shadow_angle, scene.shadow_strength.double() * 0.8, scene.shadow_strength.double() * 0.2, drop),
+        light(scene.gloss_line_angle, line * 3, line * -2),
+        light(scene.shadow_angle, scene.shadow_strength.double() * 0.8, scene.shadow_strength.double() * 0.2),
         light(scene.dial_gradient_angle, scene.dial_gradient.double(), scene.dial_brightness.double()),
         camera.image_row(gradient_x * tilt_light, -gradient_y * tilt_light, scene.wood_brightness.double()),
     )

@@ -7,6 +7,7 @@ rest is a few dozen elementwise operations, in small chunks so that the temporar
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Literal, overload
 
@@ -14,53 +15,59 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.clocks.geometry import Camera
 from dlcourse.clocks.layers import ROWS, Parameters, picture_parameters
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import Atlas, clock_atlas
 
 # Raise it whenever the same seed gives other pictures: caches of pictures are named after it.
 RENDERER_VERSION = 1
-_CHUNKS = {"cpu": 4}
-_DEFAULT_CHUNK = 128
+_CPU_CHUNK_PIXELS = 90_000  # four pictures of 150 pixels a side: a balance of cache misses and calls
+_ACCELERATOR_CHUNK = 128
 _WHITE = 255.0
-_REFERENCE_SIZE = 150
-_NOISE_TILE = 64  # rows and columns the noise tile is longer than a picture
+_NOISE_ROOM = 64  # rows and columns the noise tile is longer than a picture
+_PLANES = 9
+_BLOCK = 64  # pictures whose parameters are computed together
+_RIM = 0.8  # squared radius where the rim's shade on the dial begins
 
 
 @lru_cache(maxsize=8)
 def _noise_tile(size: int, device: torch.device) -> Tensor:
     generator = torch.Generator().manual_seed(21)
-    return (torch.rand(size + _NOISE_TILE, size + _NOISE_TILE, generator=generator) * 2 - 1).to(device)
+    return (torch.rand(size + _NOISE_ROOM, size + _NOISE_ROOM, generator=generator) * 2 - 1).to(device)
 
 
 def render(scene: Scene, size: int = 150, device: torch.device | str | None = None, chunk: int | None = None) -> Tensor:
     """The scene's pictures: uint8 [N, size, size] on `device` (default: the scene's), 0 black.
 
     `chunk` pictures are drawn at once (default: what suits the device); pictures do not depend on it. Memory beyond
-    the result grows with the chunk, not with N. Raises ValueError for a size below 16 or a chunk below 1.
+    the result grows with the chunk, not with N. On the CPU, torch.get_num_threads() threads draw. Raises ValueError
+    for a size below 16 or a chunk below 1.
     """
     if size < 16:
         raise ValueError(f"size must be at least 16 pixels, but is {size}.")
     target = torch.device(device) if device is not None else scene.minutes.device
-    chunk = chunk if chunk is not None else _CHUNKS.get(target.type, _DEFAULT_CHUNK)
+    on_cpu = target.type == "cpu"
+    if chunk is None:
+        chunk = max(_CPU_CHUNK_PIXELS // size**2, 1) if on_cpu else _ACCELERATOR_CHUNK
     if chunk < 1:
         raise ValueError(f"chunk must be at least 1 picture, but is {chunk}.")
+    scene = scene.to("cpu")
     pictures = torch.empty(len(scene), size, size, dtype=torch.uint8, device=target)
-    if not len(scene):
+    threads = torch.get_num_threads() if on_cpu else 1
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(scene), _BLOCK)]
+
+    def draw(block: slice) -> None:
+        _draw_block(scene[block], pictures[block], chunk)
+
+    clock_atlas(size, target)  # before the threads start, so that only one draws it
+    if threads == 1 or len(blocks) == 1:
+        for block in blocks:
+            draw(block)
         return pictures
-    atlas = clock_atlas(size, target)
-    # The parameters are few: always computed on the CPU, in float64, so that every device draws the same scene.
-    parameters = picture_parameters(scene.to("cpu"), size, clock_atlas(size, torch.device("cpu")))
-    offsets = (scene.luck[:, :2].cpu() * _NOISE_TILE).long().tolist()
-    reflections = (scene.reflection_strength.cpu() > 0).tolist()
-    rows = torch.empty(chunk, len(ROWS), size, size, device=target)
-    for start in range(0, len(scene), chunk):
-        stop = min(start + chunk, len(scene))
-        part = parameters[start:stop].to(target)
-        picture = _draw(part, atlas, rows[: stop - start], [i for i, on in enumerate(reflections[start:stop]) if on])
-        _finish(picture, part, offsets[start:stop])
-        pictures[start:stop] = picture
+    # Threads that draw whole pictures wait for each other once; torch's own would after each of the small operations.
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        list(pool.map(draw, blocks))
+    torch.set_num_threads(threads)  # the workers' setting is theirs alone for OpenMP, but the process's for MKL
     return pictures
 
 
@@ -104,97 +111,111 @@ def render_clocks(
     return (pictures, scene) if return_scene else pictures
 
 
-def _draw(part: Parameters, atlas: Atlas, rows: Tensor, reflections: list[int]) -> Tensor:
-    """The pictures before camera effects: float32 [B, S, S]; `rows` [B, len(ROWS), S, S] is scratch space."""
-    size = rows.shape[-1]
-    steps = torch.arange(size, dtype=torch.float32, device=rows.device)
-    columns = part.rows[..., 0, None] * steps
-    lines = part.rows[..., 1, None] * steps + part.rows[..., 2, None]
-    torch.add(columns[:, :, None, :], lines[:, :, :, None], out=rows)
-    rows[:, 1:-1].mul_(rows[:, :1].reciprocal())
+def _draw_block(scene: Scene, pictures: Tensor, chunk: int) -> None:
+    """Draws a scene into `pictures` (uint8 [N, S, S]), `chunk` at a time."""
+    size, device = pictures.shape[-1], pictures.device
+    atlas, tile = clock_atlas(size, device), _noise_tile(size, device)
+    # Few numbers, in float64: always the CPU's work, so that every device draws the same scene.
+    parameters = picture_parameters(scene, size, clock_atlas(size, torch.device("cpu")))
+    offsets = (scene.luck[:, :2] * _NOISE_ROOM).long().tolist()
+    lit = (scene.reflection_strength > 0).tolist()
+    # One scratch tensor for all chunks: fresh temporaries of this size cost more in page faults than in arithmetic.
+    planes = torch.empty(_PLANES, min(chunk, len(scene)), size, size, device=device)
+    for start in range(0, len(scene), chunk):
+        stop = min(start + chunk, len(scene))
+        part = parameters[start:stop].to(device)
+        scratch = planes[:, : stop - start]
+        picture, inside, *free = _draw(part, atlas, scratch)
+        for index in range(stop - start):
+            if lit[start + index]:
+                _reflect(picture[index], inside[index], part.lamp[index], free[0][index], free[1][index])
+        _finish(picture, free[0], part)
+        for index, (top, left) in enumerate(offsets[start:stop]):
+            picture[index].addcmul_(tile[top : top + size, left : left + size], part.noise[index])
+        # Half a grey level turns the conversion's truncation into rounding.
+        pictures[start:stop] = picture.add_(0.5).clamp_(0, _WHITE)
 
-    def row(name: str) -> Tensor:
-        return rows[:, ROWS[name]]
 
-    def pair(name: str) -> Tensor:
-        return rows[:, ROWS[name] : ROWS[name] + 2]
+def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The pictures before lamp and camera, the dial's coverage, and two free planes: float32 [B, S, S].
 
-    # Squared radii: no root is needed, since 1 - r is (1 - r^2) / 2 at the edge.
-    inner = pair("dial_x").square_()
-    radius2 = inner[:, 0].add_(inner[:, 1])
-    outer = pair("foot_x").square_()
-    foot2 = outer[:, 0].add_(outer[:, 1])
-    sampled = torch.where((radius2 < 1.05)[:, None], pair("ink_x"), pair("wood_x"))
-    texture = functional.grid_sample(
-        atlas.texture,
-        sampled.permute(0, 2, 3, 1).reshape(1, -1, size, 2),
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    ).view(-1, size, size)
+    They are among `planes` [_PLANES, B, S, S], which are all overwritten.
+    """
+    size = planes.shape[-1]
+    steps = torch.arange(size, dtype=torch.float32, device=planes.device)
+    rows = part.rows.transpose(0, 1)
+    columns = (rows[..., 0, None] * steps)[:, :, None, :]
+    lines = (rows[..., 1, None] * steps + rows[..., 2, None])[:, :, :, None]
 
-    wood = torch.addcmul(row("wood_light"), texture, part.wood_contrast)
-    shadow = (foot2 * part.shadow_slope).add_(part.shadow_start).clamp_(0, 1).mul_(row("shadow").clamp_(0, 1))
-    wood.addcmul_(wood, shadow, value=-1)
+    def linear(name: str, out: Tensor) -> Tensor:
+        return torch.add(columns[ROWS[name]], lines[ROWS[name]], out=out)
 
-    foot = foot2.neg().add_(1)
-    slope = (radius2 - part.slope_end).mul_(part.slope_sharpness).clamp_(0, 1)
-    inner_light = row("inner_light").addcmul_(radius2, part.inner_drop).clamp_(min=9)
-    frame = inner_light.lerp_(row("outer_light"), slope)
-    line = foot.sub(part.line_place).abs_().mul_(part.line_sharpness).neg_().add_(1).clamp_(min=0)
-    frame.addcmul_(line, row("line").clamp_(min=0))
+    def projected(first: str, out: Tensor) -> Tensor:
+        places = slice(ROWS[first], ROWS[first] + len(out))
+        return torch.add(columns[places], lines[places], out=out).mul_(inverse)
+
+    inverse, radius, foot, radius_y, foot_y = planes[:5]
+    linear("denominator", inverse).reciprocal_()
+    projected("dial_x", planes[1:9])
+    # Squared radii need no root: near an edge, 1 - r is (1 - r^2) / 2.
+    radius.square_().addcmul_(radius_y, radius_y)
+    foot.square_().addcmul_(foot_y, foot_y)
+    places = torch.where(radius < 1.05, planes[5:7], planes[7:9], out=planes[5:7])
+    # All pictures as one tall one, since they share the texture.
+    places = places.view(2, 1, -1, size).permute(1, 2, 3, 0)
+    texture = functional.grid_sample(atlas.texture, places, padding_mode="border", align_corners=False)
+    texture = texture.view(-1, size, size)
+
+    picture, light, first, second = planes[3:7]
+    linear("wood_light", picture).addcmul_(texture, part.wood_contrast)
+    torch.mul(foot, part.shadow_slope, out=first).add_(part.shadow_start).clamp_(0, 1)
+    first.mul_(linear("shadow", light).clamp_(0, 1))
+    picture.addcmul_(picture, first, value=-1)
+
+    torch.mul(radius, part.slope_sharpness, out=first).add_(part.slope_start).clamp_(0, 1)
+    linear("inner_light", light).addcmul_(radius, part.inner_drop).clamp_(min=9)
+    light.lerp_(linear("outer_light", second), first)
+    torch.mul(foot, part.line_sharpness, out=first).add_(part.line_start).abs_().neg_().add_(1).clamp_(min=0)
+    light.addcmul_(first, linear("line", second).clamp_(min=0))
     # The foot's rounded edge turns away from the light.
-    frame.addcmul_(frame, (foot * -9).add_(1).clamp_(min=0), value=-0.45)
-    wood.lerp_(frame, foot.mul_(part.foot_sharpness).add_(0.5).clamp_(0, 1))
+    torch.mul(foot, 9, out=first).sub_(8).clamp_(min=0)
+    light.addcmul_(light, first, value=-0.45)
+    picture.lerp_(light, foot.mul_(-part.foot_sharpness).add_(part.foot_sharpness + 0.5).clamp_(0, 1))
 
-    dial = torch.addcmul(row("dial_light"), texture, part.ink, value=-1)
-    rim = (radius2 - part.rim_start).mul_(part.rim_sharpness).clamp_(min=0).square_()
-    dial.addcmul_(dial, rim, value=-1)
-    hands = rows[:, ROWS["hour_along"] : ROWS["hour_along"] + 4].abs_().view(-1, 2, 2, size, size)
-    hands = (part.hand_extent - hands).amin(2).add_(0.5).clamp_(0, 1)
-    dial.lerp_(part.hour_light, hands[:, 0]).lerp_(part.minute_light, hands[:, 1])
+    linear("dial_light", light).addcmul_(texture, part.ink, value=-1)
+    torch.sub(radius, _RIM, out=first).clamp_(min=0).square_()
+    light.addcmul_(first, part.rim_shade, value=-1)
+    hands = projected("hour_along", planes[5:9]).abs_()
+    torch.sub(part.hand_extent.transpose(0, 1), hands, out=hands)
+    for hand, grey in ((hands[:2], part.hour_light), (hands[2:], part.minute_light)):
+        light.lerp_(grey, torch.minimum(hand[0], hand[1], out=hand[0]).clamp_(0, 1))
 
-    inside = (radius2 * -1).add_(1).mul_(part.dial_sharpness).add_(0.5).clamp_(0, 1)
-    picture = wood.lerp_(dial, inside)
-    # The product peaks on the one-pixel ramp between dial and frame, where light catches the rim.
-    glint = torch.addcmul(inside, inside, inside, value=-1).mul_(row("glint").clamp_(min=0))
-    picture.add_(glint)
-    picture.view(-1).index_add_(0, (part.speck_index + _starts(picture)).view(-1), part.speck_light.reshape(-1))
-    if reflections:
-        _reflect(picture, inside, part, reflections)
-    return picture
-
-
-def _starts(picture: Tensor) -> Tensor:
-    """Where each picture of a batch begins in its flat view, [B, 1]."""
-    return torch.arange(picture.shape[0], device=picture.device)[:, None] * picture[0].numel()
+    inside = radius.mul_(-part.dial_sharpness).add_(part.dial_sharpness + 0.5).clamp_(0, 1)
+    picture.lerp_(light, inside)
+    # The product peaks on the ramp between dial and frame, one pixel wide, where light catches the rim.
+    torch.mul(inside, inside, out=first).sub_(inside)
+    picture.addcmul_(first, projected("glint", second[None])[0].clamp_(min=0), value=-1)
+    starts = torch.arange(len(picture), device=picture.device)[:, None] * size**2
+    picture.view(-1).index_add_(0, (part.speck_index + starts).view(-1), part.speck_light.reshape(-1))
+    return picture, inside, light, first
 
 
-def _reflect(picture: Tensor, inside: Tensor, part: Parameters, which: list[int]) -> None:
-    """Mixes a lamp's reflection and its haze into some of the pictures, in place."""
-    size = picture.shape[-1]
-    steps = torch.arange(size, dtype=torch.float32, device=picture.device) / size
-    white = picture.new_full((), _WHITE)
-    for index in which:
-        lamp_x, lamp_y, core, strength, haze_size, haze = part.lamp[index].unbind()
-        distance2 = (steps - lamp_x).square() + (steps - lamp_y).square()[:, None]
-        share = (distance2 * core).add_(1).square_().reciprocal_().mul_(strength).mul_(inside[index])
-        share.add_((distance2.mul_(haze_size).add_(1).square_().reciprocal_()).mul_(haze))
-        picture[index].lerp_(white, share.clamp_(max=1))
+def _reflect(picture: Tensor, inside: Tensor, lamp: Tensor, distance2: Tensor, share: Tensor) -> None:
+    """Mixes a lamp's reflection and its haze into one picture [S, S], in place; the last two are scratch."""
+    steps = torch.arange(len(picture), dtype=torch.float32, device=picture.device) / len(picture)
+    x, y, core, strength, haze_size, haze = lamp.unbind()
+    torch.add((steps - x).square(), (steps - y).square()[:, None], out=distance2)
+    torch.mul(distance2, core, out=share).add_(1).square_().reciprocal_().mul_(strength).mul_(inside)
+    share.add_(distance2.mul_(haze_size).add_(1).square_().reciprocal_().mul_(haze))
+    picture.lerp_(picture.new_full((), _WHITE), share.clamp_(max=1))
 
 
-def _finish(picture: Tensor, part: Parameters, offsets: list[list[int]]) -> None:
-    """Veil, blur or sharpening, edge lines, noise and the clamp to 0..255, in place on [B, S, S]."""
-    size = picture.shape[-1]
-    for lines in (picture, picture.transpose(1, 2)):
+def _finish(picture: Tensor, scratch: Tensor, part: Parameters) -> None:
+    """Veil, blur or sharpening, and light lines along the edges, in place on [B, S, S]."""
+    picture.mul_(1 - part.veil).add_(part.veil * _WHITE)
+    for lines, free in ((picture, scratch), (picture.transpose(1, 2), scratch.transpose(1, 2))):
         middle = lines[..., 1:-1]
-        around = lines[..., :-2] + lines[..., 2:]
-        around.sub_(middle, alpha=2)
+        around = torch.add(lines[..., :-2], lines[..., 2:], out=free[..., 1:-1]).sub_(middle, alpha=2)
         middle.addcmul_(around, part.blur)
     for side, line in enumerate((picture[:, :, 0], picture[:, :, -1], picture[:, 0], picture[:, -1])):
-        line.add_((_WHITE - line) * part.edges[:, side, None])
-    tile = _noise_tile(size, picture.device)
-    for index, (top, left) in enumerate(offsets):
-        picture[index].addcmul_(tile[top : top + size, left : left + size], part.noise[index])
-    # Half a grey level turns the conversion's truncation into rounding.
-    picture.lerp_(picture.new_full((), _WHITE), part.veil).add_(0.5).clamp_(0, _WHITE)
+        line.lerp_(line.new_full((), _WHITE), part.edges[:, side, None])

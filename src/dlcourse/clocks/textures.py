@@ -23,11 +23,12 @@ WOOD_EXTENT = 4.0  # dial radii from a wood tile's middle to its edge
 _TEXELS_PER_PIXEL = 1.15
 _WOOD_TEXELS = 64  # texels a dial radius at 150 pixels a side
 _REFERENCE_SIZE = 150
+_DASH_LENGTH = 0.072  # dial radii
 # Ranges of a dial's proportions, in dial radii but for the two factors.
 _STYLE = {
-    "height": (0.145, 0.185),  # of the numerals
-    "radius": (0.69, 0.735),  # of the numerals' middles
-    "stroke": (0.016, 0.026),  # width of the numerals' lines
+    "height": (0.138, 0.176),  # of the numerals
+    "radius": (0.68, 0.73),  # of the numerals' middles
+    "stroke": (0.014, 0.023),  # width of the numerals' lines
     "stretch": (0.92, 1.1),  # factor on the numerals' widths
     "spacing": (0.85, 1.15),  # factor on the gaps between digits
     "dash": (0.028, 0.042),  # width of the hours' dashes
@@ -79,6 +80,15 @@ def _draw_strokes(tile: Tensor, segments: Tensor, width: float, scale: float, in
     torch.maximum(part, _segment_coverage(texels, segments, width, scale) * ink, out=part)
 
 
+def _draw_dash(tile: Tensor, direction: Tensor, end: float, width: float, scale: float) -> None:
+    """Draws an hour's dash, a box with flat ends, into a square dial tile."""
+    steps = (torch.arange(tile.shape[0]) + 0.5 - tile.shape[0] / 2) / scale
+    along = direction[0] * steps - direction[1] * steps[:, None] - (end - _DASH_LENGTH / 2)
+    across = direction[1] * steps + direction[0] * steps[:, None]
+    inside = torch.minimum(_DASH_LENGTH / 2 - along.abs(), width / 2 - across.abs())
+    torch.maximum(tile, (inside * scale + 0.5).clamp(0, 1), out=tile)
+
+
 def _draw_dial(side: int, scale: float, style: Tensor) -> Tensor:
     """One dial [side, side] at `scale` texels a dial radius; `style` [len(_STYLE)] in 0..1 picks its proportions."""
     shares = style.tolist()
@@ -92,14 +102,10 @@ def _draw_dial(side: int, scale: float, style: Tensor) -> Tensor:
             ends = direction * (look["dash_end"] - 0.03 + reach * look["dot_length"])
             _draw_strokes(tile, ends[None], look["dot"], scale, 0.85)
             continue
-        # Strokes end round; a dash of thinner strokes side by side ends flat.
-        across = torch.stack([direction[1], -direction[0]]) * look["dash"]
-        spine = direction * (look["dash_end"] - 0.0375 + reach * 0.075)
-        lines = torch.stack([spine + across * place for place in (-0.32, 0.0, 0.32)])
-        _draw_strokes(tile, lines, look["dash"] * 0.4, scale, 1.0)
+        _draw_dash(tile, direction, look["dash_end"], look["dash"], scale)
         segments = torch.tensor(numeral_segments(minute // 5 or 12, look["spacing"])) * look["height"]
         segments[..., 0] *= look["stretch"]
-        _draw_strokes(tile, segments + direction * look["radius"], look["stroke"], scale, 0.92)
+        _draw_strokes(tile, segments + direction * look["radius"], look["stroke"], scale, 0.9)
     return tile
 
 
@@ -113,7 +119,7 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
     """Planks along x, [512, 512] for twice WOOD_EXTENT dial radii: grain, ridges, fine grooves and dark gaps."""
     side = int(2 * WOOD_EXTENT * _WOOD_TEXELS)
     x, y = torch.arange(side).float()[None, :], torch.arange(side).float()[:, None]
-    bend = _noise(14, 4, side, generator) * 7 + _noise(40, 9, side, generator) * 1.5
+    bend = _noise(12, 3, side, generator) * 2.5 + _noise(40, 9, side, generator) * 0.8
     rows = (y + bend).clamp(0, side - 1)
     index = rows.long().clamp(0, side - 2)
     share = rows - index
@@ -121,7 +127,7 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
     streaks += _noise(side // 5, 7, side, generator)
     # Reading the streaks along bent rows gives grain that flows around knots instead of ruled lines.
     field = torch.gather(streaks, 0, index) * (1 - share) + torch.gather(streaks, 0, index + 1) * share
-    field += _noise(side, side // 4, side, generator) * 0.55 + _noise(16, 10, side, generator) * 0.4
+    field += _noise(side, side // 3, side, generator) * 0.9 + _noise(16, 10, side, generator) * 0.3
     edge = -60.0 * float(torch.rand((), generator=generator))
     while edge < side:
         width, grooves, shade, gap = torch.rand(4, generator=generator).tolist()
@@ -132,9 +138,9 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
             rope = torch.sin(y * 2.2 + x * 0.25) * torch.sin(x * 1.5 + bend) * (1.1 * (grooves - 0.3))
             field = torch.where(inside, field + rope, field)
         distance = (y - stop + _noise(1, 6, side, generator)[:1] * 0.8).abs()
-        half = 0.8 + 2.0 * gap
+        half = 0.7 + 1.7 * gap
         depth = (half + 0.7 - distance).clamp(0, 1)
-        field = field * (1 - 0.8 * depth) - depth * (4.4 if gap > 0.3 else 3.0)
+        field = field * (1 - 0.8 * depth) - depth * (7.0 if gap > 0.2 else 4.0)
         # A plank's worn edge catches light beside its gap.
         field = field + 1.2 * (1 - (distance - half - 3).abs() / 3).clamp(0, 1) * (y > stop)
         edge = stop

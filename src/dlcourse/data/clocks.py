@@ -172,6 +172,8 @@ class ClocksCourse(DataModule):
             raise UserError("clocks_course needs the course's files: data.path=FOLDER with images.npy and labels.npy")
         arrays = [self._read(Path(self.path) / name) for name in self.SHA256]
         pictures, labels = checked(Path(self.path), *arrays)
+        if len(pictures) < 10:
+            raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
         splits = split_80_10_10(len(pictures), self.scene_seed)
         self.task = time_task(self.name, pictures[splits["train"]])
         return {split: (pictures[index], labels[index]) for split, index in splits.items()}
@@ -204,8 +206,6 @@ def checked(path: Path, pictures: np.ndarray | None, labels: np.ndarray | None) 
         raise UserError(f"{path}: labels must be whole numbers [N, 2], not {labels.dtype} {list(labels.shape)}")
     if len(pictures) != len(labels):
         raise UserError(f"{path} has {len(pictures)} pictures but {len(labels)} labels: they must match one to one")
-    if len(pictures) < 10:
-        raise UserError(f"{path} has {len(pictures)} pictures: three splits need at least 10")
     wrong = (labels < 0).any(1) | (labels >= (12, 60)).any(1)
     if wrong.any():
         first = int(wrong.argmax())

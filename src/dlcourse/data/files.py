@@ -48,7 +48,7 @@ def read_npz(path: Path) -> Npz:
         UserError: the file is missing, truncated or no .npz.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is no readable .npz ({error}): delete it to have it made anew") from None

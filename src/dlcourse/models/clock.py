@@ -31,7 +31,7 @@ class ClockReader(Family):
         net: Callable[..., nn.Module],
         encoding: Encoding,
         optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: Callable[..., dict[str, Any]] | None = None,
+        schedule: Callable[..., dict[str, Any]],
         seed: int = 0,
     ):
         super().__init__(task, net, encoding.outputs, optimizer, schedule, seed)

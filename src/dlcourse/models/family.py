@@ -25,7 +25,7 @@ class Family(LightningModule, ABC):
         net: makes the net from (in_shape, outputs).
         outputs: sizes of the heads.
         optimizer: makes the optimiser from the parameters.
-        schedule: makes Lightning's scheduler entry from (optimiser, total steps), or None for a constant rate.
+        schedule: makes Lightning's scheduler entry from (optimiser, total steps).
         seed: of everything random in a training step.
     """
 
@@ -37,7 +37,7 @@ class Family(LightningModule, ABC):
         net: Callable[..., nn.Module],
         outputs: tuple[int, ...],
         optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: Callable[[torch.optim.Optimizer, int], dict[str, Any]] | None = None,
+        schedule: Callable[[torch.optim.Optimizer, int], dict[str, Any]],
         seed: int = 0,
     ):
         super().__init__()
@@ -146,10 +146,8 @@ class Family(LightningModule, ABC):
         self.log_dict(named, logger=self.trainer.state.fn == "fit")
 
     def configure_optimizers(self) -> Any:
-        """The optimiser and, where there is one, its schedule over all steps of the fit."""
+        """The optimiser, and its schedule over all steps of the fit."""
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
-        if self.schedule is None:
-            return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

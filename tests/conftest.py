@@ -1,0 +1,71 @@
+"""What the tests share: a small clock data set, and a run made once."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dlcourse import cli
+from dlcourse.run import compose, run
+
+TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
+NET = ["model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
+PINNED = ["trainer.precision=32-true"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where every test's rendered pictures are kept."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test in a folder of its own, with the shared data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLCOURSE_DATA", str(data_dir))
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path):
+    """Runs the tiny clock model; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
+
+    def start(*overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
+        words = ["model=clock_multihead", *TINY, *NET, *PINNED, *overrides]
+        return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
+
+    return start
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs a command in this process: `command("train", "model=...")` gives exit code, stdout and stderr."""
+
+    def start(verb: str, *arguments: str) -> tuple[int, str, str]:
+        from importlib import import_module
+
+        from hydra.core.global_hydra import GlobalHydra
+
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [f"dlcourse.{verb}", *arguments])
+        code = 0
+        try:
+            cli.launch(verb, import_module(f"dlcourse.{verb}").task)
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+            if isinstance(stop.code, str):
+                print(stop.code, file=sys.stderr)
+        finally:
+            monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return start

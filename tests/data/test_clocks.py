@@ -1,0 +1,125 @@
+"""Clock data: balanced, cached, reproducible; the course's files are checked."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from dlcourse.data.clocks import Clocks, ClocksCourse
+from dlcourse.errors import UserError
+
+
+def clocks(data_dir, **more):
+    return Clocks(str(data_dir), **{"count": 720, "size": 32, "fresh": False, "batch_size": 20} | more)
+
+
+def test_splits_are_balanced_disjoint_and_cached(data_dir):
+    data = clocks(data_dir)
+    data.prepare_data()
+    written = data.path.stat().st_mtime_ns
+    data.setup()
+    assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 576, "val": 72, "test": 72}
+    minutes = torch.cat([y[:, 0] * 60 + y[:, 1] for _, y in data.arrays.values()])
+    assert sorted(minutes.tolist()) == list(range(720))
+    again = clocks(data_dir)
+    again.setup()
+    assert torch.equal(again.arrays["test"][0], data.arrays["test"][0])
+    assert data.path.stat().st_mtime_ns == written
+    assert data.task.in_shape == (1, 32, 32) and 60 < data.task.mean < 200 and data.task.std > 20
+
+
+def test_another_setting_has_another_file_but_fresh_keeps_the_test_pictures(data_dir):
+    fixed, fresh = clocks(data_dir), clocks(data_dir, fresh=True)
+    assert len({fixed.path, fresh.path, clocks(data_dir, size=33).path, clocks(data_dir, scene={"tilt": [0, 5]}).path}) == 4
+    fixed.setup()
+    fresh.setup()
+    assert torch.equal(fixed.arrays["test"][0], fresh.arrays["test"][0])
+
+
+def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
+    data = clocks(data_dir, fresh=True)
+    data.setup()
+    first, again = list(data.train_dataloader()), list(data.train_dataloader())
+    assert len(first) == 576 // 20
+    pictures = torch.cat([x for x, _ in first])
+    assert len(torch.unique(pictures.flatten(1), dim=0)) == len(pictures)
+    assert torch.equal(pictures, torch.cat([x for x, _ in again]))
+    other = clocks(data_dir, fresh=True, seed=1)
+    other.setup()
+    assert not torch.equal(next(iter(other.train_dataloader()))[0], first[0][0])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"count": 5}, "data.count=5 is too few"),
+        ({"size": 2}, "data.size=2 is out of range"),
+        ({"batch_size": 0}, "data.batch_size=0 is below 1"),
+        ({"scene": {"tlt": [0, 1]}}, "data.scene.*tlt"),
+        ({"scene": {"tilt": [20, 10]}}, "data.scene.*tilt"),
+    ],
+)
+def test_bad_options_are_refused(data_dir, options, words):
+    with pytest.raises(UserError, match=words):
+        clocks(data_dir, **options)
+
+
+def test_a_batch_larger_than_the_set_is_refused(data_dir):
+    data = clocks(data_dir, batch_size=1000)
+    data.setup()
+    with pytest.raises(UserError, match="larger than the 576 training pictures"):
+        data.train_dataloader()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written.*data_dir"):
+        clocks(tmp_path / "file" / "data").prepare_data()
+
+
+def test_a_damaged_cache_is_named(tmp_path):
+    data = clocks(tmp_path)
+    data.path.write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(UserError, match="delete it"):
+        data.setup()
+
+
+def course(folder, pictures=None, labels=None):
+    np.save(folder / "images.npy", np.zeros((100, 20, 20), np.uint8) if pictures is None else pictures)
+    minutes = np.arange(100)
+    np.save(folder / "labels.npy", np.stack([minutes // 60, minutes % 60], 1) if labels is None else labels)
+    return ClocksCourse(str(folder))
+
+
+def test_course_files_of_the_right_shape_give_a_warning(tmp_path, caplog):
+    data = course(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        data.setup()
+    assert "images.npy is not the course's file" in caplog.text
+    assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 80, "val": 10, "test": 10}
+
+
+@pytest.mark.parametrize(
+    ("pictures", "labels", "words"),
+    [
+        (None, np.full((100, 2), 12), "an hour is 0 to 11 and a minute 0 to 59"),
+        (None, np.full((100, 2), -1), "an hour is 0 to 11"),
+        (None, np.zeros((99, 2), int), "100 pictures but 99 labels"),
+        (None, np.zeros((100, 3), int), "labels must be whole numbers"),
+        (None, np.zeros((100, 2)), "labels must be whole numbers"),
+        (np.zeros((100, 20, 20)), None, "pictures must be uint8"),
+        (np.zeros((100, 20, 21), np.uint8), None, "pictures must be uint8"),
+        (np.array([None] * 100), None, "no readable .npy"),
+    ],
+)
+def test_wrong_course_files_are_refused(tmp_path, pictures, labels, words):
+    with pytest.raises(UserError, match=words):
+        course(tmp_path, pictures, labels).setup()
+
+
+def test_missing_course_files_are_named(tmp_path):
+    with pytest.raises(UserError, match="images.npy is not there"):
+        ClocksCourse(str(tmp_path)).setup()
+    with pytest.raises(UserError, match="data.path=FOLDER"):
+        ClocksCourse(None).setup()

@@ -1,0 +1,100 @@
+"""The command line: help, wrong words answered by one sentence, paths as a shell gives them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlcourse.cli import prepare_arguments
+from tests.conftest import NET, PINNED, TINY
+
+RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model=clock_multihed", "data=clocks"], "model=clock_multihed is unknown; did you mean clock_multihead?"),
+        (["model=clock_multihead", "data=clock"], "data=clock is unknown; did you mean clocks?"),
+        (["experiment=clocks/g99"], "experiment=clocks/g99 is unknown"),
+        (["modle=clock_cyclic"], "there is no key modle; did you mean model?"),
+        (["model=clock_cyclic", "data=clocks", "model.optimizer.lrr=1"], "did you mean model.optimizer.lr?"),
+        (["data=clocks", "data.augment.rotatoin=1"], "did you mean data.augment.rotation?"),
+        (["trainer.max_epoch=3"], "did you mean trainer.max_epochs?"),
+        (["model/net=resnt", "model=clock_cyclic"], "model/net=resnt is unknown; did you mean resnet?"),
+        (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
+        (["seed"], "seed"),
+        (["data=clocks"], "choose a model: model=clock_classification|"),
+        (["model=clock_cyclic"], "choose a data: data=clocks|clocks_course"),
+        (["run=nowhere"], "run=nowhere is no run"),
+        ([*RUN, "data.count=3"], "data.count=3 is too few"),
+        ([*RUN, "model=clock_classification", "model.num_classes=7"], "num_classes=7 does not divide 720: take 6 or 8"),
+        ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
+        ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
+        ([*RUN, "trainer.accelerator=tpux"], "tpux"),
+        ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
+        ([*RUN, "references=[G77]"], "there is no reference G77"),
+    ],
+)
+def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said):
+    code, _, error = command("train", *words)
+    assert code == 1 and said in error and "Traceback" not in error
+    assert error.startswith("error: ") and len(error.strip().splitlines()) == 1
+    assert not list(Path("outputs").rglob("checkpoints"))
+
+
+def test_a_command_that_is_wrong_leaves_no_folder(command):
+    for words in (["data=clocks"], ["model=clock_multihed"], [*RUN, "data.count=3"]):
+        command("train", *words)
+    assert not Path("outputs").exists() or not [p for p in Path("outputs").rglob("*") if p.is_file()]
+
+
+def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
+    assert "evaluate needs a run" in command("evaluate")[2]
+    assert "run=x is no run" in command("evaluate", "run=x")[2]
+    assert "predict needs pictures" in command("predict")[2]
+    assert "predict needs a run" in command("predict", "input=a.png")[2]
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])
+def test_help_names_the_command_and_imports_no_torch(verb):
+    code = f"import sys; sys.argv=['x','--help']\nfrom dlcourse import {verb}\nfrom dlcourse.cli import launch\n"
+    code += f"try:\n    launch('{verb}', {verb}.task)\nfinally:\n    assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m dlcourse.{verb}" in done.stdout
+
+
+def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
+    code, out, error = command("train", *RUN)
+    assert code == 0, error
+    (folder,) = (p.parent for p in Path("outputs").rglob("result.json"))
+    assert "test/error_minutes" in out and "G4" in out and str(folder) in out
+    assert command("train", f"run={folder}")[0] == 0
+    code, _, error = command("train", f"run={folder}", "seed=5")
+    assert code == 1 and "begun with seed=0, not 5" in error
+    code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "plots=false")
+    assert code == 0, error
+    assert len(list((folder / "evaluations").glob("*/result.json"))) == 1
+
+
+def test_two_runs_in_one_second_have_two_folders(command):
+    for _ in range(2):
+        assert command("train", *RUN)[0] == 0
+    assert len(list(Path("outputs").rglob("result.json"))) == 2
+
+
+@pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~"])
+def test_paths_are_taken_as_a_shell_gives_them(command, tmp_path, name):
+    folder = tmp_path / name
+    code, out, error = command("train", *RUN, f"hydra.run.dir={folder}", f"data_dir={tmp_path}/data {name}")
+    assert code == 0, error
+    assert (folder / "result.json").exists() and list((tmp_path / f"data {name}").glob("*.npz"))
+
+
+def test_home_and_interpolations_in_paths(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert prepare_arguments("train", ["data_dir=~/d", "seed=1"]) == ["data_dir='/home/me/d'", "seed=1"]
+    assert prepare_arguments("train", ["data_dir=a${b"]) == [r"data_dir='a\${b'"]
+    assert prepare_arguments("predict", ["input=null", "input='x y'"]) == ["input=null", "input='x y'"]

@@ -1,0 +1,59 @@
+"""Every shipped YAML composes, names only what exists, and says what it is."""
+
+import re
+
+import pytest
+import yaml
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from dlcourse.config import CONF, buildable, choices, keys_of, nearest, references
+from dlcourse.errors import UserError
+from dlcourse.run import compose
+
+GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "experiment"]
+NESTED = ["data/augment", "model/net", "model/optimizer", "model/schedule"]
+CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(group)]
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda x: str(x))
+def test_every_choice_composes(group, name):
+    base = [] if group == "experiment" else ["model=clock_multihead", "data=clocks"]
+    base = [word for word in base if not word.startswith(f"{group}=")]
+    value = f"[{name}]" if group == "logger" else name
+    cfg = compose(*base, f"{group}={value}")
+    OmegaConf.resolve(cfg)
+    assert cfg.model.name and cfg.data.name
+
+
+@pytest.mark.parametrize("target", sorted(buildable()))
+def test_every_target_exists(target):
+    assert callable(get_object(target))
+
+
+def test_every_yaml_is_a_choice_of_some_group_or_a_command():
+    known = {f"{group}/{name}" for group, name in CHOICES}
+    files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
+    assert files - known == {"train", "evaluate", "predict", "references", "hydra/dlcourse"}
+
+
+@pytest.mark.parametrize("name", choices("model"))
+def test_a_model_states_its_budget_and_its_references(name):
+    cfg = compose(f"model={name}", "data=clocks")
+    assert cfg.model.epochs["clocks"] > 0 and references(cfg.model.references)
+
+
+def test_references_are_complete_and_unknown_ones_refused():
+    rows = yaml.safe_load((CONF / "references.yaml").read_text())
+    for name, row in rows.items():
+        assert set(row) == {"metric", "value", "better", "what", "source"}, name
+        assert row["better"] in ("lower", "higher") and re.fullmatch(r"(val|test)/\w+", row["metric"])
+    with pytest.raises(UserError, match="no reference G3-72; did you mean G3-720"):
+        references(["G3-72"])
+
+
+def test_nearest_name():
+    assert nearest("clokcs", ["clocks", "mnist"]) == "; did you mean clocks?"
+    assert nearest("dropout", ["model.dropout", "seed"]) == "; did you mean model.dropout?"
+    assert nearest("zzz", ["a", "b"]) == "; there is a, b"
+    assert "model.optimizer.lr" in keys_of(compose("model=clock_cyclic", "data=clocks"))

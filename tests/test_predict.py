@@ -1,0 +1,88 @@
+"""Answers for a person's own pictures, whatever their size, colour and orientation."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlcourse.errors import UserError
+from dlcourse.prediction import predict, read_picture
+
+
+def picture(path, mode="L", size=(60, 80), **save):
+    shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], len(mode))
+    array = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    Image.fromarray(array, mode if mode != "L" else None).save(path, **save)
+    return path
+
+
+@pytest.fixture
+def run_folder(tiny_run):
+    return Path(tiny_run("plots=false")["folder"])
+
+
+def test_a_folder_of_any_pictures(run_folder, tmp_path, capsys):
+    source = tmp_path / "photos"
+    source.mkdir()
+    picture(source / "grey.png")
+    picture(source / "colour.jpg", "RGB", (300, 200))
+    picture(source / "transparent.png", "RGBA")
+    (source / "notes.txt").write_text("no picture")
+    (source / ".hidden").write_text("")
+    rows = predict(run_folder, source, tmp_path / "answers")
+    said = capsys.readouterr().out
+    assert [Path(row["file"]).name for row in rows] == ["colour.jpg", "grey.png", "transparent.png"]
+    assert "skipped notes.txt" in said and "runner_up" in said
+    for row in rows:
+        hour, minute = row["time"].split(":")
+        assert 1 <= int(hour) <= 12 and 0 <= int(minute) <= 59 and 0 <= row["confidence"] <= 1
+        assert row["runner_up"] != row["time"]
+    table = csv.DictReader((tmp_path / "answers" / "predictions.csv").read_text().splitlines())
+    assert [row["time"] for row in table] == [row["time"] for row in rows]
+    assert (tmp_path / "answers" / "contact_sheet.png").stat().st_size > 1000
+
+
+def test_an_encoding_without_distribution_gives_the_time_alone(tiny_run, tmp_path):
+    folder = Path(tiny_run("model=clock_cyclic", "plots=false")["folder"])
+    rows = predict(folder, picture(tmp_path / "a.png"), tmp_path / "answers")
+    assert list(rows[0]) == ["file", "time"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: p / "nothing.png", "does not exist"),
+        (lambda p: p.mkdir() or p, "is an empty folder"),
+        (lambda p: p.write_text("words") and p, "is no picture that can be read"),
+        (lambda p: p.mkdir() or (p / "a.txt").write_text("words") and p, "holds no picture that can be read"),
+        (lambda p: p.write_bytes(picture(p.with_suffix(".png")).read_bytes()[:200]) and p, "is no picture that can be read"),
+    ],
+)
+def test_what_is_no_picture_is_named(run_folder, tmp_path, make, words):
+    with pytest.raises(UserError, match=words):
+        predict(run_folder, make(tmp_path / "input"), tmp_path / "answers")
+    assert not (tmp_path / "answers").exists()
+
+
+def test_pictures_are_turned_cut_square_and_resized(tmp_path):
+    array = np.zeros((100, 200), np.uint8)
+    array[:, 150:] = 255  # cut away
+    array[:50, 50:150] = 200
+    path = tmp_path / "wide.png"
+    Image.fromarray(array).save(path)
+    read = read_picture(path, (1, 50, 50))
+    assert read.shape == (50, 50) and read[5:20].min() > 180 and read[30:].max() < 10
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(array).save(path, exif=exif)
+    turned = read_picture(path, (1, 50, 50))
+    assert np.abs(turned.astype(int) - read[::-1, ::-1]).max() <= 2
+    assert read_picture(path, (3, 40, 40)).shape == (40, 40, 3)
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((30, 30), 257 * 100, np.uint16)).save(path)
+    assert read_picture(path, (1, 10, 10)).tolist() == [[100] * 10] * 10

@@ -1,0 +1,149 @@
+"""Runs from a config to a folder: what lies in it, that it can be gone on with, judged again and trusted."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from dlcourse.build import build_data, build_model, load_checkpoint, load_run
+from dlcourse.errors import UserError
+from dlcourse.run import compose, evaluate, run
+from tests.conftest import NET, PINNED, TINY
+
+MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
+    result = tiny_run(f"model={name}")
+    folder = Path(result["folder"])
+    assert result["status"] == "completed" and result["model"] == name and result["data"] == "clocks"
+    assert json.loads((folder / "result.json").read_text()) == {k: v for k, v in result.items() if k != "folder"}
+    for split in ("train", "val", "test"):
+        assert 0 <= result["metrics"][f"{split}/error_minutes"] <= 360
+        assert 0 <= result["metrics"][f"{split}/within_one_minute"] <= 1
+    for file in ("config.yaml", "train.log", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (folder / file).stat().st_size > 0, file
+    pictures = {path.name for path in (folder / "plots").glob("*.png")}
+    assert {"curves.png", "errors.png", "worst.png", "samples.png"} <= pictures
+    assert ("distributions.png" in pictures) == (name in ("clock_classification", "clock_multihead"))
+    assert result["references"] and result["parameters"] > 0 and result["epochs"] == 1
+
+
+def test_loaded_again_it_gives_the_same_figures(tiny_run, tmp_path):
+    result = tiny_run()
+    cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "trainer.limit_test_batches=2", verb="evaluate")
+    again = evaluate(cfg, tmp_path / "again")
+    assert again["metrics"]["test/error_minutes"] == result["metrics"]["test/error_minutes"]
+    assert (tmp_path / "again" / "plots" / "worst.png").exists()
+    stored = OmegaConf.load(Path(result["folder"]) / "config.yaml")
+    assert stored.trainer.precision == "32-true" and stored.trainer.max_epochs == 1
+    assert "${" not in (Path(result["folder"]) / "config.yaml").read_text()
+
+
+def test_evaluates_on_other_data(tiny_run, tmp_path):
+    result = tiny_run()
+    words = ["data=clocks", "data.count=60", "data.size=64", "plots=false", "trainer=cpu"]
+    other = evaluate(compose(f"run='{result['folder']}'", *words, verb="evaluate"), tmp_path / "other")
+    assert 0 <= other["metrics"]["test/error_minutes"] <= 360
+    assert not (tmp_path / "other" / "plots").exists()
+
+
+def test_same_seed_same_figures_other_seed_others(tiny_run):
+    first, second = tiny_run(folder="a")["metrics"], tiny_run(folder="b")["metrics"]
+    assert first == second
+    assert tiny_run("seed=1", folder="c")["metrics"]["test/loss"] != first["test/loss"]
+
+
+def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, monkeypatch):
+    words = ["trainer.max_epochs=3", "plots=false"]
+    whole = tiny_run(*words, folder="whole")
+
+    class Stop(Exception):
+        pass
+
+    from dlcourse.models.family import Family
+
+    def stop(self):
+        if self.current_epoch == 2:
+            raise Stop
+
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
+        tiny_run(*words, folder="stopped")
+    assert json.loads((tmp_path / "stopped" / "result.json").read_text())["status"] == "failed"
+    resumed = tiny_run(*words, folder="stopped", resume=True)
+    assert resumed["metrics"] == whole["metrics"] and resumed["epochs"] == 3
+    weights = [load_checkpoint(tmp_path / f / "checkpoints" / "last.ckpt")["state_dict"] for f in ("whole", "stopped")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert (tmp_path / "whole" / "metrics.csv").read_text() == (tmp_path / "stopped" / "metrics.csv").read_text()
+
+
+def test_resume_of_a_completed_run_gives_its_result(tiny_run):
+    result = tiny_run()
+    stamp = (Path(result["folder"]) / "checkpoints" / "best.ckpt").stat().st_mtime_ns
+    assert tiny_run(resume=True) == result
+    assert (Path(result["folder"]) / "checkpoints" / "best.ckpt").stat().st_mtime_ns == stamp
+
+
+def test_a_folder_with_a_run_is_refused_and_so_are_changed_keys(tiny_run):
+    tiny_run()
+    with pytest.raises(UserError, match="holds a run already"):
+        tiny_run()
+    with pytest.raises(UserError, match="begun with model.optimizer.lr=0.004, not 0.5"):
+        tiny_run("model.optimizer.lr=0.5", resume=True)
+
+
+def test_objects_can_be_given_instead_of_a_config(tmp_path):
+    cfg = compose("model=clock_cyclic", *TINY, *NET, *PINNED)
+    data = build_data(cfg)
+    data.setup()
+    result = run(cfg, model=build_model(cfg, data.task), data=data, folder=tmp_path / "objects")
+    assert result["status"] == "completed"
+
+
+def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
+    folder = Path(tiny_run()["folder"])
+    for name in ("best", "last"):
+        checkpoint = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["dlcourse"]["task"]["kind"] == "time"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or no checkpoint"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "is not there"),
+        (lambda f: (f / "config.yaml").unlink(), "is no run"),
+        (lambda f: (f / "config.yaml").write_text("model: ${oc.env:HOME}"), "not a config that dlcourse wrote"),
+        (lambda f: (f / "config.yaml").write_text("model: {_target_: os.system, command: id}"), "asks for os.system"),
+        (lambda f: torch.save({"state_dict": {}}, f / "checkpoints" / "best.ckpt"), "not a checkpoint of dlcourse"),
+    ],
+)
+def test_a_spoilt_run_is_named(tiny_run, spoil, words):
+    folder = Path(tiny_run("plots=false")["folder"])
+    spoil(folder)
+    with pytest.raises(UserError, match=words):
+        load_run(folder)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tiny_run):
+    first, second = Path(tiny_run(folder="a")["folder"]), Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
+    (second / "checkpoints" / "best.ckpt").replace(first / "checkpoints" / "best.ckpt")
+    with pytest.raises(UserError, match="holds another model"):
+        load_run(first)
+
+
+def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
+    with pytest.raises(UserError):
+        tiny_run("model=clock_classification", "model.num_classes=7")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith("num_classes=7 does not divide")
+
+
+def test_cuda_where_there_is_none_is_refused(tiny_run):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(UserError, match="no CUDA device"):
+        tiny_run("trainer=gpu", "trainer.max_epochs=1")
