@@ -88,7 +88,7 @@ def test_two_runs_in_one_second_have_two_folders(command):
 @pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~"])
 def test_paths_are_taken_as_a_shell_gives_them(command, tmp_path, name):
     folder = tmp_path / name
-    code, out, error = command("train", *RUN, f"hydra.run.dir={folder}", f"data_dir={tmp_path}/data {name}")
+    code, _, error = command("train", *RUN, f"hydra.run.dir={folder}", f"data_dir={tmp_path}/data {name}")
     assert code == 0, error
     assert (folder / "result.json").exists() and list((tmp_path / f"data {name}").glob("*.npz"))
 

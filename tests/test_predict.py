@@ -56,8 +56,11 @@ def test_an_encoding_without_distribution_gives_the_time_alone(tiny_run, tmp_pat
         (lambda p: p / "nothing.png", "does not exist"),
         (lambda p: p.mkdir() or p, "is an empty folder"),
         (lambda p: p.write_text("words") and p, "is no picture that can be read"),
-        (lambda p: p.mkdir() or (p / "a.txt").write_text("words") and p, "holds no picture that can be read"),
-        (lambda p: p.write_bytes(picture(p.with_suffix(".png")).read_bytes()[:200]) and p, "is no picture that can be read"),
+        (lambda p: p.mkdir() or ((p / "a.txt").write_text("words") and p), "holds no picture that can be read"),
+        (
+            lambda p: p.write_bytes(picture(p.with_suffix(".png")).read_bytes()[:200]) and p,
+            "is no picture that can be read",
+        ),
     ],
 )
 def test_what_is_no_picture_is_named(run_folder, tmp_path, make, words):

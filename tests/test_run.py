@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from dlcourse.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.errors import UserError
-from dlcourse.run import compose, evaluate, run
+from dlcourse.evaluation import evaluate
+from dlcourse.run import compose, run
 from tests.conftest import NET, PINNED, TINY
 
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
@@ -139,7 +140,9 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_run):
 def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     with pytest.raises(UserError):
         tiny_run("model=clock_classification", "model.num_classes=7")
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith("num_classes=7 does not divide")
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
+        "num_classes=7 does not divide"
+    )
 
 
 def test_cuda_where_there_is_none_is_refused(tiny_run):

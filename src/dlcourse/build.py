@@ -86,5 +86,7 @@ def load_run(folder: Path) -> tuple[DictConfig, Family]:
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError:
-        raise UserError(f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run") from None
+        raise UserError(
+            f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run"
+        ) from None
     return cfg, model.eval()

@@ -17,7 +17,18 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse import config, results
 from dlcourse.errors import UserError
 
-FLAGS_THAT_RUN_NOTHING = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "-sc", "--shell-completion"}
+FLAGS_THAT_RUN_NOTHING = {
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--version",
+    "--cfg",
+    "-c",
+    "--info",
+    "-i",
+    "-sc",
+    "--shell-completion",
+}
 PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
 
 
@@ -75,7 +86,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         key, equals, value = argument.partition("=")
         if key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
-                value = os.path.expanduser(value)
+                value = str(Path(value).expanduser()) if value.startswith("~") else value
                 quoted = value.replace("'", r"\'").replace("${", r"\${")
                 argument = f"{key}='{quoted}'"
             if key == "run":
@@ -105,7 +116,9 @@ def explain(error: BaseException, verb: str) -> str:
         group = next((g for g in _groups() if path.startswith(f"{g}/")), path.partition("/")[0])
         name = path.removeprefix(f"{group}/")
         return f"{group}={name} is unknown{config.nearest(name, config.choices(group))}"
-    if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text):
+    if found := re.search(
+        r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
+    ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
         return f"there is no key {key}{config.nearest(key, [*_known_keys(verb), *_groups()])}"
     return f"{' '.join(text.split())} (HYDRA_FULL_ERROR=1 shows where)"

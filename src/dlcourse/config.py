@@ -79,7 +79,9 @@ def read_stored(path: Path) -> DictConfig:
         raise UserError(f"{path} is not a config that dlcourse wrote: take another run")
     for target in _targets(OmegaConf.to_container(cfg)):
         if target not in buildable():
-            raise UserError(f"{path} asks for {target}, which dlcourse does not ship: it is not built from a stored run")
+            raise UserError(
+                f"{path} asks for {target}, which dlcourse does not ship: it is not built from a stored run"
+            )
     return cfg
 
 

@@ -14,7 +14,7 @@ def task(cfg: DictConfig) -> Any:
     """One evaluation into a folder of its own beside the run's result."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dlcourse.run import evaluate
+    from dlcourse.evaluation import evaluate
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:

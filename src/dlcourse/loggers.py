@@ -22,7 +22,9 @@ class MetricsCSV(Logger):
         self.rows: dict[int, dict[str, Any]] = {}
         if self.path.exists():
             with self.path.open(encoding="utf8", newline="") as file:
-                self.rows = {int(row["step"]): {k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)}
+                self.rows = {
+                    int(row["step"]): {k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)
+                }
 
     @property
     def name(self) -> str:

@@ -66,17 +66,17 @@ class Muon(Optimizer):
                 if parameter.ndim < 2:
                     plain.append(parameter)
                 else:
-                    self._matrix_step(parameter, group)
+                    self._matrix_step(parameter, parameter.grad, group)
             if plain:
                 self._adam_step(plain, group)
         return loss
 
-    def _matrix_step(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _matrix_step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        momentum = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-        update = parameter.grad.lerp(momentum, group["momentum"]).reshape(len(parameter), -1)
+        momentum = state["momentum"].lerp_(gradient, 1 - group["momentum"])
+        update = gradient.lerp(momentum, group["momentum"]).reshape(len(parameter), -1)
         # The scale gives each entry the size that AdamW's would have (Liu et al., 2025, arXiv:2502.16982).
         scale = 0.2 * max(update.shape) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])

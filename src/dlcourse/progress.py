@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ class EpochLine(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning calls this after the epoch's validation, so both figures are there."""
         metrics = trainer.callback_metrics
-        shown = [n for n in ("train/loss", "val/loss", *(c.monitor for c in trainer.checkpoint_callbacks if getattr(c, "monitor", None))) if n in metrics]
+        monitors = [c.monitor for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
+        shown = [name for name in ("train/loss", "val/loss", *monitors) if name in metrics]
         figures = "  ".join(f"{name} {metrics[name].item():.4g}" for name in dict.fromkeys(shown))
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         log.info("%s  %s  %.0f s", epoch, figures, time.perf_counter() - self.start)

@@ -20,7 +20,7 @@ def write_text(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(text, "utf8")
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -41,7 +41,9 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / RESULT} cannot be read ({error}): delete it and run again with resume=true") from None
+        raise UserError(
+            f"{folder / RESULT} cannot be read ({error}): delete it and run again with resume=true"
+        ) from None
     if not isinstance(result, dict) or result.get("schema", 0) > SCHEMA:
         raise UserError(f"{folder / RESULT} was written by a later dlcourse: install that one to read it")
     return result

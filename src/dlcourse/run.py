@@ -1,39 +1,37 @@
 """One run from a config to a folder: build, fit, test, pictures, result.json. Plain Python, for notebooks too.
 
-    from dlcourse.run import compose, run
-    result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), folder="outputs/mine")
+from dlcourse.run import compose, run
+result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), folder="outputs/mine")
 """
 
 import logging
 import os
-import sys
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
-from dlcourse.build import build, build_data, build_model, load_checkpoint, load_run
+from dlcourse.build import build, build_data, build_model, load_checkpoint
 from dlcourse.config import CONF, keys_of, read_stored, references, require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
+from dlcourse.evaluation import draw, measure_split
 from dlcourse.loggers import MetricsCSV
 from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
+from dlcourse.table import result_table
+from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, quiet
 
 log = logging.getLogger(__name__)
 
-QUIET_TRAINER = {"enable_model_summary": False, "enable_progress_bar": sys.stderr.isatty(), "num_sanity_val_steps": 0, "log_every_n_steps": 1}
 NOT_COMPARED = {"run", "resume", "name", "plots"}  # keys that a resumed run may change
 
 
@@ -73,7 +71,7 @@ def run(
         UserError: a mistake of the user's, in one sentence.
     """
     folder = Path(folder)
-    _quiet()
+    quiet()
     stored = folder / results.CONFIG
     if stored.exists() and not resume:
         raise UserError(f"{folder} holds a run already: go on with it by resume=true, or name another folder")
@@ -83,7 +81,7 @@ def run(
             cfg = _stored_config(stored, cfg, overrides)
             done = results.read_result(folder)
             if done and done["status"] == "completed":
-                _say_result(done, folder)
+                print(result_table(done, folder), flush=True)
                 return done | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
@@ -91,7 +89,9 @@ def run(
             data = build_data(cfg)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror}): choose another with hydra.run.dir=DIR") from None
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}): choose another with hydra.run.dir=DIR"
+        ) from None
     except UserError:
         results.drop_empty(folder)
         raise
@@ -111,7 +111,7 @@ class _Run:
         overrides: Sequence[str],
         experiment: str | None,
     ):
-        self.cfg, self.model, self.data, self.folder = cfg, model, data, folder
+        self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.leader = int(os.environ.get("LOCAL_RANK", 0)) == 0  # the one process of several that writes
         chosen = cfg.get("model") or {}
         ids = list(cfg.references or chosen.get("references", []))
@@ -120,7 +120,7 @@ class _Run:
             "status": "failed",
             "experiment": experiment,
             "model": chosen.get("name", type(model).__name__),
-            "data": data.name,
+            "data": data.title,
             "metrics": {},
             "references": [{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
             "parameters": None,
@@ -149,7 +149,7 @@ class _Run:
                 self._test(trainer)
             self.result["cpu_seconds"] = round(time.process_time() - cpu, 1)
             if self.cfg.plots and self.leader:
-                self._draw()
+                draw(self.folder, self.model, self.data)
             self.result["status"] = "completed"
         except KeyboardInterrupt:
             self.result |= {"status": "interrupted", "error": "interrupted by the user"}
@@ -164,11 +164,11 @@ class _Run:
             if self.leader:
                 results.write_result(self.folder, self.result)
         if self.leader:
-            _say_result(self.result, self.folder)
+            print(result_table(self.result, self.folder), flush=True)
         return self.result | {"folder": str(self.folder)}
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
+    def _timed(self, step: str) -> Generator[None]:
         start = time.perf_counter()
         try:
             yield
@@ -180,28 +180,27 @@ class _Run:
         self.data.prepare_data()
         self.data.setup()
         seed_everything(self.cfg.seed, workers=True, verbose=False)
-        if self.model is None:
-            self.model = build_model(self.cfg, self.data.task)
+        self.model = self.given_model or build_model(self.cfg, self.data.task)
         self.result["parameters"] = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         settings = self.cfg.trainer
-        _check_accelerator(settings)
+        check_accelerator(settings)
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
         if settings.precision == "auto":
-            device = torch.device("cuda" if settings.accelerator in ("auto", "cuda") and torch.cuda.is_available() else "cpu")
-            settings.precision = choose_precision(self.model, next(iter(self.data.train_dataloader())), device)
+            batch = next(iter(self.data.train_dataloader()))
+            settings.precision = choose_precision(self.model, batch, likely_device(settings))
         stored = self.folder / results.CONFIG
         if self.leader and not stored.exists():
             results.write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
-        self.result |= {"device": _device_name(trainer), "precision": settings.precision}
+        self.result |= {"device": device_name(trainer), "precision": settings.precision}
         return trainer
 
     def _budget(self) -> int:
         epochs = (self.cfg.get("model") or {}).get("epochs", {})
-        if self.data.name not in epochs:
-            raise UserError(f"the model states no budget for {self.data.name}: set trainer.max_epochs")
-        return epochs[self.data.name]
+        if self.data.title not in epochs:
+            raise UserError(f"the model states no budget for {self.data.title}: set trainer.max_epochs")
+        return epochs[self.data.title]
 
     def _trainer(self) -> Trainer:
         cfg = self.cfg
@@ -214,19 +213,9 @@ class _Run:
         loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in loggers):
             loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
-        settings = {key: value for key, value in OmegaConf.to_container(cfg.trainer).items()}  # type: ignore[union-attr]
-        try:
-            return Trainer(
-                **QUIET_TRAINER | settings,  # type: ignore[arg-type]
-                callbacks=callbacks,
-                logger=loggers,
-                default_root_dir=str(self.folder),
-            )
-        except (TypeError, ValueError, RuntimeError) as error:  # Lightning's MisconfigurationException is a RuntimeError
-            raise UserError(f"trainer: {error}") from error
+        return make_trainer(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(self.folder))
 
     def _fit(self, trainer: Trainer) -> None:
-        assert self.model is not None
         last = self.folder / "checkpoints" / "last.ckpt"
         if last.exists():
             load_checkpoint(last)
@@ -238,120 +227,33 @@ class _Run:
 
     def _test(self, trainer: Trainer) -> None:
         """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
-        assert self.model is not None
         best = self.folder / "checkpoints" / "best.ckpt"
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])
         self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
         for split in ("train", "val", "test"):
             self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
 
-    def _draw(self) -> None:
-        draw(self.folder, self.model, self.data)  # type: ignore[arg-type]
-
-
-def measure_split(trainer: Trainer, model: Family, data: DataModule, split: str) -> dict[str, float]:
-    """A model's metrics on one split, as `<split>/<name>`; `model.answers` holds the answers afterwards."""
-    model.split = split
-    trainer.test(model, data.split_dataloader(split), verbose=False)
-    return {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
-
-
-def draw(folder: Path, model: Family, data: DataModule) -> None:
-    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py) into `folder`/plots."""
-    (folder / "plots").mkdir(exist_ok=True)
-    import_module(f"dlcourse.plots.{model.kind}").draw(folder, model, data)
-
-
-def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Measure a run's best checkpoint again, on its own test split or on another data set's.
-
-    Args:
-        cfg: composed from conf/evaluate.yaml: `run`, `trainer`, and `data` where it is not the run's own.
-        folder: where result.json and the pictures go.
-        overrides: recorded in result.json.
-
-    Raises:
-        UserError: there is no such run, or the data asks something else than the run learnt.
-    """
-    _quiet()
-    run_cfg, model = load_run(Path(cfg.run))
-    before = results.read_result(Path(cfg.run)) or {}
-    data = build_data(cfg if cfg.get("data") is not None else run_cfg)
-    data.prepare_data()
-    data.setup()
-    if data.task.kind != model.kind:
-        raise UserError(f"{cfg.run} learnt {model.kind} but {data.name} asks for {data.task.kind}: choose other data")
-    settings = cfg.trainer
-    _check_accelerator(settings)
-    precision = run_cfg.trainer.precision if settings.precision == "auto" else settings.precision
-    trainer = Trainer(
-        **QUIET_TRAINER | {"accelerator": settings.accelerator, "devices": 1, "precision": precision},  # type: ignore[arg-type]
-        limit_test_batches=settings.limit_test_batches,
-        logger=False,
-        enable_checkpointing=False,
-    )
-    start = time.perf_counter()
-    metrics = measure_split(trainer, model, data, "test")
-    ids = {"id", "metric", "value", "better"}
-    result = {key: before.get(key) for key in ("schema", "experiment", "model", "parameters", "seed", "epochs")} | {
-        "schema": results.SCHEMA,
-        "status": "completed",
-        "run": str(cfg.run),
-        "data": data.name,
-        "metrics": metrics,
-        "references": [{k: row[k] for k in row if k in ids} for row in before.get("references", [])],
-        "seconds": {"test": round(time.perf_counter() - start, 2)},
-        "device": _device_name(trainer),
-        "precision": precision,
-        "versions": results.versions(),
-        "git": results.git_commit(),
-        "overrides": list(overrides),
-        "error": None,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    if cfg.plots:
-        draw(folder, model, data)
-    results.write_result(folder, result)
-    _say_result(result, folder)
-    return result | {"folder": str(folder)}
-
-
-def _check_accelerator(settings: DictConfig) -> None:
-    if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
-        raise UserError("trainer asks for CUDA, but torch sees no CUDA device on this machine: take trainer=auto or trainer=cpu")
-
 
 def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """The config that a folder was begun with; refuses a command line that asks for something else."""
     stored = read_stored(path)
     asked = compose(*overrides) if overrides else cfg
-    OmegaConf.resolve(asked) if asked.get("model") else None
-    begun_by_name = {o.partition("=")[0].lstrip("+~") for o in overrides} if cfg.get("run") else None
+    # `run=DIR` leaves everything to the stored config; only what is named beside it is compared.
+    named = [o.partition("=")[0].lstrip("+~").replace("/", ".") for o in overrides] if cfg.get("run") else None
     for key in keys_of(asked):
-        top = key.partition(".")[0]
-        if top in NOT_COMPARED or (begun_by_name is not None and key not in begun_by_name):
+        if key.partition(".")[0] in NOT_COMPARED:
+            continue
+        if named is not None and not any(key == name or key.startswith(f"{name}.") for name in named):
             continue
         old, new = OmegaConf.select(stored, key), OmegaConf.select(asked, key)
-        undecided = key in ("trainer.precision", "trainer.max_epochs") and new in ("auto", None)
-        if not undecided and not OmegaConf.is_dict(new) and old != new:
+        undecided = new is None or OmegaConf.is_dict(new) or (key == "trainer.precision" and new == "auto")
+        if not undecided and old != new:
             raise UserError(f"{path.parent} was begun with {key}={old}, not {new}: leave it out, or start a new run")
     return stored
 
 
-def _say_result(result: Mapping[str, Any], folder: Path) -> None:
-    """The short table at the end: ours, the references, where everything is."""
-    from dlcourse.table import result_table
-
-    print(result_table(result, folder), flush=True)
-
-
-def _device_name(trainer: Trainer) -> str:
-    device = trainer.strategy.root_device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
 @contextmanager
-def _log_file(path: Path) -> Iterator[None]:
+def _log_file(path: Path) -> Generator[None]:
     """Everything that dlcourse says goes into the run's train.log as well."""
     logger = logging.getLogger("dlcourse")
     handler = logging.FileHandler(path, encoding="utf8", delay=True)
@@ -362,13 +264,3 @@ def _log_file(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
-
-
-def _quiet() -> None:
-    """What Lightning says of itself tells a user of dlcourse nothing; what dlcourse says is kept in train.log."""
-    logging.getLogger("dlcourse").setLevel(logging.INFO)
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", "The .* does not have many workers")
-    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
-    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")

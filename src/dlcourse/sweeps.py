@@ -22,7 +22,9 @@ class SweepSummary(Callback):
         folder = Path(config.hydra.sweep.dir)
         if not config.get("resume") and any(folder.glob(f"*/{RESULT}")):
             # Hydra swallows a callback's exceptions, this one it does not
-            sys.exit(f"error: {folder} holds a sweep already: go on with it by resume=true, or choose another name=NAME")
+            sys.exit(
+                f"error: {folder} holds a sweep already: go on with it by resume=true, or choose another name=NAME"
+            )
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Bring sweep.csv up to date."""

@@ -30,7 +30,9 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
         [row["metric"], metrics.get(row["metric"]), row["value"], row["id"], _verdict(metrics.get(row["metric"]), row)]
         for row in result["references"]
     ]
-    rows += [[name, value, None, "", ""] for name, value in metrics.items() if name.startswith("test/") and name not in held]
+    rows += [
+        [name, value, None, "", ""] for name, value in metrics.items() if name.startswith("test/") and name not in held
+    ]
     seconds = result["seconds"]
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     lines = [

@@ -6,9 +6,8 @@ import torch
 from dlcourse.data.augment import Augment
 from dlcourse.data.batches import seeded
 
-EVERYTHING = {
-    "rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04, "brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90,
-}  # fmt: skip
+EVERYTHING = {"rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04}
+EVERYTHING |= {"brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90}
 
 
 def pictures(count=8, colour=False):

@@ -31,7 +31,10 @@ def test_splits_are_balanced_disjoint_and_cached(data_dir):
 
 def test_another_setting_has_another_file_but_fresh_keeps_the_test_pictures(data_dir):
     fixed, fresh = clocks(data_dir), clocks(data_dir, fresh=True)
-    assert len({fixed.path, fresh.path, clocks(data_dir, size=33).path, clocks(data_dir, scene={"tilt": [0, 5]}).path}) == 4
+    assert (
+        len({fixed.path, fresh.path, clocks(data_dir, size=33).path, clocks(data_dir, scene={"tilt": [0, 5]}).path})
+        == 4
+    )
     fixed.setup()
     fresh.setup()
     assert torch.equal(fixed.arrays["test"][0], fresh.arrays["test"][0])

@@ -64,7 +64,7 @@ def test_muon_orthogonalises_and_learns():
     matrix = torch.randn(20, 50, generator=torch.Generator().manual_seed(0))
     for shape in (matrix, matrix.T):
         values = torch.linalg.svdvals(orthogonalize(shape))
-        assert 0.5 < values.min() and values.max() < 1.4
+        assert values.min() > 0.5 and values.max() < 1.4
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(16, 3))
     x, y = torch.randn(30, 1, 4, 4), torch.randint(0, 3, (30,))
@@ -93,4 +93,6 @@ def test_precision_is_measured_on_a_copy_without_touching_random_state():
 
 def test_a_loss_that_is_no_number_ends_with_the_remedy(tiny_run):
     with pytest.raises(UserError, match="the loss became (nan|inf).*lower model.optimizer.lr"):
-        tiny_run("model.optimizer.lr=1e30", "model/schedule=constant", "model/optimizer=sgd", "trainer.limit_train_batches=4")
+        tiny_run(
+            "model.optimizer.lr=1e30", "model/schedule=constant", "model/optimizer=sgd", "trainer.limit_train_batches=4"
+        )

@@ -50,7 +50,7 @@ class Regression:
     """One number, the fraction of the dial's 12 hours that has passed (rows G1 and G2).
 
     Args:
-        loss: `mse`, plain squared error (11:59 and 12:00 are far apart), or `circular`, squared error the short way round.
+        loss: `mse`, plain squared error (11:59 and 12:00 are far apart), or `circular`, the short way round.
     """
 
     outputs = (1,)
@@ -157,9 +157,8 @@ class MultiHead:
     def _scores(self, output_NK: Tensor) -> Tensor:
         """Log score [N, 720] of every time: how well each head's distribution fits the one it should give then."""
         hour, minute = output_NK.float().split(self.outputs, 1)
-        return (
-            hour.log_softmax(1) @ self.hour_table.T.to(hour.device)
-            + minute.log_softmax(1) @ self.minute_table.T.to(minute.device)
+        return hour.log_softmax(1) @ self.hour_table.T.to(hour.device) + minute.log_softmax(1) @ self.minute_table.T.to(
+            minute.device
         )
 
     def decode(self, output_NK: Tensor) -> Tensor:

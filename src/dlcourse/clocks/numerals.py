@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 Point = tuple[float, float]
 Polyline = list[Point]
@@ -42,7 +43,7 @@ def numeral_segments(number: int, spacing: float = 1.0) -> list[tuple[Point, Poi
         width, strokes = _DIGITS[digit]
         for stroke in strokes:
             placed = [(x + pen, y - 0.5) for x, y in stroke]
-            segments += list(zip(placed, placed[1:], strict=False))
+            segments += pairwise(placed)
         pen += width
         if place < len(digits) - 1:
             # Two bare stems need a wider gap to look as evenly spaced as a stem beside a round digit.

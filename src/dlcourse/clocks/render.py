@@ -26,7 +26,7 @@ _ACCELERATOR_CHUNK = 128
 _WHITE = 255.0
 _NOISE_ROOM = 64  # rows and columns the noise tile is longer than a picture
 _PLANES = 9
-_BLOCK = 64  # pictures whose parameters are computed together
+_BLOCK = 64  # pictures at the most whose parameters are computed together
 _RIM = 0.8  # squared radius where the rim's shade on the dial begins
 
 
@@ -54,18 +54,20 @@ def render(scene: Scene, size: int = 150, device: torch.device | str | None = No
     scene = scene.to("cpu")
     pictures = torch.empty(len(scene), size, size, dtype=torch.uint8, device=target)
     threads = torch.get_num_threads() if on_cpu else 1
-    blocks = [slice(start, start + _BLOCK) for start in range(0, len(scene), _BLOCK)]
+    block = max(1, min(_BLOCK, -(-len(scene) // threads)))
+    blocks = [slice(start, start + block) for start in range(0, len(scene), block)]
 
-    def draw(block: slice) -> None:
-        _draw_block(scene[block], pictures[block], chunk)
+    def draw(part: slice) -> None:
+        _draw_block(scene[part], pictures[part], chunk)
 
-    clock_atlas(size, target)  # before the threads start, so that only one draws it
-    if threads == 1 or len(blocks) == 1:
-        for block in blocks:
-            draw(block)
+    if threads == 1:
+        for part in blocks:
+            draw(part)
         return pictures
-    # Threads that draw whole pictures wait for each other once; torch's own would after each of the small operations.
+    # Threads that draw whole pictures wait for each other once; torch's own would after each of the small operations,
+    # which takes for ever where other programs keep the cores busy.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        pool.submit(clock_atlas, size, target).result()  # first, so that only one thread draws it
         list(pool.map(draw, blocks))
     torch.set_num_threads(threads)  # the workers' setting is theirs alone for OpenMP, but the process's for MKL
     return pictures

@@ -51,10 +51,10 @@ class SceneRanges:
     frame_width: Range = (0.145, 0.215)  # dial radii
     frame_drop: Range = (0.04, 0.11)  # dial radii: how far its foot lies below the dial
     frame_lean: Range = (-0.01, 0.04)  # dial radii: how far its foot lies to the right
-    frame_inner: Range = (38.0, 72.0)  # grey levels of the inner slope
+    frame_inner: Range = (44.0, 76.0)  # grey levels of the inner slope
     frame_outer: Range = (48.0, 72.0)  # grey levels of the outer slope
-    frame_gloss: Range = (8.0, 42.0)  # grey levels by which the inner slope differs around the frame
-    frame_gloss_angle: Range = (0.0, 360.0)  # degrees: towards the inner slope's bright side
+    frame_gloss: Range = (8.0, 40.0)  # grey levels by which the inner slope differs around the frame
+    frame_gloss_angle: Range = (-150.0, 150.0)  # degrees: towards the inner slope's bright side
     frame_light: Range = (-8.0, 14.0)  # grey levels by which the outer slope is brighter at the bottom
     frame_slope: Range = (0.09, 0.125)  # dial radii: width of the inner slope
     gloss_line_probability: float = 0.45  # a thin light line along the outer slope
@@ -71,23 +71,23 @@ class SceneRanges:
     dial_gradient: Range = (0.0, 16.0)  # grey levels from its centre to its rim
     dial_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
     rim_shade: Range = (0.0, 0.3)  # share of light lost just inside the rim
-    ink: Range = (120.0, 172.0)  # grey levels by which full ink is darker than the dial
+    ink: Range = (112.0, 168.0)  # grey levels by which full ink is darker than the dial
     dial_texture: Range = (0.0, 1.0)  # which pre-drawn dial, as a fraction of their number
 
     # Hands.
-    hour_length: Range = (0.53, 0.67)  # dial radii
-    minute_length: Range = (0.73, 0.91)  # dial radii
+    hour_length: Range = (0.56, 0.665)  # dial radii
+    minute_length: Range = (0.70, 0.86)  # dial radii
     hour_width: Range = (0.05, 0.09)  # dial radii: both hands alike, so that only their length tells them apart
     minute_width: Range = (0.05, 0.09)  # dial radii
-    tail: Range = (0.06, 0.14)  # dial radii
+    tail: Range = (0.03, 0.12)  # dial radii
     hand_height: Range = (0.0, 0.05)  # dial radii above the dial
     hand_brightness: Range = (46.0, 78.0)  # grey levels
     minute_difference: Range = (-8.0, 8.0)  # grey levels by which the minute hand is brighter
 
     # Reflection of a lamp in the glass.
     reflection_probability: float = 0.4
-    reflection_x: Range = (-0.7, 0.7)  # dial radii to the right of the dial's centre, as seen in the picture
-    reflection_y: Range = (0.05, 0.9)  # dial radii above it
+    reflection_x: Range = (-0.6, 0.6)  # dial radii to the right of the dial's centre, as seen in the picture
+    reflection_y: Range = (0.05, 0.85)  # dial radii above it
     reflection_size: Range = (0.03, 0.1)  # picture sides: distance at which the core has fallen to a quarter
     reflection_strength: Range = (0.5, 1.6)  # share of white in the core's middle; above 1 it burns out
     haze: Range = (0.2, 0.75)  # share of white mixed in around the core
@@ -96,7 +96,7 @@ class SceneRanges:
 
     # Picture.
     blur: Range = (-0.05, 0.14)  # weight of each neighbour in a 3-tap filter at 150 pixels; negative sharpens
-    noise: Range = (0.4, 2.2)  # grey levels: half the span of the pixels' uniform noise
+    noise: Range = (0.3, 1.8)  # grey levels: half the span of the pixels' uniform noise
     edge_probability: float = 0.7  # for each side: a light line along the picture's edge
     edge_left: Range = (0.0, 0.6)  # share of white in that line, one pixel wide at 150 pixels
     edge_right: Range = (0.0, 0.6)
@@ -119,7 +119,9 @@ class SceneRanges:
                 continue
             is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
             if not is_pair or not all(_is_number(bound) for bound in value) or value[0] > value[1]:
-                raise ValueError(f"{field.name} must be two finite numbers [low, high] with low <= high, but is {value!r}.")
+                raise ValueError(
+                    f"{field.name} must be two finite numbers [low, high] with low <= high, but is {value!r}."
+                )
             object.__setattr__(self, field.name, (float(value[0]), float(value[1])))
 
 
@@ -127,9 +129,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-FACTORS: tuple[str, ...] = tuple(
-    field.name for field in fields(SceneRanges) if not field.name.endswith("_probability")
-)
+FACTORS: tuple[str, ...] = tuple(field.name for field in fields(SceneRanges) if not field.name.endswith("_probability"))
 _COLUMN = {name: column for column, name in enumerate(FACTORS)}
 # Which factors a probability can set to zero; the sides' light lines share one.
 _GATED = {
@@ -165,10 +165,6 @@ class Scene:
 
     def __getitem__(self, pictures: slice | Tensor) -> Scene:
         return Scene(self.minutes[pictures], self.factors[pictures], self.luck[pictures])
-
-    def named(self) -> dict[str, Tensor]:
-        """Every factor by name, each [N]."""
-        return dict(zip(FACTORS, self.factors.unbind(1), strict=True))
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scene on another device."""

@@ -28,7 +28,7 @@ _DASH_LENGTH = 0.072  # dial radii
 _STYLE = {
     "height": (0.138, 0.176),  # of the numerals
     "radius": (0.68, 0.73),  # of the numerals' middles
-    "stroke": (0.014, 0.023),  # width of the numerals' lines
+    "stroke": (0.013, 0.021),  # width of the numerals' lines
     "stretch": (0.92, 1.1),  # factor on the numerals' widths
     "spacing": (0.85, 1.15),  # factor on the gaps between digits
     "dash": (0.028, 0.042),  # width of the hours' dashes
@@ -123,11 +123,11 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
     rows = (y + bend).clamp(0, side - 1)
     index = rows.long().clamp(0, side - 2)
     share = rows - index
-    streaks = _noise(side, 26, side, generator) * 0.9 + _noise(side // 2, 10, side, generator) * 1.3
-    streaks += _noise(side // 5, 7, side, generator)
+    streaks = _noise(side, 30, side, generator) * 1.3 + _noise(side // 2, 10, side, generator) * 1.1
+    streaks += _noise(side // 5, 7, side, generator) * 0.8
     # Reading the streaks along bent rows gives grain that flows around knots instead of ruled lines.
     field = torch.gather(streaks, 0, index) * (1 - share) + torch.gather(streaks, 0, index + 1) * share
-    field += _noise(side, side // 3, side, generator) * 0.9 + _noise(16, 10, side, generator) * 0.3
+    field += _noise(side, side // 3, side, generator) * 1.5 + _noise(16, 10, side, generator) * 0.3
     edge = -60.0 * float(torch.rand((), generator=generator))
     while edge < side:
         width, grooves, shade, gap = torch.rand(4, generator=generator).tolist()
@@ -147,12 +147,18 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
     return ((field - field.mean()) / field.std()).clamp(-3.2, 3.0)
 
 
+@lru_cache(maxsize=1)
+def _woods() -> Tensor:
+    """All planks [WOOD_VARIANTS, 1, side, side] as for pictures of _REFERENCE_SIZE."""
+    generator = torch.Generator().manual_seed(20)
+    return torch.stack([_draw_wood(generator) for _ in range(WOOD_VARIANTS)])[:, None]
+
+
 @lru_cache(maxsize=8)
 def clock_atlas(size: int, device: torch.device) -> Atlas:
     """The atlas for pictures of `size` x `size` on a device; the same for every call, whatever was drawn before."""
-    generator = torch.Generator().manual_seed(20)
-    styles = torch.rand(DIAL_VARIANTS, len(_STYLE), generator=generator)
-    woods = torch.stack([_draw_wood(generator) for _ in range(WOOD_VARIANTS)])[:, None]
+    styles = torch.rand(DIAL_VARIANTS, len(_STYLE), generator=torch.Generator().manual_seed(19))
+    woods = _woods()
     wood_side = max(round(2 * WOOD_EXTENT * _WOOD_TEXELS * size / _REFERENCE_SIZE), 16)
     if wood_side != woods.shape[-1]:
         woods = functional.interpolate(woods, (wood_side, wood_side), mode="bilinear", antialias=True)
@@ -180,6 +186,4 @@ def clock_atlas(size: int, device: torch.device) -> Atlas:
     x, y = (torch.tensor(middles) * per_texel - 1).to(device).unbind(-1)
     unit = (torch.tensor(units)[:, None] * per_texel).to(device)
     dials = len(DIAL_ZOOMS) * DIAL_VARIANTS
-    return Atlas(
-        texture[None, None].to(device), x[:dials], y[:dials], unit[:dials], x[dials:], y[dials:], unit[dials:]
-    )
+    return Atlas(texture[None, None].to(device), x[:dials], y[:dials], unit[:dials], x[dials:], y[dials:], unit[dials:])

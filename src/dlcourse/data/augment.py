@@ -35,7 +35,9 @@ class Augment:
         reflection: float = 0,
     ):
         if len(zoom) != 2 or not 0 < zoom[0] <= zoom[1]:
-            raise ValueError(f"data.augment.zoom={list(zoom)} must be a lowest and a highest enlargement: [0.9,1.1], say")
+            raise ValueError(
+                f"data.augment.zoom={list(zoom)} must be a lowest and a highest enlargement: [0.9,1.1], say"
+            )
         self.rotation, self.zoom, self.shear, self.shift = rotation, tuple(zoom), shear, shift
         self.brightness, self.noise, self.blur, self.reflection = brightness, noise, blur, reflection
         self.warps = bool(rotation or shear or shift or self.zoom != (1, 1))
@@ -65,7 +67,7 @@ class Augment:
         x = x.round_().clamp_(0, 255).to(torch.uint8)
         return x[:, 0] if grey else x.permute(0, 2, 3, 1)
 
-    def _warp(self, x: Tensor, uniform) -> Tensor:  # noqa: ANN001
+    def _warp(self, x: Tensor, uniform) -> Tensor:
         """Rotation, shear, zoom and shift in one resampling; what comes into view is the mirrored border."""
         angle = torch.deg2rad(self.rotation * uniform())
         shear = torch.tan(torch.deg2rad(self.shear * uniform()))
@@ -73,11 +75,13 @@ class Augment:
         scale = low + (high - low) * (uniform() + 1) / 2
         shift = 2 * self.shift * uniform(2)
         cos, sin = angle.cos() / scale, angle.sin() / scale
-        matrix = torch.stack([cos, shear * cos - sin, shift[:, 0], sin, shear * sin + cos, shift[:, 1]], 1).view(-1, 2, 3)
+        matrix = torch.stack([cos, shear * cos - sin, shift[:, 0], sin, shear * sin + cos, shift[:, 1]], 1).view(
+            -1, 2, 3
+        )
         grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
         return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
-    def _spot(self, x: Tensor, uniform) -> Tensor:  # noqa: ANN001
+    def _spot(self, x: Tensor, uniform) -> Tensor:
         """A soft bright spot for each picture [N, 1, H, W], 0 to 1, somewhere in the middle two thirds."""
         height, width = x.shape[-2:]
         centre, radius = uniform(2) * 0.66, 0.15 + 0.1 * (uniform(1, 1) + 1)

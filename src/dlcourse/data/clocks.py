@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -92,7 +92,10 @@ class Clocks(DataModule):
         """What the stored pictures of each split show: hidden parameters, and minutes [N]."""
         minutes = torch.arange(self.count) % MINUTES
         scene = draw_scenes(minutes, mix(self.scene_seed, 0), self.ranges)
-        found = {split: (scene[index], minutes[index]) for split, index in split_80_10_10(self.count, self.scene_seed).items()}
+        found = {
+            split: (scene[index], minutes[index])
+            for split, index in split_80_10_10(self.count, self.scene_seed).items()
+        }
         if self.fresh:
             minutes = torch.randperm(FRESH_SAMPLE, generator=seeded(self.scene_seed))
             found["train"] = draw_scenes(minutes, mix(self.scene_seed, 1), self.ranges), minutes
@@ -115,7 +118,7 @@ class Clocks(DataModule):
         """Read the rendered splits."""
         stored = cached_npz(self.path, self._render_splits)
         arrays = {split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y")) for split in SPLITS}
-        self.task = time_task(self.name, arrays["train"][0])
+        self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
@@ -133,7 +136,9 @@ class Clocks(DataModule):
             return super().train_dataloader()
         count = self.count - 2 * (self.count // 10)
         if self.batch_size > count:
-            raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training pictures of an epoch")
+            raise UserError(
+                f"data.batch_size={self.batch_size} is larger than the {count} training pictures of an epoch"
+            )
         return self._batches(count, self._take_fresh, self.batch_size, train=True)
 
 
@@ -146,7 +151,7 @@ class ClocksCourse(DataModule):
         batch_size, augment, seed, name: see `DataModule`.
     """
 
-    SHA256 = {
+    SHA256: ClassVar = {
         "images.npy": (
             "8a1dc371ea4809b51ac53490448a34320dcbffb6841570498e62e16538c25e4c",
             "15b55db56f1170614d7ce8de4c1a81b5b6ac1a7c2181fd10f420f8c01b0c46df",
@@ -175,7 +180,7 @@ class ClocksCourse(DataModule):
         if len(pictures) < 10:
             raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
         splits = split_80_10_10(len(pictures), self.scene_seed)
-        self.task = time_task(self.name, pictures[splits["train"]])
+        self.task = time_task(self.title, pictures[splits["train"]])
         return {split: (pictures[index], labels[index]) for split, index in splits.items()}
 
     def _read(self, path: Path) -> np.ndarray:
@@ -209,11 +214,14 @@ def checked(path: Path, pictures: np.ndarray | None, labels: np.ndarray | None) 
     wrong = (labels < 0).any(1) | (labels >= (12, 60)).any(1)
     if wrong.any():
         first = int(wrong.argmax())
-        raise UserError(f"{path}: label {first} is {labels[first].tolist()}, but an hour is 0 to 11 and a minute 0 to 59")
+        raise UserError(
+            f"{path}: label {first} is {labels[first].tolist()}, but an hour is 0 to 11 and a minute 0 to 59"
+        )
     return torch.from_numpy(pictures), torch.from_numpy(labels.astype(np.int64))
 
 
 def time_task(name: str, pictures: Tensor) -> Task:
     """The task of reading times from grey pictures [N, S, S]."""
     sample = pictures[: 2 * FRESH_SAMPLE].float()
-    return Task(name, "time", (1, *pictures.shape[1:]), sample.mean().item(), sample.std().item())
+    side = pictures.shape[1]
+    return Task(name, "time", (1, side, side), sample.mean().item(), sample.std().item())

@@ -27,14 +27,18 @@ def cached_npz(path: Path, make: Callable[[], Mapping[str, np.ndarray]]) -> Npz:
             probe = path.with_suffix(f".{os.getpid()}.part")
             probe.touch()  # before the work, not after it
         except OSError as error:
-            raise UserError(f"{path.parent} cannot be written ({error.strerror}): name another folder with data_dir=DIR") from None
+            raise UserError(
+                f"{path.parent} cannot be written ({error.strerror}): name another folder with data_dir=DIR"
+            ) from None
         try:
             arrays = make()
             with probe.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            os.replace(probe, path)
+                np.savez(file, allow_pickle=False, **dict(arrays))
+            probe.replace(path)
         except OSError as error:
-            raise UserError(f"{path} could not be written ({error.strerror}): free some space or set data_dir=DIR") from None
+            raise UserError(
+                f"{path} could not be written ({error.strerror}): free some space or set data_dir=DIR"
+            ) from None
         finally:
             probe.unlink(missing_ok=True)
         return dict(arrays)

@@ -19,7 +19,7 @@ class DataModule(LightningDataModule, ABC):
     """Base of the data sets. A subclass fills `arrays` in `load` and states its `task`.
 
     Args:
-        name: the data set's name, as in conf/data.
+        name: the data set's name, as in conf/data; kept as `title`, since Lightning has a use of its own for `name`.
         batch_size: samples a training batch on this process.
         augment: changes a training batch uint8 [B, ...] on its device, or None.
         seed: of the order of samples and of augmentation; the run's seed unless set.
@@ -31,7 +31,7 @@ class DataModule(LightningDataModule, ABC):
         super().__init__()
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size} is below 1: take 64, say")
-        self.name, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
+        self.title, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.arrays: dict[str, Arrays] = {}
         self._on_device: dict[str, Arrays] = {}
 
@@ -45,9 +45,11 @@ class DataModule(LightningDataModule, ABC):
             self.arrays = self.load()
             for split, (x, y) in self.arrays.items():
                 if len(x) != len(y):
-                    raise UserError(f"{self.name} has {len(x)} pictures but {len(y)} labels in its {split} split: they must match one to one")
+                    raise UserError(
+                        f"{self.title} has {len(x)} pictures but {len(y)} labels to {split} with: they must match"
+                    )
                 if not len(x):
-                    raise UserError(f"{self.name} has no pictures in its {split} split: give it more")
+                    raise UserError(f"{self.title} has no pictures in its {split} split: give it more")
 
     @property
     def device(self) -> torch.device:
@@ -94,12 +96,16 @@ class DataModule(LightningDataModule, ABC):
         """Shuffled, augmented training batches."""
         count = len(self.arrays["train"][0])
         if self.batch_size > count:
-            raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.name}")
+            raise UserError(
+                f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.title}"
+            )
         return self._batches(count, self._take("train", self.augment), self.batch_size, train=True)
 
     def split_dataloader(self, split: str) -> Batches:
         """A split in its stored order, as it is."""
-        return self._batches(len(self.arrays[split][0]), self._take(split, None), max(self.batch_size, 100), train=False)
+        return self._batches(
+            len(self.arrays[split][0]), self._take(split, None), max(self.batch_size, 100), train=False
+        )
 
     def val_dataloader(self) -> Batches:
         """The validation split."""

@@ -29,4 +29,5 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Task":
         """The inverse of `to_dict`."""
-        return cls(**values | {"in_shape": tuple(values["in_shape"])})
+        channels, height, width = values["in_shape"]
+        return cls(values["data"], values["kind"], (channels, height, width), values["mean"], values["std"])

@@ -62,7 +62,9 @@ class ClockReader(Family):
             "minute_accuracy": whole % 60 == labels[:, 1],
         }
         found = {"error_minutes": error.mean(), "error_minutes_median": error.median()}
-        return {name: value.item() for name, value in (found | {k: v.float().mean() for k, v in shares.items()}).items()}
+        return {
+            name: value.item() for name, value in (found | {k: v.float().mean() for k, v in shares.items()}).items()
+        }
 
     def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Time and, where the encoding has a distribution, confidence and runner-up."""

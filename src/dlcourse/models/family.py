@@ -30,6 +30,8 @@ class Family(LightningModule, ABC):
     """
 
     kind: str  # of the tasks that the family can learn
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -42,7 +44,9 @@ class Family(LightningModule, ABC):
     ):
         super().__init__()
         if task.kind != self.kind:
-            raise UserError(f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose another model or data")
+            raise UserError(
+                f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose other data"
+            )
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
         self.net = net(in_shape=task.in_shape, outputs=outputs)
         self.register_buffer("mean", torch.tensor(task.mean))
@@ -100,7 +104,7 @@ class Family(LightningModule, ABC):
         loss = torch.stack(self._train_loss).mean()
         self._train_loss.clear()
         self._check_finite(loss)
-        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict({"train/loss": loss, "lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
     def _check_finite(self, loss: Tensor) -> None:
@@ -148,7 +152,10 @@ class Family(LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
         optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
-        return {"optimizer": optimizer, "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches)),
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""

@@ -1,5 +1,6 @@
 """The picture of a sweep: a line over a swept number, bars over anything else."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 
 
-def draw_sweep(path: Path, keys: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[Any]], metric: str) -> None:
+def draw_sweep(
+    path: Path, keys: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[Any]], metric: str
+) -> None:
     """Train, validation and test figures of finished jobs.
 
     Args:
@@ -19,20 +22,22 @@ def draw_sweep(path: Path, keys: Sequence[str], header: Sequence[str], rows: Seq
         metric: as `test/error_minutes`; the same figure of the other splits is drawn beside it.
     """
     short = metric.partition("/")[2]
-    columns = [(f"{split}/{short}", colour) for split, colour in (("train", TRAIN), ("val", VALIDATION), ("test", ANSWER))]
+    columns = [
+        (f"{split}/{short}", colour) for split, colour in (("train", TRAIN), ("val", VALIDATION), ("test", ANSWER))
+    ]
     columns = [(header.index(name), name, colour) for name, colour in columns if name in header]
     positions = [header.index(key) for key in keys]
-    numbers = [_number(row[positions[0]]) for row in rows] if len(keys) == 1 else [None]
+    numbers = [_number(row[positions[0]]) for row in rows] if len(keys) == 1 else []
     figure = Figure(figsize=(max(5.5, 0.5 * len(rows) + 3), 3.8), layout="constrained")
     axes = figure.subplots()
-    if len(rows) > 1 and all(number is not None for number in numbers):
-        order = sorted(range(len(rows)), key=lambda i: numbers[i])  # type: ignore[arg-type, return-value]
+    if len(numbers) > 1 and not any(math.isnan(number) for number in numbers):
+        order = sorted(range(len(rows)), key=lambda i: numbers[i])
         x = [numbers[i] for i in order]
         for column, name, colour in columns:
-            axes.plot(x, [rows[i][column] for i in order], marker="o", label=name, color=colour)  # type: ignore[arg-type]
-        if x[0] > 0 and x[-1] / x[0] > 8:  # type: ignore[operator]
+            axes.plot(x, [rows[i][column] for i in order], marker="o", label=name, color=colour)
+        if x[0] > 0 and x[-1] / x[0] > 8:
             axes.set_xscale("log")
-        axes.set_xticks(x, [str(rows[i][positions[0]]) for i in order])  # type: ignore[arg-type]
+        axes.set_xticks(x, [str(rows[i][positions[0]]) for i in order])
         axes.minorticks_off()
         axes.set_xlabel(keys[0])
     else:
@@ -49,8 +54,9 @@ def draw_sweep(path: Path, keys: Sequence[str], header: Sequence[str], rows: Seq
     save(figure, path)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> float:
+    """The number, NaN where it is none."""
     try:
         return float(value)
     except ValueError:
-        return None
+        return math.nan

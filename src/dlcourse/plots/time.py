@@ -29,10 +29,14 @@ def draw(folder: Path, model: Family, data: DataModule) -> None:
     worst = error.argsort(descending=True)[:24]
     _draw_contact_sheet(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
     sample, labels = data.arrays["train"]
-    _draw_contact_sheet(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures")
+    _draw_contact_sheet(
+        plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures"
+    )
     if "probabilities" in answers:
         chosen = torch.cat([worst[:3], error.argsort()[:1]])
-        _draw_distributions(plots / "distributions.png", pictures[chosen], answers["probabilities"][chosen], truth[chosen])
+        _draw_distributions(
+            plots / "distributions.png", pictures[chosen], answers["probabilities"][chosen], truth[chosen]
+        )
 
 
 def _draw_errors(path: Path, truth: Tensor, error: Tensor) -> None:
@@ -64,7 +68,10 @@ def draw_hands(axes: Axes, minutes: float, colour: str, reach: float) -> None:
 
 
 def _draw_contact_sheet(path: Path, pictures: Tensor, minutes: Tensor | None, truth: Tensor, title: str) -> None:
-    titles = [clock_text(t) if minutes is None else f"{clock_text(minutes[i].item())} for {clock_text(t)}" for i, t in enumerate(truth.tolist())]
+    titles = [
+        clock_text(t) if minutes is None else f"{clock_text(minutes[i].item())} for {clock_text(t)}"
+        for i, t in enumerate(truth.tolist())
+    ]
     given = None if minutes is None else minutes.tolist()
     contact_sheet(path, list(pictures.numpy()), titles, given, truth.tolist(), title)
 
@@ -117,7 +124,9 @@ def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, tru
         right.semilogy(probabilities[i].clamp_min(1e-6).tolist(), color=TRAIN, linewidth=0.9)
         right.axvline(truth[i].item(), color=TRUTH, linestyle="--", label=f"true {clock_text(truth[i].item())}")
         answer = answered[i].item()
-        right.axvline(answer, color=ANSWER, linestyle=":", label=f"answered {clock_text(answer)}, sure by {sure[i]:.0%}")
+        right.axvline(
+            answer, color=ANSWER, linestyle=":", label=f"answered {clock_text(answer)}, sure by {sure[i]:.0%}"
+        )
         right.set(xlim=(0, MINUTES), xticks=range(0, 721, 60), xticklabels=[clock_text(t) for t in range(0, 721, 60)])
         right.legend(fontsize=7, loc="upper right")
     save(figure, path)

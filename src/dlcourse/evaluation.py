@@ -1,0 +1,81 @@
+"""A trained model measured on a split, and a run measured again."""
+
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from omegaconf import DictConfig
+
+from dlcourse import results
+from dlcourse.build import build_data, load_run
+from dlcourse.data.module import DataModule
+from dlcourse.errors import UserError
+from dlcourse.models.family import Family
+from dlcourse.table import result_table
+from dlcourse.trainers import device_name, make_trainer, quiet
+
+
+def measure_split(trainer: Trainer, model: Family, data: DataModule, split: str) -> dict[str, float]:
+    """A model's metrics on one split, as `<split>/<name>`; `model.answers` holds the answers afterwards."""
+    model.split = split
+    trainer.test(model, data.split_dataloader(split), verbose=False)
+    return {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
+
+
+def draw(folder: Path, model: Family, data: DataModule) -> None:
+    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py) into `folder`/plots."""
+    (folder / "plots").mkdir(exist_ok=True)
+    import_module(f"dlcourse.plots.{model.kind}").draw(folder, model, data)
+
+
+def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Measure a run's best checkpoint again, on its own test split or on another data set's.
+
+    Args:
+        cfg: composed from conf/evaluate.yaml: `run`, `trainer`, and `data` where it is not the run's own.
+        folder: where result.json and the pictures go.
+        overrides: recorded in result.json.
+
+    Raises:
+        UserError: there is no such run, or the data asks something else than the run learnt.
+    """
+    quiet()
+    run_cfg, model = load_run(Path(cfg.run))
+    before = results.read_result(Path(cfg.run)) or {}
+    data = build_data(cfg if cfg.get("data") is not None else run_cfg)
+    data.prepare_data()
+    data.setup()
+    if data.task.kind != model.kind:
+        raise UserError(f"{cfg.run} learnt {model.kind} but {data.title} asks for {data.task.kind}: choose other data")
+    settings = cfg.trainer.copy()
+    if settings.precision == "auto":
+        settings.precision = run_cfg.trainer.precision
+    settings.devices, settings.strategy = 1, "auto"
+    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    start = time.perf_counter()
+    metrics = measure_split(trainer, model, data, "test")
+    ids = {"id", "metric", "value", "better"}
+    result = {key: before.get(key) for key in ("schema", "experiment", "model", "parameters", "seed", "epochs")} | {
+        "schema": results.SCHEMA,
+        "status": "completed",
+        "run": str(cfg.run),
+        "data": data.title,
+        "metrics": metrics,
+        "references": [{k: row[k] for k in row if k in ids} for row in before.get("references", [])],
+        "seconds": {"test": round(time.perf_counter() - start, 2)},
+        "device": device_name(trainer),
+        "precision": settings.precision,
+        "versions": results.versions(),
+        "git": results.git_commit(),
+        "overrides": list(overrides),
+        "error": None,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if cfg.plots:
+        draw(folder, model, data)
+    results.write_result(folder, result)
+    print(result_table(result, folder), flush=True)
+    return result | {"folder": str(folder)}

@@ -1,0 +1,60 @@
+"""The Lightning Trainer as dlcourse uses it: quiet, and with one sentence where it cannot be made."""
+
+import logging
+import sys
+import warnings
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.errors import UserError
+
+
+def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
+    """A Trainer from conf/trainer's settings and more of its arguments.
+
+    Raises:
+        UserError: it refuses a setting, or asks for a device that is not there.
+    """
+    check_accelerator(settings)
+    chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
+    chosen["enable_progress_bar"] = sys.stderr.isatty()
+    chosen |= {str(key): value for key, value in dict(settings).items()} | more
+    chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
+    try:
+        return Trainer(**chosen)
+    except (TypeError, ValueError, RuntimeError) as error:  # Lightning's MisconfigurationException is a RuntimeError
+        raise UserError(f"trainer: {error}") from error
+
+
+def check_accelerator(settings: DictConfig) -> None:
+    """Refuse CUDA where torch sees none."""
+    if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
+        raise UserError("CUDA was asked for, but torch sees no CUDA device here: take trainer=auto or trainer=cpu")
+
+
+def likely_device(settings: DictConfig) -> torch.device:
+    """The device that a Trainer with these settings will use, before there is one."""
+    if settings.accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return torch.device("cuda")
+    if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def device_name(trainer: Trainer) -> str:
+    """`cpu`, `mps` or the name of the CUDA device."""
+    device = trainer.strategy.root_device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def quiet() -> None:
+    """What Lightning says of itself tells a user of dlcourse nothing; what dlcourse says is kept in train.log."""
+    logging.getLogger("dlcourse").setLevel(logging.INFO)
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
+    warnings.filterwarnings("ignore", "The .* does not have many workers")
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")

@@ -1,0 +1,63 @@
+"""What README prints works: its commands compose, its notebook lines run, its net is added in two files."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlcourse.config import CONF, choices
+from dlcourse.run import compose
+from tests.conftest import NET, PINNED, TINY
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^(?:.*?\buv run )?(?:--no-sync )?python -m dlcourse\.(\w+) (.*)$", README, re.M)
+ROWS = re.findall(r"^\| `(model=[^`]*|experiment=[^`]*)`", README, re.M)
+
+
+@pytest.mark.parametrize(("verb", "words"), [*COMMANDS, *(("train", row) for row in ROWS)])
+def test_every_command_composes(verb, words):
+    arguments = [word for word in shlex.split(words, comments=True) if word != "-m"]
+    arguments = [re.sub(r"=([^\[]\w*),.*", r"=\1", word) for word in arguments]  # the first value of a sweep
+    cfg = compose(*[word.replace("run=outputs/", "run=outputs_") for word in arguments], verb=verb)
+    assert verb != "train" or cfg.get("run") or (cfg.model.name and cfg.data.name)
+
+
+def test_there_are_commands_and_choices_are_named():
+    assert len(COMMANDS) >= 6 and ROWS
+    for group in ("model", "model/net", "model/optimizer", "model/schedule", "data", "trainer", "callbacks", "logger"):
+        for name in choices(group):
+            assert f"`{name}`" in README or f"`[{name}" in README, f"{group}={name} is not in README"
+
+
+def test_the_notebook_lines_run(monkeypatch):
+    (lines,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "from dlcourse.run" in code]
+    small = ", ".join(f'"{word}"' for word in [*TINY, *NET, *PINNED])
+    lines = lines.replace('"debug=fast"', small)
+    exec(compile(lines, "README", "exec"), {})
+    assert Path("outputs/mine/result.json").exists()
+
+
+def test_a_net_is_added_as_written(tmp_path):
+    """In a copy of the project: the two files of README, then the command that follows them."""
+    (net,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "class Tiny" in code]
+    (yaml,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
+    copy = tmp_path / "project"
+    shutil.copytree(ROOT / "src", copy / "src")
+    shutil.copytree(CONF, copy / "conf")
+    (copy / "src/dlcourse/nets/tiny.py").write_text(net)
+    (copy / "conf/model/net/tiny.yaml").write_text(yaml)
+    (words,) = re.findall(r"`python -m dlcourse.train (.*model/net=tiny.*)`", README)
+    call = [sys.executable, "-m", "dlcourse.train", *shlex.split(words), *TINY, *PINNED, "plots=false"]
+    environment = {"PYTHONPATH": str(copy / "src"), "PATH": "/usr/bin:/bin", "DLCOURSE_DATA": str(tmp_path / "data")}
+    done = subprocess.run(call, capture_output=True, text=True, cwd=copy, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "test/error_minutes" in done.stdout
+    run_folder = next((copy / "outputs").rglob("result.json")).parent
+    call = [sys.executable, "-m", "dlcourse.evaluate", f"run={run_folder}", "trainer=cpu", "plots=false"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=copy, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
