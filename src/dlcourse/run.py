@@ -237,7 +237,9 @@ class _Run:
 def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """The config that a folder was begun with; refuses a command line that asks for something else."""
     stored = read_stored(path)
-    asked = compose(*overrides) if overrides else cfg
+    asked = cfg.copy()
+    if asked.get("model") is not None:
+        OmegaConf.resolve(asked)
     # `run=DIR` leaves everything to the stored config; only what is named beside it is compared.
     named = [o.partition("=")[0].lstrip("+~").replace("/", ".") for o in overrides] if cfg.get("run") else None
     for key in keys_of(asked):

@@ -48,7 +48,8 @@ class Family(LightningModule, ABC):
                 f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose other data"
             )
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
-        self.net = net(in_shape=task.in_shape, outputs=outputs)
+        # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
+        self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(task.mean))
         self.register_buffer("std", torch.tensor(max(task.std, 1e-6)))
         self.split = "test"  # what test_step is measuring
@@ -82,7 +83,7 @@ class Family(LightningModule, ABC):
         x = (x.float() - self.mean) / self.std
         if x.shape[2:] != self.task.in_shape[1:]:
             x = nn.functional.interpolate(x, size=self.task.in_shape[1:], mode="bilinear", antialias=True)
-        return self.net(x)
+        return self.net(x.contiguous(memory_format=torch.channels_last))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
