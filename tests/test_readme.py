@@ -16,7 +16,7 @@ from tests.conftest import NET, PINNED, TINY
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^(?:.*?\buv run )?(?:--no-sync )?python -m dlcourse\.(\w+) (.*)$", README, re.M)
-ROWS = re.findall(r"^\| `(model=[^`]*|experiment=[^`]*)`", README, re.M)
+ROWS = re.findall(r"^\| `(model=\w[^`]*|experiment=[^`]*)`", README, re.M)
 
 
 @pytest.mark.parametrize(("verb", "words"), [*COMMANDS, *(("train", row) for row in ROWS)])

@@ -52,6 +52,18 @@ def test_evaluates_on_other_data(tiny_run, tmp_path):
     assert not (tmp_path / "other" / "plots").exists()
 
 
+def test_tensorboard_is_written_beside_the_csv(tiny_run):
+    folder = Path(tiny_run("logger=[csv,tensorboard]", "plots=false")["folder"])
+    assert list((folder / "tensorboard").glob("events.*")) and (folder / "metrics.csv").exists()
+    alone = Path(tiny_run("logger=tensorboard", "plots=false", folder="alone")["folder"])
+    assert (alone / "metrics.csv").exists()
+
+
+def test_early_stopping_ends_before_the_budget(tiny_run):
+    words = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "model.optimizer.lr=1e-9"]
+    assert tiny_run(*words, "trainer.max_epochs=20", "plots=false")["epochs"] < 20
+
+
 def test_same_seed_same_figures_other_seed_others(tiny_run):
     first, second = tiny_run(folder="a")["metrics"], tiny_run(folder="b")["metrics"]
     assert first == second

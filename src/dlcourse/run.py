@@ -220,9 +220,12 @@ class _Run:
         if last.exists():
             load_checkpoint(last)
             log.info("going on from %s", last)
-        trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        try:
+            trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        except SystemExit:
+            if trainer.interrupted:  # Lightning ends a Ctrl-C with exit code 1
+                raise KeyboardInterrupt from None
+            raise
         self.result["epochs"] = trainer.current_epoch
 
     def _test(self, trainer: Trainer) -> None:

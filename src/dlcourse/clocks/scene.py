@@ -75,10 +75,10 @@ class SceneRanges:
     dial_texture: Range = (0.0, 1.0)  # which pre-drawn dial, as a fraction of their number
 
     # Hands.
-    hour_length: Range = (0.56, 0.665)  # dial radii
-    minute_length: Range = (0.70, 0.86)  # dial radii
-    hour_width: Range = (0.05, 0.09)  # dial radii: both hands alike, so that only their length tells them apart
-    minute_width: Range = (0.05, 0.09)  # dial radii
+    hour_length: Range = (0.58, 0.655)  # dial radii
+    minute_length: Range = (0.69, 0.81)  # dial radii
+    hour_width: Range = (0.055, 0.095)  # dial radii
+    minute_width: Range = (0.05, 0.085)  # dial radii
     tail: Range = (0.03, 0.12)  # dial radii
     hand_height: Range = (0.0, 0.05)  # dial radii above the dial
     hand_brightness: Range = (46.0, 78.0)  # grey levels

@@ -1,0 +1,51 @@
+"""What needs a process of its own: an interrupt from the keyboard, two processes that train together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import RUN
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    call = [sys.executable, "-m", "dlcourse.train", *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command):
+    folder = tmp_path / "run"
+    words = [*RUN, "trainer.max_epochs=2000", f"hydra.run.dir={folder}"]
+    process = start(*words)
+    deadline = time.monotonic() + 100
+    while not (folder / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in error
+    assert f"go on with: python -m dlcourse.train run={folder}" in error
+    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 2000", "max_epochs: 1"))  # enough is enough
+    code, out, error = command("train", f"run={folder}")
+    assert code == 0, error
+    assert json.loads((folder / "result.json").read_text())["status"] == "completed"
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path):
+    folder = tmp_path / "run"
+    words = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", f"hydra.run.dir={folder}"]
+    process = start(*[word for word in RUN if not word.startswith("trainer=")], *words)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "completed" and out.count("everything is in") == 1
+    assert [path.name for path in Path.cwd().glob("outputs")] == []
