@@ -57,3 +57,8 @@ def test_nearest_name():
     assert nearest("dropout", ["model.dropout", "seed"]) == "; did you mean model.dropout?"
     assert nearest("zzz", ["a", "b"]) == "; there is a, b"
     assert "model.optimizer.lr" in keys_of(compose("model=clock_cyclic", "data=clocks"))
+
+
+def test_readers_of_a_run_know_every_name_that_a_config_can_ask_for():
+    assert {"dlcourse.models.clock.ClockReader", "torch.optim.AdamW"} <= buildable()
+    assert not any(name.startswith(("os.", "subprocess.", "builtins.")) for name in buildable())

@@ -34,7 +34,7 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command):
     assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("max_epochs: 2000", "max_epochs: 1"))  # enough is enough
-    code, out, error = command("train", f"run={folder}")
+    code, _, error = command("train", f"run={folder}")
     assert code == 0, error
     assert json.loads((folder / "result.json").read_text())["status"] == "completed"
 

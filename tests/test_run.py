@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 
 from dlcourse.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.errors import UserError
@@ -29,6 +31,9 @@ def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
         assert (folder / file).stat().st_size > 0, file
     pictures = {path.name for path in (folder / "plots").glob("*.png")}
     assert {"curves.png", "errors.png", "worst.png", "samples.png"} <= pictures
+    for sheet in ("worst.png", "samples.png"):
+        grey = np.asarray(Image.open(folder / "plots" / sheet).convert("L"))
+        assert (grey < 250).mean() > 0.3, f"{sheet} is nearly blank"
     assert ("distributions.png" in pictures) == (name in ("clock_classification", "clock_multihead"))
     assert result["references"] and result["parameters"] > 0 and result["epochs"] == 1
 
@@ -155,6 +160,16 @@ def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
         "num_classes=7 does not divide"
     )
+
+
+def test_a_crash_keeps_its_traceback_in_the_log(tiny_run, tmp_path, monkeypatch):
+    from dlcourse.models.clock import ClockReader
+
+    monkeypatch.setattr(ClockReader, "measure", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tiny_run()
+    assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith("ZeroDivisionError")
 
 
 def test_cuda_where_there_is_none_is_refused(tiny_run):

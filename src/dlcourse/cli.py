@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,6 @@ FLAGS_THAT_RUN_NOTHING = {
     "-c",
     "--info",
     "-i",
-    "-sc",
     "--shell-completion",
 }
 PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
@@ -38,9 +38,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     A mistake ends with one sentence and exit code 1, Ctrl-C with 130; HYDRA_FULL_ERROR=1 shows where it came from.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-
+    logging.getLogger().handlers[0].setLevel(logging.INFO)  # more than that goes into train.log alone
     failures: list[tuple[int | None, Exception]] = []
 
     def job(cfg: DictConfig) -> Any:
@@ -57,12 +56,15 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         except Exception as error:
             failures.append((number, error))
             if number is not None:
+                if full_error:
+                    traceback.print_exc()
                 print(f"job {number} failed: {explain(error, verb)}", file=sys.stderr, flush=True)
 
     # Resolved more than once, but a folder is taken once.
     OmegaConf.register_new_resolver("unique", cache(results.unique_folder), replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
         hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
         if failures and failures[0][0] is None:
             raise failures[0][1]

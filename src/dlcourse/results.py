@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
 
 
 def unique_folder(parent: str, name: str) -> str:
-    """The first free one of parent/name, parent/name-2, parent/name-3 ..., made at once so that no other run gets it."""
+    """The first free one of parent/name, parent/name-2 ..., made at once so that no other run gets it."""
     root = Path(parent)
     root.mkdir(parents=True, exist_ok=True)
     number = 1

@@ -52,7 +52,7 @@ def device_name(trainer: Trainer) -> str:
 
 def quiet() -> None:
     """What Lightning says of itself tells a user of dlcourse nothing; what dlcourse says is kept in train.log."""
-    logging.getLogger("dlcourse").setLevel(logging.INFO)
+    logging.getLogger("dlcourse").setLevel(logging.DEBUG)
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from dlcourse.clocks.encodings import MINUTES, circular_error
@@ -97,7 +98,7 @@ def contact_sheet(
     rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(1.9 * columns, 2.1 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
-    grid = figure.subplots(rows, columns, squeeze=False).flat
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:
         axes.set_axis_off()
     for i, (axes, picture) in enumerate(zip(grid, pictures, strict=False)):
@@ -105,7 +106,7 @@ def contact_sheet(
         axes.set_title(titles[i], fontsize=8)
         side = picture.shape[1]
         if minutes is not None:
-            axes.scatter([0.83 * side], [0.83 * picture.shape[0]], s=900, c="white", edgecolors="black", linewidths=0.8)
+            axes.add_patch(Circle((0.83 * side, 0.83 * side), 0.155 * side, facecolor="white", edgecolor="black"))
             if truth is not None:
                 draw_hands(axes, truth[i], TRUTH, side)
             draw_hands(axes, minutes[i], ANSWER, side)
