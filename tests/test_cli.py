@@ -74,6 +74,11 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     assert command("train", f"run={folder}")[0] == 0
     code, _, error = command("train", f"run={folder}", "seed=5")
     assert code == 1 and "begun with seed=0, not 5" in error
+    assert (
+        "begun with model.optimizer.lr=0.004, not 0.5" in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
+    )
+    assert "begun without debug" in command("train", f"run={folder}", "debug=fast")[2]
+    assert "begun with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1

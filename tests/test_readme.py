@@ -61,3 +61,8 @@ def test_a_net_is_added_as_written(tmp_path):
     call = [sys.executable, "-m", "dlcourse.evaluate", f"run={run_folder}", "trainer=cpu", "plots=false"]
     done = subprocess.run(call, capture_output=True, text=True, cwd=copy, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_figure_is_missing():
+    texts = [README, (ROOT / "RESULTS.md").read_text(), *(path.read_text() for path in CONF.rglob("*.yaml"))]
+    assert not [text for text in texts if "@@" in text]

@@ -92,7 +92,8 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, monkeypa
         patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
         tiny_run(*words, folder="stopped")
     assert json.loads((tmp_path / "stopped" / "result.json").read_text())["status"] == "failed"
-    resumed = tiny_run(*words, folder="stopped", resume=True)
+    resumed = run(compose(f"run='{tmp_path}/stopped'"), folder=tmp_path / "stopped", resume=True, overrides=["run=..."])
+    assert resumed["overrides"] == whole["overrides"]
     assert resumed["metrics"] == whole["metrics"] and resumed["epochs"] == 3
     weights = [load_checkpoint(tmp_path / f / "checkpoints" / "last.ckpt")["state_dict"] for f in ("whole", "stopped")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -118,8 +119,22 @@ def test_objects_can_be_given_instead_of_a_config(tmp_path):
     cfg = compose("model=clock_cyclic", *TINY, *NET, *PINNED)
     data = build_data(cfg)
     data.setup()
-    result = run(cfg, model=build_model(cfg, data.task), data=data, folder=tmp_path / "objects")
-    assert result["status"] == "completed"
+    plain = compose("debug=fast", "trainer=cpu", *PINNED)
+    result = run(plain, model=build_model(cfg, data.task), data=data, folder=tmp_path / "objects")
+    assert result["status"] == "completed" and result["rendered"]
+    with pytest.raises(UserError, match="set trainer.max_epochs"):
+        run(compose(*PINNED), model=build_model(cfg, data.task), data=data, folder=tmp_path / "endless")
+
+
+def test_a_run_that_never_validated_tests_its_last_weights(tiny_run):
+    result = tiny_run("trainer.max_steps=2", "plots=false")
+    assert result["status"] == "completed" and 0 <= result["metrics"]["test/error_minutes"] <= 360
+
+
+def test_rendered_figures_are_not_called_better(tiny_run, capsys):
+    tiny_run("plots=false")
+    said = capsys.readouterr().out
+    assert "ours on rendered pictures" in said and "better" not in said and "worse" not in said
 
 
 def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):

@@ -24,6 +24,14 @@ def test_a_sweep_ends_with_csv_table_and_picture(command):
     code, _, error = command("train", *words)
     assert code == 1 and "holds a sweep already" in error
     assert command("train", *words, "resume=true")[0] == 0
+    assert [row["model.num_classes"] for row in rows(folder)] == ["24", "720"] and "resume" not in rows(folder)[0]
+
+
+def test_a_job_refused_before_it_began_has_its_row_too(command):
+    code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=counts")
+    assert code == 1 and "1 jobs failed: 0" in error
+    found = rows(Path("outputs/sweeps/counts"))
+    assert "data.count=5 is too few" in found[0]["status"] and found[1]["status"] == "completed"
 
 
 def test_a_failing_job_is_reported_and_the_others_go_on(command):

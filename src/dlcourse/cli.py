@@ -84,7 +84,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     """Quote values that hold paths, so that Hydra takes them as the shell gave them; let `train run=DIR` run in DIR."""
     found = []
-    for argument in arguments:
+    for given in arguments:
+        argument = given
         key, equals, value = argument.partition("=")
         if key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
@@ -96,11 +97,29 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
                 if not (folder / results.CONFIG).is_file():
                     raise UserError(f"run={value} is no run: it has no {results.CONFIG}")
                 if verb == "train":
-                    found.append(f"hydra.run.dir={argument.partition('=')[2]}")
+                    found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
+                    return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
     if verb == "evaluate" and not any(a.startswith("run=") or a in FLAGS_THAT_RUN_NOTHING for a in arguments):
         raise UserError("evaluate needs a run: run=DIR, a folder that train wrote")
     return found
+
+
+def _unchanged(run: Path, arguments: list[str]) -> list[str]:
+    """What may stand beside `train run=DIR`; everything that would change the stored config is refused by name."""
+    stored = config.read_stored(run / results.CONFIG)
+    kept = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or key.startswith("hydra") or key == "plots":
+            kept.append(argument)
+            continue
+        old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))
+        name = old.get("name") if OmegaConf.is_dict(old) else old
+        if str(name) != value:
+            begun = f"was begun with {key}={name}, not {value}" if name is not None else f"was begun without {key}"
+            raise UserError(f"{run} {begun}: leave it out, or start a new run")
+    return kept
 
 
 def explain(error: BaseException, verb: str) -> str:

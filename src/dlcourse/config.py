@@ -92,17 +92,28 @@ def _targets(node: Any) -> list[str]:
     return [t for value in node for t in _targets(value)] if isinstance(node, list) else []
 
 
+@cache
+def _reference_rows() -> dict[str, dict[str, Any]]:
+    rows = OmegaConf.to_container(OmegaConf.load(CONF / "references.yaml"))
+    assert isinstance(rows, dict)
+    return {str(name): row for name, row in rows.items()}
+
+
+def known_references(ids: Iterable[str]) -> list[str]:
+    """Those of the ids that references.yaml has."""
+    return [name for name in ids if name in _reference_rows()]
+
+
 def references(ids: Iterable[str]) -> list[dict[str, Any]]:
     """The rows of references.yaml with these ids.
 
     Raises:
         UserError: there is no such row.
     """
-    rows = OmegaConf.to_container(OmegaConf.load(CONF / "references.yaml"))
-    assert isinstance(rows, dict)
+    rows = _reference_rows()
     found = []
     for name in ids:
         if name not in rows:
-            raise UserError(f"there is no reference {name}{nearest(name, map(str, rows))}")
+            raise UserError(f"there is no reference {name}{nearest(name, rows)}")
         found.append({"id": name, **rows[name]})
     return found

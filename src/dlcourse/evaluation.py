@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
 from dlcourse.build import build_data, load_run
@@ -45,6 +45,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     quiet()
     run_cfg, model = load_run(Path(cfg.run))
     before = results.read_result(Path(cfg.run)) or {}
+    if cfg.get("data") is None and any(word.startswith("data_dir=") for word in overrides):
+        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()
@@ -63,6 +65,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
         "status": "completed",
         "run": str(cfg.run),
         "data": data.title,
+        "rendered": data.rendered,
         "metrics": metrics,
         "references": [{k: row[k] for k in row if k in ids} for row in before.get("references", [])],
         "seconds": {"test": round(time.perf_counter() - start, 2)},

@@ -22,6 +22,8 @@ class EpochLine(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lightning calls this after the epoch's validation, so both figures are there."""
+        if not trainer.is_global_zero:
+            return
         metrics = trainer.callback_metrics
         monitors = [c.monitor for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
         shown = [name for name in ("train/loss", "val/loss", *monitors) if name in metrics]

@@ -13,6 +13,8 @@ from dlcourse.errors import UserError
 
 SCHEMA = 1
 RESULT, CONFIG = "result.json", "config.yaml"
+# The result of a sweep's job whose command was refused before it began.
+UNSTARTED = {"schema": SCHEMA, "status": "failed", "metrics": {}, "references": [], "seconds": {}}
 
 
 def write_text(path: Path, text: str) -> None:
@@ -92,9 +94,12 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where files differ from it; None outside of one."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None  # installed: the repository around it, if any, is somebody else's
     try:
         call = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-        found = subprocess.run(call, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(call, cwd=checkout, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()

@@ -5,10 +5,10 @@ result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), fold
 """
 
 import logging
-import os
+import shlex
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
 from dlcourse.build import build, build_data, build_model, load_checkpoint
-from dlcourse.config import CONF, keys_of, read_stored, references, require
+from dlcourse.config import CONF, keys_of, known_references, read_stored, references, require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.evaluation import draw, measure_split
@@ -28,11 +28,12 @@ from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
 from dlcourse.table import result_table
-from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, quiet
+from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, process_rank, quiet
 
 log = logging.getLogger(__name__)
 
-NOT_COMPARED = {"run", "resume", "name", "plots"}  # keys that a resumed run may change
+# What a resumed run may change: where things lie, and what is said and drawn.
+NOT_COMPARED = {"run", "resume", "name", "plots", "data_dir", "data.data_dir", "data.path"}
 
 
 def compose(*overrides: str, verb: str = "train") -> DictConfig:
@@ -46,7 +47,7 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
 
 
 def run(
-    cfg: DictConfig | None = None,
+    cfg: DictConfig,
     *,
     model: Family | None = None,
     data: DataModule | None = None,
@@ -58,8 +59,9 @@ def run(
     """Fit, test and write one run.
 
     Args:
-        cfg: a composed config, as from `compose`; without one, the defaults of conf/train.yaml.
-        model, data: objects to use instead of what the config would build.
+        cfg: a composed config, as from `compose`.
+        model, data: objects to use instead of what the config would build; `compose("trainer.max_epochs=3")` is config
+            enough then. A run of objects is not rebuilt from its folder, since no config describes them.
         folder: the run folder; refused if it holds a run, unless `resume`.
         resume: go on from the folder's last checkpoint, start if there is none, give the result if it is completed.
         overrides, experiment: recorded in result.json.
@@ -73,12 +75,15 @@ def run(
     folder = Path(folder)
     quiet()
     stored = folder / results.CONFIG
-    if stored.exists() and not resume:
+    helper = process_rank() != 0  # one of several processes, started by the leader when its config was written
+    if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} holds a run already: go on with it by resume=true, or name another folder")
-    cfg = compose() if cfg is None else cfg.copy()
+    cfg = cfg.copy()
     try:
-        if stored.exists():
-            cfg = _stored_config(stored, cfg, overrides)
+        if helper:
+            cfg = read_stored(stored)
+        elif stored.exists():
+            cfg = _stored_config(stored, cfg)
             done = results.read_result(folder)
             if done and done["status"] == "completed":
                 print(result_table(done, folder), flush=True)
@@ -95,7 +100,7 @@ def run(
     except UserError:
         results.drop_empty(folder)
         raise
-    with _log_file(folder / "train.log"):
+    with _log_file(folder / "train.log") if not helper else nullcontext():
         return _Run(cfg, model, data, folder, overrides, experiment).go()
 
 
@@ -112,28 +117,34 @@ class _Run:
         experiment: str | None,
     ):
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
-        self.leader = int(os.environ.get("LOCAL_RANK", 0)) == 0  # the one process of several that writes
+        self.leader = process_rank() == 0  # the one process of several that writes
         chosen = cfg.get("model") or {}
-        ids = list(cfg.references or chosen.get("references", []))
+        # The command that began the run, not the one that goes on with it; and what it has taken so far.
+        begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        OmegaConf.update(self.cfg, "begun", begun, force_add=True)
+        before = results.read_result(folder) or {}
+        # A model names the rows that may exist for it: there is no G3-12, but the figure of 12 classes is worth having.
+        ids = list(cfg.references) or known_references(chosen.get("references", []))
         self.result: dict[str, Any] = {
             "schema": results.SCHEMA,
             "status": "failed",
-            "experiment": experiment,
+            "experiment": begun["experiment"],
             "model": chosen.get("name", type(model).__name__),
             "data": data.title,
+            "rendered": data.rendered,
             "metrics": {},
             "references": [{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
             "parameters": None,
             "checkpoint_mb": None,
             "seed": cfg.seed,
             "epochs": 0,
-            "seconds": {},
-            "cpu_seconds": None,
+            "seconds": before.get("seconds", {}),
+            "cpu_seconds": before.get("cpu_seconds"),
             "device": None,
             "precision": None,
             "versions": results.versions(),
             "git": results.git_commit(),
-            "overrides": list(overrides),
+            "overrides": list(begun["overrides"]),
             "error": None,
         }
 
@@ -147,14 +158,14 @@ class _Run:
                 self._fit(trainer)
             with self._timed("test"):
                 self._test(trainer)
-            self.result["cpu_seconds"] = round(time.process_time() - cpu, 1)
+            self.result["cpu_seconds"] = round((self.result["cpu_seconds"] or 0) + time.process_time() - cpu, 1)
             if self.cfg.plots and self.leader:
                 draw(self.folder, self.model, self.data)
             self.result["status"] = "completed"
-        except KeyboardInterrupt:
-            self.result |= {"status": "interrupted", "error": "interrupted by the user"}
-            log.info("interrupted; go on with: python -m dlcourse.train run=%s", self.folder)
-            raise
+        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning ends a Ctrl-C by SystemExit(1)
+            self.result |= {"status": "interrupted", "error": "interrupted"}
+            log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            raise KeyboardInterrupt from stop
         except Exception as error:
             self.result["error"] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             if not isinstance(error, UserError):
@@ -173,7 +184,8 @@ class _Run:
         try:
             yield
         finally:
-            self.result["seconds"][step] = round(time.perf_counter() - start, 2)
+            spent = self.result["seconds"].get(step, 0) + time.perf_counter() - start
+            self.result["seconds"][step] = round(spent, 2)
 
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written once everything in it is decided."""
@@ -190,6 +202,9 @@ class _Run:
             batch = next(iter(self.data.train_dataloader()))
             settings.precision = choose_precision(self.model, batch, likely_device(settings))
         stored = self.folder / results.CONFIG
+        for key in ("data_dir", "data.data_dir", "data.path"):  # found again from another folder
+            if OmegaConf.select(self.cfg, key) is not None:
+                OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
         if self.leader and not stored.exists():
             results.write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
@@ -199,7 +214,7 @@ class _Run:
     def _budget(self) -> int:
         epochs = (self.cfg.get("model") or {}).get("epochs", {})
         if self.data.title not in epochs:
-            raise UserError(f"the model states no budget for {self.data.title}: set trainer.max_epochs")
+            raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
         return epochs[self.data.title]
 
     def _trainer(self) -> Trainer:
@@ -220,35 +235,29 @@ class _Run:
         if last.exists():
             load_checkpoint(last)
             log.info("going on from %s", last)
-        try:
-            trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-        except SystemExit:
-            if trainer.interrupted:  # Lightning ends a Ctrl-C with exit code 1
-                raise KeyboardInterrupt from None
-            raise
+        trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         self.result["epochs"] = trainer.current_epoch
 
     def _test(self, trainer: Trainer) -> None:
         """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
         best = self.folder / "checkpoints" / "best.ckpt"
+        if not best.exists():
+            log.warning("the run ended before a validation, so its last weights are the ones that are tested")
+            trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])
         self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
         for split in ("train", "val", "test"):
             self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
 
 
-def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+def _stored_config(path: Path, cfg: DictConfig) -> DictConfig:
     """The config that a folder was begun with; refuses a command line that asks for something else."""
     stored = read_stored(path)
     asked = cfg.copy()
     if asked.get("model") is not None:
         OmegaConf.resolve(asked)
-    # `run=DIR` leaves everything to the stored config; only what is named beside it is compared.
-    named = [o.partition("=")[0].lstrip("+~").replace("/", ".") for o in overrides] if cfg.get("run") else None
-    for key in keys_of(asked):
-        if key.partition(".")[0] in NOT_COMPARED:
-            continue
-        if named is not None and not any(key == name or key.startswith(f"{name}.") for name in named):
+    for key in keys_of(asked) if cfg.get("run") is None else ():  # `run=DIR` asks for nothing else
+        if key in NOT_COMPARED:
             continue
         old, new = OmegaConf.select(stored, key), OmegaConf.select(asked, key)
         undecided = new is None or OmegaConf.is_dict(new) or (key == "trainer.precision" and new == "auto")

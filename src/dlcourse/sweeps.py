@@ -62,7 +62,7 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
     jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
     results = [(job.name, result) for job in jobs if (result := read_result(job))]
     overrides = [dict(o.split("=", 1) for o in result["overrides"] if "=" in o) for _, result in results]
-    names = list(dict.fromkeys(key for job in overrides for key in job))
+    names = list(dict.fromkeys(key for job in overrides for key in job if key not in ("name", "resume", "plots")))
     keys = [key for key in names if len({job.get(key) for job in overrides}) > 1] or names[-1:]
     metrics = list(dict.fromkeys(name for _, r in results for name in r["metrics"] if not name.endswith("/loss")))
     held = [row["metric"] for _, result in results for row in result["references"] if row["metric"] in metrics]

@@ -27,7 +27,7 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
     metrics: Mapping[str, Any] = result["metrics"]
     held = {row["metric"] for row in result["references"]}
     rows = [
-        [row["metric"], metrics.get(row["metric"]), row["value"], row["id"], _verdict(metrics.get(row["metric"]), row)]
+        [row["metric"], metrics.get(row["metric"]), row["value"], row["id"], _verdict(result, row)]
         for row in result["references"]
     ]
     rows += [
@@ -46,8 +46,11 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _verdict(ours: float | None, reference: Mapping[str, Any]) -> str:
+def _verdict(result: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    ours = result["metrics"].get(reference["metric"])
     if ours is None:
         return ""
+    if result.get("rendered"):
+        return "ours on rendered pictures"  # not to be compared
     ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
     return "better" if ahead else "worse"

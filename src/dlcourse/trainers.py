@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
@@ -25,7 +27,7 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
     try:
         return Trainer(**chosen)
-    except (TypeError, ValueError, RuntimeError) as error:  # Lightning's MisconfigurationException is a RuntimeError
+    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
         raise UserError(f"trainer: {error}") from error
 
 
@@ -33,6 +35,11 @@ def check_accelerator(settings: DictConfig) -> None:
     """Refuse CUDA where torch sees none."""
     if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
         raise UserError("CUDA was asked for, but torch sees no CUDA device here: take trainer=auto or trainer=cpu")
+
+
+def process_rank() -> int:
+    """This process's number where several train one model, 0 where it is alone."""
+    return getattr(rank_zero_only, "rank", 0)
 
 
 def likely_device(settings: DictConfig) -> torch.device:
@@ -56,5 +63,6 @@ def quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
+    warnings.filterwarnings("ignore", ".*could not find the monitored key")  # a run that ended before a validation
     warnings.filterwarnings("ignore", "The .* does not have many workers")
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")

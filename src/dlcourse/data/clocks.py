@@ -51,6 +51,8 @@ class Clocks(DataModule):
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh pictures.
     """
 
+    rendered = True
+
     def __init__(
         self,
         data_dir: str,
@@ -123,11 +125,10 @@ class Clocks(DataModule):
 
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
-        rank = self.trainer.global_rank if self.trainer is not None else 0
-        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, rank), self.ranges)
+        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self.ranges)
         pictures = render(scene, self.size, device=self.device)
         if self.augment is not None:
-            pictures = self.augment(pictures, seeded(self.seed, 1, epoch, number, device=self.device))
+            pictures = self.augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device))
         return pictures, time_labels(minutes).to(self.device)
 
     def train_dataloader(self) -> Batches:

@@ -26,6 +26,7 @@ class DataModule(LightningDataModule, ABC):
     """
 
     task: Task
+    rendered = False  # whether the pictures are drawn by us: no figure on them is compared with one on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
         super().__init__()
@@ -33,7 +34,7 @@ class DataModule(LightningDataModule, ABC):
             raise UserError(f"data.batch_size={batch_size} is below 1: take 64, say")
         self.title, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.arrays: dict[str, Arrays] = {}
-        self._on_device: dict[str, Arrays] = {}
+        self._on_device: dict[tuple[str, torch.device], Arrays] = {}
 
     @abstractmethod
     def load(self) -> dict[str, Arrays]:
@@ -56,9 +57,14 @@ class DataModule(LightningDataModule, ABC):
         """Where batches are made: the trainer's device, the CPU without a trainer."""
         return self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
 
+    @property
+    def rank(self) -> int:
+        """This process's number among those that train together."""
+        return self.trainer.global_rank if self.trainer is not None else 0
+
     def placed(self, split: str) -> Arrays:
         """A split's arrays on the device, or on the CPU where they would fill more than half of what is free."""
-        if split not in self._on_device:
+        if (split, self.device) not in self._on_device:
             x, y = self.arrays[split]
             if self.device.type == "cuda":
                 free = torch.cuda.mem_get_info(self.device)[0]
@@ -66,8 +72,8 @@ class DataModule(LightningDataModule, ABC):
                     x, y = x.to(self.device), y.to(self.device)
             elif self.device.type != "cpu":
                 x, y = x.to(self.device), y.to(self.device)
-            self._on_device[split] = x, y
-        return self._on_device[split]
+            self._on_device[split, self.device] = x, y
+        return self._on_device[split, self.device]
 
     def _take(self, split: str, augment: Augment | None) -> Callable[[Tensor, int, int], Batch]:
         def take(index: Tensor, epoch: int, number: int) -> Batch:
@@ -75,20 +81,19 @@ class DataModule(LightningDataModule, ABC):
             index = index.to(x.device)
             pictures, labels = x[index].to(self.device), y[index].to(self.device)
             if augment is not None:
-                pictures = augment(pictures, seeded(self.seed, 1, epoch, number, device=self.device))
+                pictures = augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device))
             return pictures, labels
 
         return take
 
     def _batches(self, count: int, take: Callable[[Tensor, int, int], Batch], batch_size: int, train: bool) -> Batches:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         return Batches(
             count,
             take,
             batch_size,
             shuffle_seed=self.seed if train else None,
-            rank=rank,
-            world=world,
+            rank=self.rank,
+            world=self.trainer.world_size if self.trainer is not None else 1,
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
         )
 

@@ -87,7 +87,7 @@ class Family(LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
-        torch.manual_seed(mix(self.seed, 3, self.global_step))
+        torch.manual_seed(mix(self.seed, 3, self.global_step, self.global_rank))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch's loss."""
@@ -143,7 +143,10 @@ class Family(LightningModule, ABC):
         if self.trainer.world_size > 1:
             everyone: list[Any] = [None] * self.trainer.world_size
             torch.distributed.all_gather_object(everyone, answers)
-            answers = {name: torch.cat([part[name] for part in everyone]) for name in answers}
+            # every world-th sample came to a process: back into the stored order
+            count = sum(len(part["loss"]) for part in everyone)
+            order = torch.cat([torch.arange(rank, count, len(everyone)) for rank in range(len(everyone))]).argsort()
+            answers = {name: torch.cat([part[name] for part in everyone])[order] for name in answers}
         self.answers = answers
         metrics = {"loss": answers["loss"].mean().item()} | self.measure(answers)
         # every process holds the same figures now, so there is nothing left to average

@@ -36,15 +36,19 @@ class ThreeConv(nn.Module):
         self.features = nn.Sequential(*layers, nn.Flatten())
         if min(height, width) < 1:
             raise ValueError(f"pictures of {in_shape[1]}x{in_shape[2]} are too small for {len(filters)} convolutions")
-        self.heads = nn.ModuleList()
+        self.stacks, self.heads = nn.ModuleList(), nn.ModuleList()
         for head, size in enumerate(outputs):
             stack, units = [], inner * height * width
             for hidden in dense[head % len(dense)]:
                 stack += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
                 units = hidden
-            self.heads.append(nn.Sequential(*stack, nn.Linear(units, size)))
+            self.stacks.append(nn.Sequential(*stack))
+            self.heads.append(nn.Linear(units, size))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled pictures [N, C, H, W] to [N, sum(outputs)], the heads one after the other."""
         features = self.features(x)
-        return torch.cat([head(features) for head in self.heads], 1)
+        # The answer itself is no place for bfloat16: its steps are minutes wide where one number is the whole dial.
+        hidden = [stack(features) for stack in self.stacks]
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.cat([head(h.float()) for head, h in zip(self.heads, hidden, strict=True)], 1)
