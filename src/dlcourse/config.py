@@ -17,13 +17,13 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1
 
 
 def choices(group: str) -> list[str]:
-    """Every name that a config group offers, folders within it included: `clocks/g4`."""
+    """Every name that a config group offers, folders within it included: `clocks/fast`."""
     root = CONF / group
     return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root))
 
 
 def _nested(path: Path, root: Path) -> bool:
-    """Whether a YAML belongs to a group inside this one (model/net), not to this one (experiment/clocks/g4)."""
+    """Whether a YAML belongs to a group inside this one (model/net), not to this one (experiment/clocks/fast)."""
     return root.name != "experiment" and path.parent != root
 
 
