@@ -32,6 +32,8 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         ([*RUN, "model=clock_classification", "model.num_classes=7"], "num_classes=7 does not divide 720: take 6 or 8"),
         ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
+        ([*RUN, "data.batch_size=abc"], "batch_size=abc is no whole number"),
+        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is no whole number"),
         ([*RUN, "trainer.accelerator=tpux"], "tpux"),
         ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
         ([*RUN, "references=[G77]"], "there is no reference G77"),

@@ -27,7 +27,14 @@ def build(node: DictConfig, **more: Any) -> Any:
         UserError: the class refused a value.
     """
     accepted = inspect.signature(get_class(node._target_)).parameters
-    kept = {key: value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    for key, value in kept.items():
+        kind = accepted[key].annotation if key in accepted else None
+        if kind is int and isinstance(value, float) and value.is_integer():
+            kept[key] = int(value)  # 1e4
+        elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
+            whole = "whole number" if kind is int else "number"
+            raise UserError(f"{key}={value} is no {whole}: give one, as in {key}=10")
     try:
         # Hydra would turn a dataclass among the arguments into a config, so they are given by an ordinary call.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)

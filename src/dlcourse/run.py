@@ -189,15 +189,17 @@ class _Run:
 
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written once everything in it is decided."""
+        check_accelerator(self.cfg.trainer)  # before minutes of preparing
         self.data.prepare_data()
         self.data.setup()
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         self.model = self.given_model or build_model(self.cfg, self.data.task)
         self.result["parameters"] = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         settings = self.cfg.trainer
-        check_accelerator(settings)
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
+        if not isinstance(settings.max_epochs, int):
+            raise UserError(f"trainer.max_epochs={settings.max_epochs} is no whole number: give one, as in 10")
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
             settings.precision = choose_precision(self.model, batch, likely_device(settings))
