@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,6 +23,7 @@ from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.evaluation import draw, measure_split
 from dlcourse.loggers import MetricsCSV
+from dlcourse.lr_finder import find_rate
 from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
@@ -33,6 +33,7 @@ from dlcourse.trainers import check_accelerator, device_name, likely_device, mak
 log = logging.getLogger(__name__)
 
 # What a resumed run may change: where things lie, and what is said and drawn.
+ADAPT = 5000  # training inputs that a net may take its first layer's statistics from
 NOT_COMPARED = {"run", "resume", "name", "plots", "data_dir", "data.data_dir", "data.path"}
 
 
@@ -117,6 +118,7 @@ class _Run:
         experiment: str | None,
     ):
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
+        self.resumed = (folder / results.CONFIG).exists()
         self.leader = process_rank() == 0  # the one process of several that writes
         chosen = cfg.get("model") or {}
         # The command that began the run, not the one that goes on with it; and what it has taken so far.
@@ -124,7 +126,9 @@ class _Run:
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = results.read_result(folder) or {}
         # A model names the rows that may exist for it: there is no G3-12, but the figure of 12 classes is worth having.
-        ids = list(cfg.references) or known_references(chosen.get("references", []))
+        rows: Any = chosen.get("references", [])
+        rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
+        ids = list(cfg.references) or known_references(rows)
         self.result: dict[str, Any] = {
             "schema": results.SCHEMA,
             "status": "failed",
@@ -203,6 +207,11 @@ class _Run:
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
             settings.precision = choose_precision(self.model, batch, likely_device(settings))
+        if self.cfg.lr_find and not self.resumed:
+            self._find_rate()
+        self.model.adapt(self.data.arrays["train"][0][:ADAPT])
+        if self.cfg.compile:
+            self.model.net.compile()
         stored = self.folder / results.CONFIG
         for key in ("data_dir", "data.data_dir", "data.path"):  # found again from another folder
             if OmegaConf.select(self.cfg, key) is not None:
@@ -213,6 +222,14 @@ class _Run:
         self.result |= {"device": device_name(trainer), "precision": settings.precision}
         return trainer
 
+    def _find_rate(self) -> None:
+        if self.given_model is not None:
+            raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
+        rate = find_rate(self.model, self.data, self.cfg.trainer, self.folder / "plots")
+        log.info("learning rate: %.3g", rate)
+        OmegaConf.update(self.cfg, "model.optimizer.lr", rate)
+        self.model = build_model(self.cfg, self.data.task)
+
     def _budget(self) -> int:
         epochs = (self.cfg.get("model") or {}).get("epochs", {})
         if self.data.title not in epochs:
@@ -222,11 +239,10 @@ class _Run:
     def _trainer(self) -> Trainer:
         cfg = self.cfg
         callbacks: list[Callback] = progress_callbacks()
-        for node in cfg.callbacks.values():
-            callback = build(node)
-            if isinstance(callback, ModelCheckpoint):
-                callback.dirpath = str((self.folder / "checkpoints").absolute())
-            callbacks.append(callback)
+        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values()]
+        for name, node in cfg.checkpoints.items():
+            if name != "best" or "val" in self.data.arrays:
+                callbacks.append(build(node, dirpath=str((self.folder / "checkpoints").absolute())))
         loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in loggers):
             loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
@@ -244,11 +260,12 @@ class _Run:
         """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
         best = self.folder / "checkpoints" / "best.ckpt"
         if not best.exists():
-            log.warning("the run ended before a validation, so its last weights are the ones that are tested")
+            if "val" in self.data.arrays:
+                log.warning("the run ended before a validation, so its last weights are the ones that are tested")
             trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])
         self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
-        for split in ("train", "val", "test"):
+        for split in self.data.arrays:
             self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
 
 

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, ReduceLROnPlateau
 
 
 def constant(optimizer: Optimizer, steps: int) -> dict[str, Any]:
@@ -31,17 +31,64 @@ def one_cycle(optimizer: Optimizer, steps: int, warmup: float = 0.15) -> dict[st
     return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
 
 
-def plateau(
-    optimizer: Optimizer, steps: int, monitor: str = "val/loss", factor: float = 0.1, patience: int = 3
+def triangular(
+    optimizer: Optimizer, steps: int, warmup: float = 0.2, start: float = 0.2, end: float = 0.0
 ) -> dict[str, Any]:
-    """Multiply the rate by `factor` whenever `monitor` has not fallen for `patience` epochs (row G5).
+    """Linear rise to the full rate, then linear fall.
+
+    Args:
+        optimizer: what it steers.
+        steps: steps of the fit.
+        warmup: part of them in which the rate rises.
+        start, end: parts of the full rate at either end.
+    """
+
+    def factor(step: int) -> float:
+        rise = max(1.0, warmup * steps)
+        if step < rise:
+            return start + (1 - start) * step / rise
+        return 1 + (end - 1) * min(1.0, (step - rise) / max(1.0, steps - rise))
+
+    return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
+
+
+def cosine(optimizer: Optimizer, steps: int) -> dict[str, Any]:
+    """Half a cosine from the full rate to zero (Loshchilov and Hutter, 2016, arXiv:1608.03983)."""
+    return {"scheduler": CosineAnnealingLR(optimizer, steps), "interval": "step"}
+
+
+def exponential(optimizer: Optimizer, steps: int, factor: float = 0.9) -> dict[str, Any]:
+    """The rate times `factor` after each epoch (row D2).
 
     Args:
         optimizer: what it steers.
         steps: not needed here.
-        monitor: metric that should fall.
         factor: what the rate is multiplied by.
-        patience: epochs to wait.
     """
     del steps
-    return {"scheduler": ReduceLROnPlateau(optimizer, factor=factor, patience=patience), "monitor": monitor}
+    return {"scheduler": ExponentialLR(optimizer, factor), "interval": "epoch"}
+
+
+def plateau(
+    optimizer: Optimizer,
+    steps: int,
+    monitor: str = "val/loss",
+    mode: str = "min",
+    factor: float = 0.1,
+    patience: int = 3,
+    min_lr: float = 0.0,
+) -> dict[str, Any]:
+    """Multiply the rate by `factor` whenever `monitor` has not improved for `patience` epochs (rows D1, G5).
+
+    Args:
+        optimizer: what it steers.
+        steps: not needed here.
+        monitor: metric that should improve.
+        mode: `min` where lower is better, else `max`.
+        factor: what the rate is multiplied by.
+        patience: epochs to wait.
+        min_lr: the rate does not fall below.
+    """
+    del steps
+    scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
+    return {"scheduler": scheduler, "monitor": monitor}

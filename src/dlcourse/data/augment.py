@@ -6,13 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+FLIPS = ("none", "random", "alternating")
+
 
 class Augment:
-    """Random changes of grey or colour pictures that keep what a clock shows: it never mirrors.
-
-    Every option is the largest change; 0 switches it off.
+    """Random changes of grey or colour pictures. Every option is the largest change; 0 switches it off.
 
     Args:
+        crop: pixels either way by which a crop of the picture, padded by its mirror image, is shifted.
+        flip: left-right mirror: `random`, or `alternating`: half of the pictures in one epoch, the other half in the
+            next, so that two epochs show each picture both ways (Jordan, 2024, arXiv:2404.00498).
+        vertical_flip: upside-down mirror of half of the pictures.
         rotation: degrees either way.
         zoom: lowest and highest enlargement.
         shear: degrees either way.
@@ -21,10 +25,15 @@ class Augment:
         noise: standard deviation in grey levels.
         blur: standard deviation in pixels of the widest Gaussian blur.
         reflection: grey levels that a soft bright spot adds at its middle.
+        cutout: side in pixels of a square set to the batch's mean (DeVries and Taylor, 2017, arXiv:1708.04552).
+        erasing: chance of a rectangle of noise, 2 to 33 % of the picture (Zhong et al., 2017, arXiv:1708.04896).
     """
 
     def __init__(
         self,
+        crop: int = 0,
+        flip: str = "none",
+        vertical_flip: bool = False,
         rotation: float = 0,
         zoom: Sequence[float] = (1, 1),
         shear: float = 0,
@@ -33,27 +42,54 @@ class Augment:
         noise: float = 0,
         blur: float = 0,
         reflection: float = 0,
+        cutout: int = 0,
+        erasing: float = 0,
     ):
         if len(zoom) != 2 or not 0 < zoom[0] <= zoom[1]:
             raise ValueError(
                 f"data.augment.zoom={list(zoom)} must be a lowest and a highest enlargement: [0.9,1.1], say"
             )
+        if flip not in FLIPS:
+            raise ValueError(f"data.augment.flip={flip} is unknown: take {', '.join(FLIPS)}")
+        if not 0 <= erasing <= 1:
+            raise ValueError(f"data.augment.erasing={erasing} is no probability: take 0 to 1")
+        if min(crop, cutout) < 0:
+            raise ValueError("data.augment.crop and data.augment.cutout are numbers of pixels: take 0 or more")
+        self.crop, self.flip, self.vertical_flip = crop, flip, vertical_flip
         self.rotation, self.zoom, self.shear, self.shift = rotation, tuple(zoom), shear, shift
         self.brightness, self.noise, self.blur, self.reflection = brightness, noise, blur, reflection
+        self.cutout, self.erasing = cutout, erasing
+        self.moves = bool(crop or flip != "none" or vertical_flip)
         self.warps = bool(rotation or shear or shift or self.zoom != (1, 1))
-        self.changes = self.warps or bool(brightness or noise or blur or reflection)
+        self.recolours = bool(brightness or noise or blur or reflection or cutout or erasing)
 
-    def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Changed pictures of the same shape: uint8 [N, H, W] or [N, H, W, C], on any device."""
-        if not self.changes:
+    def __call__(
+        self, pictures: Tensor, generator: torch.Generator, index: Tensor | None = None, epoch: int = 0
+    ) -> Tensor:
+        """Changed pictures of the same shape and type.
+
+        Args:
+            pictures: [N, H, W] or [N, H, W, C] on any device; uint8, or floats in any units.
+            generator: of all draws, on the same device.
+            index: each picture's number in its set [N], for the alternating flip; its place in the batch otherwise.
+            epoch: number of the epoch, for the same.
+        """
+        if not (self.moves or self.warps or self.recolours):
             return pictures
-        grey = pictures.ndim == 3
-        x = (pictures[:, None] if grey else pictures.permute(0, 3, 1, 2)).float()
+        if pictures.ndim < 3:
+            raise ValueError("plain features cannot be augmented as pictures: take data/augment=none")
 
         def uniform(*shape: int) -> Tensor:
             """Draws in [-1, 1]."""
-            return torch.rand(len(x), *shape, device=x.device, generator=generator) * 2 - 1
+            return torch.rand(len(pictures), *shape, device=pictures.device, generator=generator) * 2 - 1
 
+        if self.moves:
+            index = torch.arange(len(pictures)) if index is None else index
+            pictures = self._move(pictures, uniform, index.to(pictures.device), epoch)
+        if not (self.warps or self.recolours):
+            return pictures
+        grey = pictures.ndim == 3
+        x = (pictures[:, None] if grey else pictures.permute(0, 3, 1, 2)).float()
         if self.warps:
             x = self._warp(x, uniform)
         if self.reflection:
@@ -64,8 +100,32 @@ class Augment:
             x += self.brightness * uniform(1, 1, 1)
         if self.noise:
             x += self.noise * torch.randn(x.shape, device=x.device, generator=generator)
-        x = x.round_().clamp_(0, 255).to(torch.uint8)
+        if self.cutout:
+            half = uniform(1).fill_(self.cutout / 2)
+            x = torch.where(_rectangle(x, uniform, half, half), x.mean((0, 2, 3), keepdim=True), x)
+        if self.erasing:
+            x = self._erase(x, uniform, generator)
+        if pictures.dtype == torch.uint8:
+            x = x.round_().clamp_(0, 255).to(torch.uint8)
         return x[:, 0] if grey else x.permute(0, 2, 3, 1)
+
+    def _move(self, x: Tensor, uniform, index: Tensor, epoch: int) -> Tensor:
+        """Crop and flips in one gather of whole pixels."""
+        rows, columns = (torch.arange(side, device=x.device).expand(len(x), -1) for side in x.shape[1:3])
+        if self.crop:
+            # each of the 2 crop + 1 offsets equally often
+            offset = ((uniform(2) + 1) / 2 * (2 * self.crop + 1)).long().clamp_max(2 * self.crop) - self.crop
+            rows, columns = _mirrored(rows + offset[:, :1]), _mirrored(columns + offset[:, 1:])
+        if self.vertical_flip:
+            rows = torch.where(uniform(1) < 0, rows.flip(1), rows)
+        if self.flip == "random":
+            columns = torch.where(uniform(1) < 0, columns.flip(1), columns)
+        elif self.flip == "alternating":
+            # which half comes first is a hash of the picture's number (Knuth's multiplier), not its parity:
+            # neighbours in a sorted set should not be flipped in turn
+            first = (index * 2654435761 >> 16) & 1
+            columns = torch.where(((first + epoch) % 2 == 1)[:, None], columns.flip(1), columns)
+        return x[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
     def _warp(self, x: Tensor, uniform) -> Tensor:
         """Rotation, shear, zoom and shift in one resampling; what comes into view is the mirrored border."""
@@ -89,6 +149,31 @@ class Augment:
         columns = torch.linspace(-1, 1, width, device=x.device)[None, None, :] - centre[:, 1:, None]
         strength = (uniform(1, 1) + 1) / 2
         return (strength / (1 + (rows**2 + columns**2) / radius**2) ** 2)[:, None]
+
+    def _erase(self, x: Tensor, uniform, generator: torch.Generator) -> Tensor:
+        """A rectangle of noise in some of the pictures, its sides in a ratio of 1:3 to 3:1."""
+        area = (0.02 + 0.31 * (uniform(1) + 1) / 2) * x.shape[2] * x.shape[3]
+        ratio = torch.exp(uniform(1) * 1.0986)
+        chosen = (uniform(1) + 1) / 2 < self.erasing
+        half = torch.where(chosen, (area * ratio).sqrt() / 2, -1.0)
+        noise = torch.rand(x.shape, device=x.device, generator=generator)
+        low, high = x.amin(), x.amax()
+        return torch.where(_rectangle(x, uniform, half, area / (4 * half.abs())), low + noise * (high - low), x)
+
+
+def _mirrored(places: Tensor) -> Tensor:
+    """Places [N, S] beyond the ends of 0 to S - 1, reflected back; the end itself is not repeated."""
+    last = places.shape[1] - 1
+    return last - (last - places.abs()).abs() if last else torch.zeros_like(places)
+
+
+def _rectangle(x: Tensor, uniform, half_height: Tensor, half_width: Tensor) -> Tensor:
+    """Where a rectangle of these half sides [N, 1], its centre anywhere, covers each picture: bool [N, 1, H, W]."""
+    inside = []
+    for side, half in zip(x.shape[2:], (half_height, half_width), strict=True):
+        centre = (uniform(1) + 1) / 2 * side - 0.5
+        inside.append((torch.arange(side, device=x.device) - centre).abs() <= half)
+    return (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
 
 
 def _blur(x: Tensor, sigma_N1: Tensor) -> Tensor:

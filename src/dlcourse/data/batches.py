@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 Batch = tuple[Tensor, Tensor]
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, torch.Generator, Tensor, int], Tensor]  # pictures, draws, their numbers, epoch
 
 
 def seeded(seed: int, *step: int, device: torch.device | str = "cpu") -> torch.Generator:

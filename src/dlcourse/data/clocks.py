@@ -127,8 +127,7 @@ class Clocks(DataModule):
         minutes = index % MINUTES
         scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self.ranges)
         pictures = render(scene, self.size, device=self.device)
-        if self.augment is not None:
-            pictures = self.augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device))
+        pictures = self._augmented(self.augment, pictures, index, epoch, number)
         return pictures, time_labels(minutes).to(self.device)
 
     def train_dataloader(self) -> Batches:

@@ -13,6 +13,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
 Arrays = tuple[Tensor, Tensor]  # pictures uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2]
+TRAIN_SAMPLE = 10_000  # training pictures that a trained model is measured on: as many as a usual test split has
 
 
 class DataModule(LightningDataModule, ABC):
@@ -38,7 +39,7 @@ class DataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def load(self) -> dict[str, Arrays]:
-        """The splits by name (`train`, `val`, `test`), read or made; must set `self.task`."""
+        """The splits by name (`train`, `val` where any are held out, `test`), read or made; must set `self.task`."""
 
     def setup(self, stage: str | None = None) -> None:
         """Load everything once; Lightning calls this for each stage."""
@@ -80,11 +81,14 @@ class DataModule(LightningDataModule, ABC):
             x, y = self.placed(split)
             index = index.to(x.device)
             pictures, labels = x[index].to(self.device), y[index].to(self.device)
-            if augment is not None:
-                pictures = augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device))
-            return pictures, labels
+            return self._augmented(augment, pictures, index, epoch, number), labels
 
         return take
+
+    def _augmented(self, augment: Augment | None, pictures: Tensor, index: Tensor, epoch: int, number: int) -> Tensor:
+        if augment is None:
+            return pictures
+        return augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device), index, epoch)
 
     def _batches(self, count: int, take: Callable[[Tensor, int, int], Batch], batch_size: int, train: bool) -> Batches:
         return Batches(
@@ -107,14 +111,14 @@ class DataModule(LightningDataModule, ABC):
         return self._batches(count, self._take("train", self.augment), self.batch_size, train=True)
 
     def split_dataloader(self, split: str) -> Batches:
-        """A split in its stored order, as it is."""
-        return self._batches(
-            len(self.arrays[split][0]), self._take(split, None), max(self.batch_size, 100), train=False
-        )
+        """A split in its stored order, as it is; of a training split the first 10,000 pictures."""
+        count = len(self.arrays[split][0])
+        count = min(count, TRAIN_SAMPLE) if split == "train" else count
+        return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False)
 
-    def val_dataloader(self) -> Batches:
-        """The validation split."""
-        return self.split_dataloader("val")
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """The validation split; nothing where all pictures are trained on."""
+        return self.split_dataloader("val") if "val" in self.arrays else []
 
     def test_dataloader(self) -> Batches:
         """The test split."""

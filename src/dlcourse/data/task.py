@@ -1,5 +1,6 @@
 """What a data set asks of a model."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,24 +11,42 @@ class Task:
 
     Attributes:
         data: name of the data set.
-        kind: what the labels are; `time` is an hour and a minute [N, 2].
-        in_shape: channels, height and width of a picture.
-        mean: mean grey level of the training pictures, in the units they are stored in.
-        std: their standard deviation.
+        kind: what the labels are: `time` is an hour and a minute [N, 2]; `classes` a class [N], or a fine and a
+            coarse one [N, 2].
+        in_shape: channels, height and width of a picture, or the number of plain features.
+        mean: mean of the training inputs in the units they are stored in; one a channel, or one for all.
+        std: their standard deviation, likewise.
+        classes: names of the classes, the fine ones where there are two.
+        groups: names of the coarse classes; empty where there are none.
+        group_of: the coarse class of each fine one; empty likewise.
     """
 
     data: str
     kind: str
-    in_shape: tuple[int, int, int]
-    mean: float
-    std: float
+    in_shape: tuple[int, ...]
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    classes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    group_of: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, the way a checkpoint carries it."""
-        return asdict(self) | {"in_shape": list(self.in_shape)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Task":
         """The inverse of `to_dict`."""
-        channels, height, width = values["in_shape"]
-        return cls(values["data"], values["kind"], (channels, height, width), values["mean"], values["std"])
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    def shape_text(self) -> str:
+        """The input as people write it: `28x28 grey`, `32x32 colour`, `256 features`."""
+        return shape_text(self.in_shape)
+
+
+def shape_text(in_shape: Sequence[int]) -> str:
+    """`28x28 grey`, `32x32 colour`, `256 features`."""
+    if len(in_shape) == 1:
+        return f"{in_shape[0]} features"
+    channels, height, width = in_shape
+    return f"{width}x{height} {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels}-channel'}"

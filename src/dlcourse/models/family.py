@@ -50,12 +50,13 @@ class Family(LightningModule, ABC):
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
         # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
         self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
-        self.register_buffer("mean", torch.tensor(task.mean))
-        self.register_buffer("std", torch.tensor(max(task.std, 1e-6)))
+        self.register_buffer("mean", _per_channel(task.mean, task))
+        self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
+        self.watch_loss = True  # the learning-rate finder goes on to where there is no finite one
         self.split = "test"  # what test_step is measuring
         self.answers: dict[str, Tensor] = {}  # of the last split measured, on the CPU
         self._gathered: list[dict[str, Tensor]] = []
-        self._train_loss: list[Tensor] = []
+        self._noted: dict[str, list[Tensor]] = {}
 
     # What a family defines ------------------------------------------------------------------------------------------
 
@@ -77,13 +78,31 @@ class Family(LightningModule, ABC):
 
     # What all of them share -----------------------------------------------------------------------------------------
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Pictures as stored, uint8 [N, H, W] or [N, H, W, C], to net outputs [N, K]; another size is resized."""
-        x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+    def scaled(self, inputs: Tensor) -> Tensor:
+        """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
+
+        Pictures of another size are resized.
+        """
+        if inputs.ndim == 2:
+            return (inputs.float() - self.mean) / self.std
+        x = inputs[:, None] if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2)
         x = (x.float() - self.mean) / self.std
         if x.shape[2:] != self.task.in_shape[1:]:
             x = nn.functional.interpolate(x, size=self.task.in_shape[1:], mode="bilinear", antialias=True)
-        return self.net(x.contiguous(memory_format=torch.channels_last))
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs as stored to net outputs [N, K]."""
+        return self.net(self.scaled(inputs))
+
+    def adapt(self, inputs: Tensor) -> None:
+        """Let a net that starts from the data's statistics, one with a method `adapt`, see some training inputs."""
+        if hasattr(self.net, "adapt"):
+            self.net.adapt(self.scaled(inputs))
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """What a training step minimises; a family that trains on something else than `loss` says so here."""
+        return self.loss(self(inputs), labels)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
@@ -91,25 +110,28 @@ class Family(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch's loss."""
-        pictures, labels = batch
-        loss = self.loss(self(pictures), labels)
-        self._train_loss.append(loss.detach())
+        loss = self.training_loss(*batch)
+        self.note("loss", loss)
         if loss.device.type == "cpu" or self.global_step % CHECK_EVERY == 0:
             self._check_finite(loss)
         if self.trainer.is_last_batch:
             self._log_epoch()
         return loss
 
+    def note(self, name: str, value: Tensor) -> None:
+        """Keep a training step's figure; the epoch's mean is logged as `train/<name>`."""
+        self._noted.setdefault(name, []).append(value.detach())
+
     def _log_epoch(self) -> None:
-        """Log the epoch's mean loss once; a log call each step would cost more than a small net's step."""
-        loss = torch.stack(self._train_loss).mean()
-        self._train_loss.clear()
-        self._check_finite(loss)
+        """Log the epoch's means once; a log call each step would cost more than a small net's step."""
+        means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
+        self._noted.clear()
+        self._check_finite(means["train/loss"])
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log_dict({"train/loss": loss, "lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
+        self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
     def _check_finite(self, loss: Tensor) -> None:
-        if not torch.isfinite(loss):
+        if self.watch_loss and not torch.isfinite(loss):
             raise UserError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1} by step {self.global_step + 1}: "
                 "lower model.optimizer.lr, or set trainer.gradient_clip_val=1"
@@ -124,8 +146,8 @@ class Family(LightningModule, ABC):
         self._collect(batch)
 
     def _collect(self, batch: Batch) -> None:
-        pictures, labels = batch
-        output = self(pictures).float()
+        inputs, labels = batch
+        output = self(inputs).float()
         losses = self.loss(output, labels).expand(len(labels))
         self._gathered.append(self.answer(output) | {"labels": labels, "loss": losses})
 
@@ -164,3 +186,9 @@ class Family(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
+
+
+def _per_channel(values: float | tuple[float, ...], task: Task) -> Tensor:
+    """Statistics in the shape that scales [N, C, H, W] or [N, F]."""
+    found = torch.tensor(values)
+    return found[:, None, None] if found.ndim and len(task.in_shape) == 3 else found

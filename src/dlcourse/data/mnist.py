@@ -1,0 +1,51 @@
+"""MNIST and Fashion-MNIST: 60,000 + 10,000 grey pictures of 28x28 pixels, ten classes."""
+
+import gzip
+from pathlib import Path
+from typing import ClassVar
+
+from dlcourse.data.files import Npz
+from dlcourse.data.images import LabelledImages
+
+DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
+
+
+class MNIST(LabelledImages):
+    """Handwritten digits (LeCun et al., 1998); fetched by torchvision, with its mirrors and checksums."""
+
+    CLASSES = tuple("0123456789")
+
+    def download(self, folder: Path) -> Npz:
+        """Through torchvision."""
+        from torchvision import datasets
+
+        return _arrays({split: datasets.MNIST(str(folder), split == "train", download=True) for split in _SPLITS})
+
+
+class FashionMNIST(LabelledImages):
+    """Articles of clothing (Xiao et al., 2017, arXiv:1708.07747); from Debian's package where it is installed."""
+
+    CLASSES: ClassVar = (
+        "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+    )  # fmt: skip
+
+    def download(self, folder: Path) -> Npz:
+        """Unpacked from Debian's files, else through torchvision."""
+        from torchvision import datasets
+
+        packed = sorted(DEBIAN_FASHION.glob("*-ubyte.gz"))
+        raw = folder / "FashionMNIST" / "raw"
+        raw.mkdir(parents=True)
+        for path in packed:
+            (raw / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        return _arrays(
+            {split: datasets.FashionMNIST(str(folder), split == "train", download=not packed) for split in _SPLITS}
+        )
+
+
+_SPLITS = ("train", "test")
+
+
+def _arrays(parts: dict) -> Npz:
+    found = {f"{split}_x": part.data.numpy() for split, part in parts.items()}
+    return found | {f"{split}_y": part.targets.numpy() for split, part in parts.items()}

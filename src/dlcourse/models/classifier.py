@@ -1,0 +1,124 @@
+"""Classifiers: any net on pictures or features with one label, or with a fine and a coarse one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dlcourse import analysis
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.family import Family
+
+VIEWS = ("none", "mirror", "shift", "mirror_shift")
+
+
+class Classifier(Family):
+    """Learns classes by cross-entropy; of a fine and a coarse label it learns the fine one.
+
+    Args:
+        task: what the data asks, of kind `classes`.
+        net: makes the net from (in_shape, outputs).
+        optimizer, schedule, seed: see `Family`.
+        label_smoothing: part of the target that is spread over all classes.
+        l1, l2: weight of the sum of absolute or squared weights (of matrices and filters) in the training loss.
+        mixup: parameter of the Beta distribution by which pairs of inputs are mixed (Zhang et al., 2017,
+            arXiv:1710.09412); 0 mixes none.
+        tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the picture and its `mirror`
+            image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
+    """
+
+    kind = "classes"
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        label_smoothing: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        mixup: float = 0.0,
+        tta: str = "none",
+    ):
+        if tta not in VIEWS:
+            raise UserError(f"model.tta={tta} is unknown: take {', '.join(VIEWS)}")
+        if not 0 <= label_smoothing < 1:
+            raise UserError(f"model.label_smoothing={label_smoothing} is no share: take 0 to 0.5")
+        super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
+        self.label_smoothing, self.l1, self.l2, self.mixup = label_smoothing, l1, l2, mixup
+        self.tta = tta if len(task.in_shape) == 3 else "none"
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy with the labels [N], or the fine ones of [N, 2]."""
+        return F.cross_entropy(output, fine(labels))
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of smoothed, perhaps mixed labels, and the penalties on large weights."""
+        x, target = self.scaled(inputs), fine(labels)
+        if self.mixup:
+            share = torch.distributions.Beta(self.mixup, self.mixup).sample().to(x.device)
+            other = target.roll(1)
+            x = share * x + (1 - share) * x.roll(1, 0)
+            output = self.net(x)
+            first, second = (F.cross_entropy(output, t, label_smoothing=self.label_smoothing) for t in (target, other))
+            loss = share * first + (1 - share) * second
+            target = torch.where(share >= 0.5, target, other)
+        else:
+            output = self.net(x)
+            loss = F.cross_entropy(output, target, label_smoothing=self.label_smoothing)
+        self.note("accuracy", (output.detach().argmax(1) == target).float().mean())
+        for weight, power in ((self.l1, 1), (self.l2, 2)):
+            if weight:
+                loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
+        return loss
+
+    def answer(self, output: Tensor) -> dict[str, Tensor]:
+        """`probabilities` [N, K]."""
+        return {"probabilities": output.softmax(1)}
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Collect one batch's answers, of `val` and `test` those to several views too."""
+        super().test_step(batch, batch_idx)
+        if self.tta != "none" and self.split != "train":
+            self._gathered[-1]["probabilities_tta"] = self.answer(self._mean_output(batch[0]))["probabilities"]
+
+    def _mean_output(self, inputs: Tensor) -> Tensor:
+        """Weighted mean of the outputs for each view [N, K]; the picture counts as much as its two shifts together."""
+        x = self.scaled(inputs)
+        views = [(x, 1.0)]
+        if "shift" in self.tta:
+            height, width = x.shape[2:]
+            padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+            views = [(x, 0.5), (padded[:, :, :height, :width], 0.25), (padded[:, :, 2:, 2:], 0.25)]
+        if "mirror" in self.tta:
+            views = [(image, w / 2) for view, w in views for image in (view, view.flip(3))]
+        return sum(w * self.net(view).float() for view, w in views)  # ty: ignore[invalid-return-type]
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Accuracy, that of the coarse classes where there are any, calibration; see `dlcourse.analysis.metrics`."""
+        found = analysis.metrics(answers, self.task)
+        if "probabilities_tta" in answers:
+            hits = answers["probabilities_tta"].argmax(1) == fine(answers["labels"])
+            found["accuracy_tta"] = hits.float().mean().item()
+        return found
+
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """Class, confidence and runner-up, and the coarse class where there is one."""
+        sure, order = answers["probabilities"].topk(2)
+        rows = []
+        for (first, second), probability in zip(order.tolist(), sure[:, 0].tolist(), strict=True):
+            row = {"class": self.task.classes[first], "confidence": round(probability, 3)}
+            if self.task.groups:
+                row["group"] = self.task.groups[self.task.group_of[first]]
+            rows.append(row | {"runner_up": self.task.classes[second]})
+        return rows
+
+
+def fine(labels: Tensor) -> Tensor:
+    """The labels [N] themselves, or the fine ones of [N, 2]."""
+    return labels if labels.ndim == 1 else labels[:, 0]

@@ -1,0 +1,74 @@
+"""A small convolutional net made for training speed (after airbench, Jordan, 2024, arXiv:2404.00498)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class FastCNN(nn.Module):
+    """Frozen patch-whitening convolution, then stages of two 3x3 convolutions behind a max-pooling each.
+
+    Args:
+        in_shape: channels, height, width of the pictures.
+        outputs: sizes of the heads; the net gives their sum.
+        widths: channels of each stage.
+        scale: of the answers: small ones at the start let the first steps be large.
+        whitening: side of the patches that the first layer whitens, so that all its channels vary alike.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, int, int],
+        outputs: Sequence[int],
+        widths: Sequence[int] = (32, 128, 128),
+        scale: float = 1 / 9,
+        whitening: int = 2,
+    ):
+        super().__init__()
+        channels, height, width = in_shape
+        if min(height, width) // 2 ** len(widths) < 1:
+            raise ValueError(f"pictures of {height}x{width} are too small for {len(widths)} stages: give fewer widths")
+        patch = channels * whitening**2
+        self.whiten = nn.Conv2d(channels, 2 * patch, whitening)
+        self.whiten.weight.requires_grad = False
+        inner = 2 * patch
+        self.stages = nn.Sequential()
+        for outer in widths:
+            self.stages.append(_stage(inner, outer))
+            inner = outer
+        self.head = nn.Linear(inner, sum(outputs), bias=False)
+        self.scale = scale
+
+    @torch.no_grad()
+    def adapt(self, x: Tensor) -> None:
+        """Set the first layer from scaled training pictures [N, C, H, W]: eigenvectors of their patches, and negatives."""
+        side = self.whiten.kernel_size[0]
+        patches = x.float().unfold(2, side, 1).unfold(3, side, 1).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
+        values, vectors = torch.linalg.eigh(patches.double().T.cov())
+        filters = (vectors.T / (values[:, None] + 5e-4).sqrt()).flip(0)
+        filters = filters.reshape(-1, *self.whiten.weight.shape[1:]).to(self.whiten.weight)
+        self.whiten.weight.copy_(torch.cat([filters, -filters]))
+        nn.init.zeros_(self.whiten.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        x = self.stages(F.gelu(self.whiten(x)))
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(x.float().amax((2, 3))) * self.scale
+
+
+def _stage(inner: int, outer: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i in range(2):
+        convolution = nn.Conv2d(inner, outer, 3, padding=1, bias=False)
+        # The first channels start by passing their input on (dirac), the others are random.
+        nn.init.dirac_(convolution.weight[: min(inner, outer)])
+        layers.append(convolution)
+        if not i:
+            layers.append(nn.MaxPool2d(2))
+        norm = nn.BatchNorm2d(outer, momentum=0.4)
+        layers += [norm, nn.GELU()]
+        inner = outer
+    return nn.Sequential(*layers)
