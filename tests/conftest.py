@@ -1,13 +1,16 @@
 """What the tests share: a small clock data set, and a run made once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from dlcourse import cli
+from dlcourse.data.cifar import CIFAR100
 from dlcourse.run import compose, run
 
 TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
@@ -69,3 +72,37 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return code, captured.out, captured.err
 
     return start
+
+
+SHAPES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3)}
+
+
+def small_arrays(name: str, train: int = 300, test: int = 60) -> dict[str, np.ndarray]:
+    """Made-up pictures in the shape of a published set, their classes visible as brightness."""
+    draws = np.random.default_rng(0)
+    found = {}
+    for split, count in (("train", train), ("test", test)):
+        classes = 100 if name == "cifar100" else 10
+        labels = np.arange(count) % classes
+        levels = (labels * 200 // classes).reshape(-1, *[1] * len(SHAPES[name]))
+        found[f"{split}_x"] = (draws.integers(0, 56, (count, *SHAPES[name])) + levels).astype(np.uint8)
+        pairs = np.stack([labels, np.asarray(CIFAR100.GROUP_OF)[labels % 100]], 1)
+        found[f"{split}_y"] = (pairs if name == "cifar100" else labels).astype(np.int64)
+    return found
+
+
+@pytest.fixture(scope="session")
+def image_sets(data_dir: Path) -> Path:
+    """The folder of prepared data sets, with small made-up ones under the published names."""
+    for name in SHAPES:
+        np.savez(data_dir / f"{name}.npz", **small_arrays(name))
+    return data_dir
+
+
+def real_data(name: str) -> dict[str, np.ndarray]:
+    """A published data set's arrays; the test is skipped where it is not at hand."""
+    path = Path(os.environ.get("DLCOURSE_REAL_DATA", "no folder named")) / f"{name}.npz"
+    if not path.exists():
+        pytest.skip(f"needs the real {name}: DLCOURSE_REAL_DATA=FOLDER with {name}.npz")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)

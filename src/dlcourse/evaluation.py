@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse import results
 from dlcourse.build import build_data, load_run
 from dlcourse.data.module import DataModule
+from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.family import Family
 from dlcourse.table import result_table
@@ -29,6 +30,19 @@ def draw(folder: Path, model: Family, data: DataModule) -> None:
     """The pictures for a family's kind of task (dlcourse/plots/<kind>.py) into `folder`/plots."""
     (folder / "plots").mkdir(exist_ok=True)
     import_module(f"dlcourse.plots.{model.kind}").draw(folder, model, data)
+
+
+def _check_fit(run: str, learnt: Task, asked: Task) -> None:
+    """Refuse data that a run's model cannot be measured on; pictures of another size are resized, so they can."""
+    if asked.kind != learnt.kind:
+        raise UserError(f"{run} learnt {learnt.kind} but {asked.data} asks for {asked.kind}: choose other data")
+    # the first number: channels, or how many plain features there are
+    if len(asked.in_shape) != len(learnt.in_shape) or asked.in_shape[0] != learnt.in_shape[0]:
+        raise UserError(
+            f"{run} learnt {learnt.shape_text()} but {asked.data} has {asked.shape_text()}: choose other data"
+        )
+    if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
+        raise UserError(f"{run} learnt the classes of {learnt.data}, not those of {asked.data}: choose other data")
 
 
 def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -50,8 +64,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()
-    if data.task.kind != model.kind:
-        raise UserError(f"{cfg.run} learnt {model.kind} but {data.title} asks for {data.task.kind}: choose other data")
+    _check_fit(cfg.run, model.task, data.task)
     settings = cfg.trainer.copy()
     if settings.precision == "auto":
         settings.precision = run_cfg.trainer.precision

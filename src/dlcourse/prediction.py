@@ -79,7 +79,7 @@ def picture_files(source: Path) -> list[Path]:
     return files
 
 
-def read_picture(path: Path, in_shape: tuple[int, int, int]) -> np.ndarray:
+def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
     """A picture as a model wants it: turned as its EXIF says, cut square in the middle, resized.
 
     Args:

@@ -1,7 +1,7 @@
 """Learning-rate schedules as Lightning wants them: functions of an optimiser and the steps of the whole fit."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, ReduceLROnPlateau
@@ -73,7 +73,7 @@ def plateau(
     optimizer: Optimizer,
     steps: int,
     monitor: str = "val/loss",
-    mode: str = "min",
+    mode: Literal["min", "max"] = "min",
     factor: float = 0.1,
     patience: int = 3,
     min_lr: float = 0.0,

@@ -1,13 +1,14 @@
-"""Augmentation: each sample its own draw, the same for the same generator, never a mirror."""
+"""Augmentation: each sample its own draw, the same for the same generator, no mirror unless asked for."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dlcourse.data.augment import Augment
 from dlcourse.data.batches import seeded
 
 EVERYTHING = {"rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04}
-EVERYTHING |= {"brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90}
+EVERYTHING |= {"brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90, "crop": 12, "cutout": 8, "erasing": 1.0}
 
 
 def pictures(count=8, colour=False):
@@ -49,6 +50,64 @@ def test_never_mirrors():
     assert (turn < 0).float().mean() > 0.97  # the rest lost a spot over the edge
 
 
-def test_a_zoom_without_two_bounds_is_refused():
-    with pytest.raises(ValueError, match="zoom"):
-        Augment(zoom=[1.1])
+def test_a_crop_is_the_picture_padded_by_its_mirror_image_and_cut():
+    x = pictures(200, colour=True)
+    padded = F.pad(x.permute(0, 3, 1, 2).float(), (3, 3, 3, 3), mode="reflect").to(torch.uint8).permute(0, 2, 3, 1)
+    cut = Augment(crop=3)(x, seeded(1))
+    offsets = set()
+    for i in range(200):
+        places = [(r, c) for r in range(7) for c in range(7) if torch.equal(padded[i, r : r + 40, c : c + 40], cut[i])]
+        assert len(places) == 1
+        offsets |= set(places)
+    assert len(offsets) > 45  # of 49
+
+
+@pytest.mark.parametrize(("options", "axis"), [({"flip": "random"}, 2), ({"vertical_flip": True}, 1)])
+def test_a_flip_turns_about_half_of_the_pictures(options, axis):
+    x = pictures(300)
+    flipped = Augment(**options)(x, seeded(1))
+    turned = torch.tensor([torch.equal(a, b.flip(axis - 1)) for a, b in zip(flipped, x, strict=True)])
+    kept = torch.tensor([torch.equal(a, b) for a, b in zip(flipped, x, strict=True)])
+    assert (turned ^ kept).all() and 110 < turned.sum() < 190
+
+
+def test_alternating_flips_show_both_ways_in_two_epochs_whatever_the_batches_are():
+    x, augment = pictures(300), Augment(flip="alternating")
+    index = torch.arange(300)
+    first, second = (augment(x, seeded(epoch), index, epoch) for epoch in (0, 1))
+    turned = (first == x.flip(2)).all((1, 2))
+    assert torch.equal(first.flip(2), second)
+    assert 110 < turned.sum() < 190
+    shuffled = torch.randperm(300, generator=seeded(5))
+    assert torch.equal(augment(x[shuffled], seeded(9), index[shuffled], 0), first[shuffled])
+
+
+def test_erasing_and_cutout_change_a_rectangle_only():
+    x = torch.full((300, 40, 40), 100, dtype=torch.uint8)
+    x[:, 0, 0], x[:, 0, 1] = 0, 255  # the noise spans what the pictures do
+    changed = Augment(erasing=0.5)(x, seeded(1)) != x
+    share = changed.flatten(1).float().mean(1)
+    assert 0.4 < (share > 0).float().mean() < 0.6 and share.max() < 0.34
+    rows, columns = changed.any(2), changed.any(1)
+    filled = changed.sum((1, 2)) / (rows.sum(1) * columns.sum(1)).clamp_min(1)
+    assert filled[share > 0.02].min() > 0.9  # noise may happen to be the level that was there
+    cut = Augment(cutout=8)(torch.where(torch.arange(40) < 20, 0, 200).to(torch.uint8).expand(50, 40, 40), seeded(2))
+    assert (cut == 100).sum((1, 2)).max() == 64
+
+
+def test_floats_in_any_units_stay_floats():
+    x = torch.rand(20, 16, 16, generator=seeded(0)) * 2 - 1
+    moved = Augment(rotation=10, zoom=[0.9, 1.1], crop=1)(x, seeded(1))
+    assert moved.dtype == torch.float32 and not torch.equal(moved, x) and moved.abs().max() <= 1.0001
+    with pytest.raises(ValueError, match="plain features cannot be augmented"):
+        Augment(rotation=10)(torch.rand(3, 256), seeded(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"zoom": [1.1]}, "zoom"), ({"flip": "left"}, "none, random, alternating"), ({"erasing": 2}, "probability"),
+     ({"crop": -1}, "pixels")],
+)  # fmt: skip
+def test_wrong_options_are_refused(options, word):
+    with pytest.raises(ValueError, match=word):
+        Augment(**options)

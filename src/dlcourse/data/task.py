@@ -1,6 +1,5 @@
 """What a data set asks of a model."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,16 +36,12 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Task":
         """The inverse of `to_dict`."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
 
     def shape_text(self) -> str:
         """The input as people write it: `28x28 grey`, `32x32 colour`, `256 features`."""
-        return shape_text(self.in_shape)
-
-
-def shape_text(in_shape: Sequence[int]) -> str:
-    """`28x28 grey`, `32x32 colour`, `256 features`."""
-    if len(in_shape) == 1:
-        return f"{in_shape[0]} features"
-    channels, height, width = in_shape
-    return f"{width}x{height} {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels}-channel'}"
+        if len(self.in_shape) == 1:
+            return f"{self.in_shape[0]} features"
+        channels, height, width = self.in_shape
+        return f"{width}x{height} {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels}-channel'}"

@@ -97,8 +97,9 @@ class Family(LightningModule, ABC):
 
     def adapt(self, inputs: Tensor) -> None:
         """Let a net that starts from the data's statistics, one with a method `adapt`, see some training inputs."""
-        if hasattr(self.net, "adapt"):
-            self.net.adapt(self.scaled(inputs))
+        adapt = getattr(self.net, "adapt", None)
+        if adapt is not None:
+            adapt(self.scaled(inputs))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """What a training step minimises; a family that trains on something else than `loss` says so here."""

@@ -31,8 +31,7 @@ class FastCNN(nn.Module):
         if min(height, width) // 2 ** len(widths) < 1:
             raise ValueError(f"pictures of {height}x{width} are too small for {len(widths)} stages: give fewer widths")
         patch = channels * whitening**2
-        self.whiten = nn.Conv2d(channels, 2 * patch, whitening)
-        self.whiten.weight.requires_grad = False
+        self.whiten = nn.Conv2d(channels, 2 * patch, whitening, bias=False).requires_grad_(False)
         inner = 2 * patch
         self.stages = nn.Sequential()
         for outer in widths:
@@ -43,14 +42,13 @@ class FastCNN(nn.Module):
 
     @torch.no_grad()
     def adapt(self, x: Tensor) -> None:
-        """Set the first layer from scaled training pictures [N, C, H, W]: eigenvectors of their patches, and negatives."""
+        """Take the first layer's filters from scaled training pictures: eigenvectors of patches, and negatives."""
         side = self.whiten.kernel_size[0]
         patches = x.float().unfold(2, side, 1).unfold(3, side, 1).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
         values, vectors = torch.linalg.eigh(patches.double().T.cov())
         filters = (vectors.T / (values[:, None] + 5e-4).sqrt()).flip(0)
         filters = filters.reshape(-1, *self.whiten.weight.shape[1:]).to(self.whiten.weight)
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
-        nn.init.zeros_(self.whiten.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
