@@ -231,7 +231,9 @@ class _Run:
         self.model = build_model(self.cfg, self.data.task)
 
     def _budget(self) -> int:
-        epochs = (self.cfg.get("model") or {}).get("epochs", {})
+        epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
+        if isinstance(epochs, int):
+            return epochs
         if self.data.title not in epochs:
             raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
         return epochs[self.data.title]
