@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dlcourse.nets.layers import Head
+
 
 class FastCNN(nn.Module):
     """Frozen patch-whitening convolution, then stages of two 3x3 convolutions behind a max-pooling each.
@@ -37,7 +39,7 @@ class FastCNN(nn.Module):
         for outer in widths:
             self.stages.append(_stage(inner, outer))
             inner = outer
-        self.head = nn.Linear(inner, sum(outputs), bias=False)
+        self.head = Head(inner, sum(outputs), bias=False)
         self.scale = scale
 
     @torch.no_grad()
@@ -53,8 +55,7 @@ class FastCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
         x = self.stages(F.gelu(self.whiten(x)))
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head(x.float().amax((2, 3))) * self.scale
+        return self.head(x.amax((2, 3))) * self.scale
 
 
 def _stage(inner: int, outer: int) -> nn.Sequential:
