@@ -1,0 +1,77 @@
+"""One batch of every classifier and every net on every data set of pictures that it fits."""
+
+import pytest
+import torch
+
+from dlcourse.build import build_data, build_model
+from dlcourse.config import choices
+from dlcourse.errors import UserError
+from dlcourse.run import compose
+
+DATA = ["mnist", "fashion_mnist", "cifar10", "cifar100"]
+SMALL = {
+    "mlp": ["widths=[16,8]"],
+    "cnn": ["stages=[[4],[4,8],[8,8]]", "dense=[16,8]"],
+    "digits_cnn": ["stages=[[4],[8]]", "dense=[16]"],
+    "fast_cnn": ["widths=[4,8,8]"],
+    "vgg_block": ["stages=[[4,8]]", "dense=[16]"],
+    "vgg16": ["stages=[[4,4],[4,4],[4,4,4],[8,8,8],[8,8,8]]", "dense=[16,16]"],
+    "simple_cnn": ["stages=[[4],[8],[8]]", "dense=[16]"],
+    "intermediate_cnn": ["stages=[[4,4,4],[8],[8]]", "dense=[16]"],
+    "school_cnn": ["stages=[[4,4],[8,8],[8,8],[8,8]]", "dense=[16]"],
+    "mnist_cnn": [],
+    "mnist_cnn_wide": ["stages=[[4,4],[4,4]]", "dense=[16,16]"],
+    "wide_resnet": ["depth=10", "widen=1"],
+    "resnet50": ["stem=original"],
+    "resnet": ["widths=[4,8]", "blocks=[1,1]"],
+    "three_conv": ["filters=[4,4,4]", "dense=[[8,8]]"],
+}
+TOO_SMALL = {("vgg16", "mnist"), ("vgg16", "fashion_mnist")}
+
+
+def classifiers():
+    """The models whose family learns classes by gradient."""
+    found = {name: compose(f"model={name}", "data=mnist").model for name in choices("model")}
+    return [name for name, model in found.items() if model._target_.endswith("classifier.Classifier")]
+
+
+def step(*words):
+    """A training step's loss, from the config alone."""
+    cfg = compose(*words, "data.batch_size=4")
+    data = build_data(cfg)
+    data.setup()
+    torch.manual_seed(0)
+    model = build_model(cfg, data.task)
+    model.adapt(data.arrays["train"][0][:50])
+    inputs, labels = next(iter(data.train_dataloader()))
+    loss = model.training_loss(inputs, labels)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    optimizer = model.optimizer([p for p in model.parameters() if p.requires_grad])
+    optimizer.step()
+    assert torch.isfinite(model(inputs)).all()
+
+
+def test_every_net_is_here():
+    assert set(SMALL) == set(choices("model/net"))
+
+
+@pytest.mark.usefixtures("image_sets")
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("net", SMALL)
+def test_a_batch_of_every_net_on_every_set_that_it_fits(net, data):
+    words = [f"model.net.{option}" for option in SMALL[net]]
+    chosen = ["model=fast_cnn", "model/optimizer=sgd", f"model/net={net}", f"data={data}", "data.validation=60", *words]
+    if (net, data) in TOO_SMALL:
+        with pytest.raises(UserError, match="28x28 are too small"):
+            step(*chosen)
+    else:
+        step(*chosen)
+
+
+@pytest.mark.usefixtures("image_sets")
+@pytest.mark.parametrize("model", classifiers())
+def test_a_batch_of_every_classifier(model):
+    words = [f"model.net.{option}" for option in SMALL[model]]
+    step(f"model={model}", "data=cifar10", "data.validation=60", *words)
