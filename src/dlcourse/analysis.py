@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error, multiclass_confusion_matrix
+from torchmetrics.functional.classification import binary_calibration_error, multiclass_confusion_matrix
 
 BINS = 15  # of confidence, the usual number where calibration errors are reported
 TOP = 5
@@ -71,14 +71,15 @@ def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
         `ece`, the expected calibration error. Those that need probabilities only where there are some.
     """
     truth, probabilities = true_class(answers), answers.get("probabilities")
-    found = {"accuracy": (answered_class(answers) == truth).float().mean().item()}
+    right = answered_class(answers) == truth
+    found = {"accuracy": right.float().mean().item()}
     if probabilities is not None and probabilities.shape[1] > 2 * TOP:
-        # a topk here is four times faster than multiclass_accuracy(top_k=5), and this runs in every epoch
+        # a quarter of the time of multiclass_accuracy(top_k=5), in each epoch
         found["top5_accuracy"] = (probabilities.topk(TOP).indices == truth[:, None]).any(1).float().mean().item()
     if answers["labels"].ndim == 2:
         found["coarse_accuracy"] = (answered_group(answers, task) == answers["labels"][:, 1]).float().mean().item()
     if probabilities is not None:
-        found["ece"] = calibration_error(probabilities, truth)
+        found["ece"] = calibration_error(probabilities.amax(1), right)
     return found
 
 
@@ -157,34 +158,33 @@ def confused_pairs(matrix: Tensor, count: int = 15) -> list[Pair]:
     return [Pair(truth, answered, n, n / totals[truth].item()) for truth, answered, n in pairs if n]
 
 
-def calibration_bins(probabilities: Tensor, truth: Tensor, bins: int = BINS) -> list[Bin]:
+def calibration_bins(confidence: Tensor, right: Tensor, bins: int = BINS) -> list[Bin]:
     """Answers in bins of equal width by their confidence: how sure they were and how often right.
 
     Args:
-        probabilities: [N, K].
-        truth: classes [N].
+        confidence: of the answers [N], 0 to 1.
+        right: whether they are [N], bool.
         bins: their number.
     """
-    sure, answered = probabilities.clamp(max=SUREST).max(1)
+    sure = confidence.clamp(0, SUREST)
     edges = torch.linspace(0, 1, bins + 1)
     place = torch.bucketize(sure, edges, right=True) - 1
     counts = torch.bincount(place, minlength=bins)
-    confidence = torch.bincount(place, sure.double(), bins) / counts
-    accuracy = torch.bincount(place, (answered == truth).double(), bins) / counts
-    columns = (edges[:-1], edges[1:], counts, confidence, accuracy)
+    means = [torch.bincount(place, values.double(), bins) / counts for values in (sure, right)]
+    columns = (edges[:-1], edges[1:], counts, *means)
     return [Bin(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def calibration_error(probabilities: Tensor, truth: Tensor, bins: int = BINS) -> float:
+def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float:
     """The expected calibration error: how far confidence is from accuracy in a bin, as a mean over all answers.
 
     Args:
-        probabilities: [N, K].
-        truth: classes [N].
+        confidence: of the answers [N], 0 to 1.
+        right: whether they are [N], bool.
         bins: of confidence, of equal width.
     """
-    clamped = probabilities.clamp(0, SUREST)
-    return multiclass_calibration_error(clamped, truth, clamped.shape[1], bins, validate_args=False).item()
+    # what multiclass_calibration_error comes to, without going through all probabilities again
+    return binary_calibration_error(confidence.clamp(0, SUREST), right.long(), bins, validate_args=False).item()
 
 
 def worst_mistakes(answers: Mapping[str, Tensor], count: int = 24) -> Tensor:
