@@ -32,6 +32,13 @@ def draw(folder: Path, model: Family, data: DataModule) -> None:
     import_module(f"dlcourse.plots.{model.kind}").draw(folder, model, data)
 
 
+def draw_beside(folder: Path, model: Family, result: dict[str, Any]) -> None:
+    """The picture of a run among its neighbours, where its kind of task has one; wants result.json written."""
+    among = getattr(import_module(f"dlcourse.plots.{model.kind}"), "draw_size_and_time", None)
+    if among is not None:
+        among(folder, result)
+
+
 def _check_fit(run: str, learnt: Task, asked: Task) -> None:
     """Refuse data that a run's model cannot be measured on; pictures of another size are resized, so they can."""
     if asked.kind != learnt.kind:

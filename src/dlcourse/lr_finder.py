@@ -4,6 +4,7 @@ import copy
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from lightning.pytorch.tuner import Tuner
@@ -36,9 +37,8 @@ def find_rate(model: Family, data: DataModule, settings: DictConfig, plots: Path
     trial.adapt(data.arrays["train"][0][:STEPS])
     logging.getLogger("lightning.pytorch.tuner").setLevel(logging.ERROR)
     with TemporaryDirectory() as folder, torch.random.fork_rng():
-        trainer = make_trainer(
-            settings, logger=False, enable_checkpointing=False, enable_progress_bar=False, default_root_dir=folder
-        )
+        quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = make_trainer(settings, limit_val_batches=0, default_root_dir=folder, **quiet)
         finder = Tuner(trainer).lr_find(
             trial, datamodule=data, min_lr=LOWEST, max_lr=HIGHEST, num_training=STEPS, update_attr=False
         )

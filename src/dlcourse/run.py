@@ -21,7 +21,7 @@ from dlcourse.build import build, build_data, build_model, load_checkpoint
 from dlcourse.config import CONF, keys_of, known_references, read_stored, references, require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
-from dlcourse.evaluation import draw, measure_split
+from dlcourse.evaluation import draw, draw_beside, measure_split
 from dlcourse.loggers import MetricsCSV
 from dlcourse.lr_finder import find_rate
 from dlcourse.models.family import Family
@@ -179,6 +179,8 @@ class _Run:
             if self.leader:
                 results.write_result(self.folder, self.result)
         if self.leader:
+            if self.cfg.plots:
+                draw_beside(self.folder, self.model, self.result)
             print(result_table(self.result, self.folder), flush=True)
         return self.result | {"folder": str(self.folder)}
 
@@ -248,7 +250,8 @@ class _Run:
         loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in loggers):
             loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
-        return make_trainer(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(self.folder))
+        more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
+        return make_trainer(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(self.folder), **more)
 
     def _fit(self, trainer: Trainer) -> None:
         last = self.folder / "checkpoints" / "last.ckpt"

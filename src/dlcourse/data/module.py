@@ -116,9 +116,9 @@ class DataModule(LightningDataModule, ABC):
         count = min(count, TRAIN_SAMPLE) if split == "train" else count
         return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False)
 
-    def val_dataloader(self) -> Batches | list[Batches]:
-        """The validation split; nothing where all pictures are trained on."""
-        return self.split_dataloader("val") if "val" in self.arrays else []
+    def val_dataloader(self) -> Batches:
+        """The validation split, where there is one."""
+        return self.split_dataloader("val")
 
     def test_dataloader(self) -> Batches:
         """The test split."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.distributed
 from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from dlcourse.data.batches import Batch, mix
@@ -174,7 +175,7 @@ class Family(LightningModule, ABC):
         metrics = {"loss": answers["loss"].mean().item()} | self.measure(answers)
         # every process holds the same figures now, so there is nothing left to average
         named = {f"{split}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, logger=self.trainer.state.fn == "fit")
+        self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
@@ -187,6 +188,13 @@ class Family(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
+        if "optimizer_states" in checkpoint:
+            return
+        # Of weights alone Lightning does not ask its callbacks, so averaged ones are fetched here.
+        for callback in self.trainer.callbacks:  # ty: ignore[unresolved-attribute]
+            if isinstance(callback, WeightAveraging):
+                callback.on_save_checkpoint(self.trainer, self, checkpoint)
+                del checkpoint["current_model_state"], checkpoint["averaging_state"]
 
 
 def _per_channel(values: float | tuple[float, ...], task: Task) -> Tensor:
