@@ -38,7 +38,9 @@ def find_rate(model: Family, data: DataModule, settings: DictConfig, plots: Path
     logging.getLogger("lightning.pytorch.tuner").setLevel(logging.ERROR)
     with TemporaryDirectory() as folder, torch.random.fork_rng():
         quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-        trainer = make_trainer(settings, limit_val_batches=0, default_root_dir=folder, **quiet)
+        trainer = make_trainer(
+            settings, max_steps=STEPS, max_epochs=-1, limit_train_batches=1.0, default_root_dir=folder, **quiet
+        )
         finder = Tuner(trainer).lr_find(
             trial, datamodule=data, min_lr=LOWEST, max_lr=HIGHEST, num_training=STEPS, update_attr=False
         )

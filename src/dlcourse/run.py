@@ -198,8 +198,7 @@ class _Run:
         check_accelerator(self.cfg.trainer)  # before minutes of preparing
         self.data.prepare_data()
         self.data.setup()
-        seed_everything(self.cfg.seed, workers=True, verbose=False)
-        self.model = self.given_model or build_model(self.cfg, self.data.task)
+        self.model = self._build()
         self.result["parameters"] = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         settings = self.cfg.trainer
         if settings.max_epochs is None:
@@ -224,13 +223,17 @@ class _Run:
         self.result |= {"device": device_name(trainer), "precision": settings.precision}
         return trainer
 
+    def _build(self) -> Family:
+        seed_everything(self.cfg.seed, workers=True, verbose=False)
+        return self.given_model or build_model(self.cfg, self.data.task)
+
     def _find_rate(self) -> None:
         if self.given_model is not None:
             raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
         rate = find_rate(self.model, self.data, self.cfg.trainer, self.folder / "plots")
         log.info("learning rate: %.3g", rate)
         OmegaConf.update(self.cfg, "model.optimizer.lr", rate)
-        self.model = build_model(self.cfg, self.data.task)
+        self.model = self._build()  # anew, from the same seed
 
     def _budget(self) -> int:
         epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
