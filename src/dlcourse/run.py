@@ -28,7 +28,15 @@ from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
 from dlcourse.table import result_table
-from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, process_rank, quiet
+from dlcourse.trainers import (
+    check_accelerator,
+    device_name,
+    likely_device,
+    make_trainer,
+    process_rank,
+    quiet,
+    torch_threads,
+)
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +162,10 @@ class _Run:
 
     def go(self) -> dict[str, Any]:
         """All steps; whatever happens, result.json says so."""
+        with torch_threads(self.cfg.threads):
+            return self._go()
+
+    def _go(self) -> dict[str, Any]:
         try:
             with self._timed("prepare"):
                 trainer = self._prepare()

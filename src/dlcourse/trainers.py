@@ -3,6 +3,8 @@
 import logging
 import sys
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -49,6 +51,23 @@ def likely_device(settings: DictConfig) -> torch.device:
     if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Generator[None]:
+    """Let torch compute with so many threads of the CPU for a while; None changes nothing.
+
+    Raises:
+        UserError: that is no number of threads.
+    """
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise UserError(f"threads={count} is no number of threads: take 1 or more, or null")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device_name(trainer: Trainer) -> str:
