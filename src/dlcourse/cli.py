@@ -129,6 +129,9 @@ def explain(error: BaseException, verb: str) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror} (HYDRA_FULL_ERROR=1 shows where)"
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        return f"torch.compile failed ({reason}): install a C++ compiler, or leave compile=false"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"

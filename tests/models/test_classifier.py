@@ -1,6 +1,7 @@
 """Classifiers: loss, mixing, penalties, test-time augmentation, and runs on every kind of labels."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +188,21 @@ def test_predict_names_class_confidence_and_runner_up(tmp_path):
     assert all(0 < row["confidence"] <= 1 and row["class"] != row["runner_up"] and row["group"] for row in rows)
     assert (tmp_path / "answers" / "contact_sheet.png").stat().st_size > 5000
     assert not any(math.isnan(row["confidence"]) for row in rows)
+
+
+@pytest.mark.usefixtures("image_sets")
+def test_compile_is_asked_of_the_net(tmp_path, monkeypatch):
+    """That torch compiles it is for the slow tests: it takes a compiler and a minute."""
+    asked = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda net: asked.append(type(net).__name__))
+    start(tmp_path / "a", "compile=true", "plots=false")
+    start(tmp_path / "b", "plots=false")
+    assert asked == ["FastCNN"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.usefixtures("image_sets")
+def test_a_compiled_net_learns_the_same(tmp_path):
+    plain, compiled = (start(tmp_path / f"{flag}", f"compile={flag}", "plots=false") for flag in ("false", "true"))
+    assert compiled["metrics"]["val/loss"] == pytest.approx(plain["metrics"]["val/loss"], rel=1e-3)

@@ -134,9 +134,10 @@ class Family(LightningModule, ABC):
 
     def _check_finite(self, loss: Tensor) -> None:
         if self.watch_loss and not torch.isfinite(loss):
+            compiled = getattr(self.net, "_compiled_call_impl", None) is not None
             raise UserError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1} by step {self.global_step + 1}: "
-                "lower model.optimizer.lr, or set trainer.gradient_clip_val=1"
+                f"lower model.optimizer.lr, or set trainer.gradient_clip_val=1{' or compile=false' if compiled else ''}"
             )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

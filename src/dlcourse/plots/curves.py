@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
 RATE = "#aa3377"
@@ -39,6 +40,8 @@ def draw_curves(folder: Path, *metrics: str) -> None:
         for axes in (left, middle):
             for epoch, _ in drops(*rates):
                 axes.axvline(epoch - 0.5, color=RATE, linewidth=0.8, linestyle=":", zorder=1)
+    for axes in figure.axes:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     save(figure, folder / "plots" / "curves.png")
 
 
