@@ -26,7 +26,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
         (["seed"], "seed"),
         (["data=clocks"], "choose a model: model=clock_classification|"),
-        (["model=clock_cyclic"], "choose a data: data=clocks|clocks_course"),
+        (["model=clock_cyclic"], "choose a data: data=cifar10|"),
         (["run=nowhere"], "run=nowhere is no run"),
         ([*RUN, "data.count=3"], "data.count=3 is too few"),
         ([*RUN, "model=clock_classification", "model.num_classes=7"], "num_classes=7 does not divide 720: take 6 or 8"),
