@@ -198,7 +198,7 @@ class _Run:
         self.data.setup()
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         self.model = self.given_model or build_model(self.cfg, self.data.task)
-        self.result["parameters"] = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        self.result["parameters"] = self.model.parameter_count()
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()

@@ -52,5 +52,7 @@ def _verdict(result: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
         return ""
     if result.get("rendered"):
         return "ours on rendered pictures"  # not to be compared
+    if ours == reference["value"]:
+        return "the same"
     ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
     return "better" if ahead else "worse"

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from dlcourse.data.batches import Batch, mix
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, shape_text
 from dlcourse.errors import UserError
 
 SCHEMA = 1  # of checkpoints
@@ -30,6 +30,9 @@ class Family(LightningModule, ABC):
     """
 
     kind: str  # of the tasks that the family can learn
+    pictures: tuple[str, ...] = ()  # modules of dlcourse.plots that draw it; empty: the one of its kind
+    precision: str | None = None  # that `trainer.precision=auto` takes without measuring
+    full_batch = False  # whether a training batch is the whole training split, in its stored order
     mean: Tensor
     std: Tensor
 
@@ -78,12 +81,19 @@ class Family(LightningModule, ABC):
 
     # What all of them share -----------------------------------------------------------------------------------------
 
+    def parameter_count(self) -> int:
+        """Trainable numbers of the model; of one net where several are trained at once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
     def scaled(self, inputs: Tensor) -> Tensor:
         """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
 
         Pictures of another size are resized.
         """
         if inputs.ndim == 2:
+            if inputs.shape[1:] != self.task.in_shape:
+                wanted = shape_text(self.task.in_shape)
+                raise UserError(f"the model takes {wanted}, not {inputs.shape[1]} features: choose other data")
             return (inputs.float() - self.mean) / self.std
         x = inputs[:, None] if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2)
         x = (x.float() - self.mean) / self.std
