@@ -26,9 +26,9 @@ def measure_split(trainer: Trainer, model: Family, data: DataModule, split: str)
 
 
 def draw(folder: Path, model: Family, data: DataModule) -> None:
-    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py), or its own, into `folder`/plots."""
+    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py), and its own, into `folder`/plots."""
     (folder / "plots").mkdir(exist_ok=True)
-    for name in model.pictures or (model.kind,):
+    for name in model.pictures():
         import_module(f"dlcourse.plots.{name}").draw(folder, model, data)
 
 

@@ -49,7 +49,7 @@ class ManyNets(Family):
         """How many iterations were done; logged as `train/iteration`, by which the newest checkpoint is the best."""
 
     @abstractmethod
-    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
         """Up to `chunk` iterations on the training split; tells figures to be logged, `loss` among them."""
 
     @property
@@ -59,9 +59,10 @@ class ManyNets(Family):
 
     def scaled(self, inputs: Tensor) -> Tensor:
         """Features as they are, pictures scaled and flattened: [N, F] in the nets' own precision."""
-        x = super().scaled(inputs)
-        x = inputs if inputs.ndim == 2 else x.flatten(1)
-        return x.to(self.dtype_of_nets)
+        if len(self.task.in_shape) > 1:
+            return super().scaled(inputs).flatten(1).to(self.dtype_of_nets)
+        self.check_shape(inputs)
+        return inputs.flatten(1).to(self.dtype_of_nets)
 
     def parameter_count(self) -> int:
         """Trainable numbers of one net."""
@@ -78,13 +79,14 @@ class ManyNets(Family):
             raise UserError(f"{name} trains all its nets in one process: take trainer.devices=1")
         self.to(torch.float64 if self.trainer.precision == "64-true" else torch.float32)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """A chunk of iterations."""
         with torch.no_grad():
             figures = self.advance(self.scaled(batch[0]), batch[1])
         figures |= {"iteration": self.iteration}
         self.log_dict({f"train/{name}": float(value) for name, value in figures.items()})
-        self.optimizers().step()  # changes nothing, since nothing has a gradient, but Lightning counts it as a step
+        optimizer: Any = self.optimizers()
+        optimizer.step()  # changes nothing, since nothing has a gradient, but Lightning counts it
         if self.finished:
             self.trainer.should_stop = True
 

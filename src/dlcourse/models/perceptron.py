@@ -36,7 +36,8 @@ class Perceptron(ManyNets):
     """
 
     kind = "classes"
-    pictures = ("perceptron", "classes")
+    extra_plots = ("perceptron",)
+    net: Perceptrons
     weight: Tensor
     total: Tensor
     best: Tensor
@@ -60,7 +61,7 @@ class Perceptron(ManyNets):
         one_of(UPDATES, update=update)
         size = (math.prod(task.in_shape) + 1, len(task.classes))
         # numpy's old generator gives the same draws in every version.
-        draws = [np.random.RandomState(seed + i).normal(0, scale, size) for i in range(seeds)]  # noqa: NPY002
+        draws = [np.random.RandomState(seed + i).normal(0, scale, size) for i in range(seeds)]
         start = torch.from_numpy(np.concatenate(draws, 1)).contiguous()
         super().__init__(task, Perceptrons(start, size[1]), seeds, chunk, seed)
         self.classes = size[1]
@@ -82,7 +83,7 @@ class Perceptron(ManyNets):
         """Passes over the training set."""
         return max(len(self.record["seconds"]) - 1, 0)
 
-    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
         """Up to `chunk` passes."""
         x = torch.cat([inputs, inputs.new_ones(len(inputs), 1)], 1)
         targets = torch.nn.functional.one_hot(fine(labels), self.classes).to(x.dtype).repeat(1, self.count)

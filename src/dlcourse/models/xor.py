@@ -39,7 +39,7 @@ class XOR(ManyNets):
     """
 
     kind = "classes"
-    pictures = ("xor",)
+    net: TwoLayer
     solved_at: Tensor
     ended_at: Tensor
     last: Tensor
@@ -85,7 +85,7 @@ class XOR(ManyNets):
         """Iterations done by the nets that have not ended."""
         return len(self.record["mse"])
 
-    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
         """Up to `chunk` iterations of all nets that have not ended."""
         left = self.chunk
         while left and not self.finished:
@@ -114,6 +114,10 @@ class XOR(ManyNets):
             mean = (torch.where(late, final, values).sum(1) + ended[row]) / self.count
             self.record[name] = torch.cat([self.record[name], mean.cpu()])
             self.last[row, going] = torch.where(end < steps, final[0], 0).to(self.last.dtype)
+
+    def pictures(self) -> tuple[str, ...]:
+        """Its own alone: there is nothing to see in a confusion of four points."""
+        return ("xor",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Half the mean squared error over points and nets."""
@@ -153,7 +157,7 @@ def check_task(task: Task) -> None:
 
 def draw_start(seed: int, init: str, scale: float, size: tuple[int, int]) -> np.ndarray:
     """Starting weights [R, P], net by net, as the course's own code draws them."""
-    draws = np.random.RandomState(seed)  # noqa: NPY002, its draws are the same in every version of numpy
+    draws = np.random.RandomState(seed)
     return draws.normal(0, scale, size) if init == "normal" else draws.uniform(-scale, scale, size)
 
 

@@ -37,9 +37,9 @@ class XORSearch(ManyNets):
     """
 
     kind = "classes"
-    pictures = ("xor_search",)
     precision = "32-true"
     precisions = ("32-true",)
+    net: TwoLayer
     tries: Tensor
 
     def __init__(
@@ -71,7 +71,7 @@ class XORSearch(ManyNets):
         """Blocks drawn."""
         return self.record["blocks"]
 
-    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
         """Up to `chunk` blocks, each thread of torch's at one of them."""
         start, first = time.perf_counter(), self.iteration
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
@@ -108,6 +108,10 @@ class XORSearch(ManyNets):
         self.tries[entered] = places - before
         self.net.weight[:, entered] = weights[:, : len(places)]
         record |= {"found": entered.stop, "since": BLOCK - 1 - int(places[-1])}
+
+    def pictures(self) -> tuple[str, ...]:
+        """Its own alone: there is nothing to see in a confusion of four points."""
+        return ("xor_search",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Half the mean squared error over points and nets."""

@@ -34,13 +34,15 @@ def with_bias(x: Tensor) -> Tensor:
 
 
 def from_units(weights: Tensor, hidden: int) -> Tensor:
-    """Weights [R, P] as the course writes them, unit by unit and each with its bias first, in `TwoLayer`'s order [P, R]."""
+    """Weights [R, P] as the course writes them, a unit after the other and its bias first, in `TwoLayer`'s order."""
     into, out = weights[:, : -hidden - 1], weights[:, -hidden - 1 :]
     into = into.view(len(weights), hidden, -1).transpose(1, 2).flatten(1)
     return torch.cat([into, out], 1).T.contiguous()
 
 
-def descend(weight: Tensor, inputs: Tensor, targets: Tensor, hidden: int, lr: float, steps: int) -> tuple[Tensor, Tensor]:
+def descend(
+    weight: Tensor, inputs: Tensor, targets: Tensor, hidden: int, lr: float, steps: int
+) -> tuple[Tensor, Tensor]:
     """Full-batch gradient descent on half the mean squared error, written out: the delta rule of row B1.
 
     Autograd and a test for a solution in each iteration would take most of the time of so small nets. So the whole way
