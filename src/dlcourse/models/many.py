@@ -1,6 +1,8 @@
 """Small nets that are trained together, as one batch of weights, by a learning rule of their own."""
 
 from abc import abstractmethod
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,6 +30,7 @@ class ManyNets(Family):
     """
 
     full_batch = True
+    threads: int | None = 1  # of torch's, None for all: matrices of this size gain nothing by a second one
     precision = "64-true"
     precisions = ("64-true", "32-true")
 
@@ -68,8 +71,11 @@ class ManyNets(Family):
         """Trainable numbers of one net."""
         return super().parameter_count() // self.count
 
-    def on_fit_start(self) -> None:
-        """Refuse what these rules cannot use: half precision, several processes."""
+    def setup(self, stage: str) -> None:
+        """Refuse what these rules cannot use, half precision and several processes, and take the Trainer's precision.
+
+        Lightning calls this before the nets go to the device, which may know no double precision.
+        """
         name = type(self).__name__
         if self.trainer.precision not in self.precisions:
             raise UserError(
@@ -81,7 +87,7 @@ class ManyNets(Family):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """A chunk of iterations."""
-        with torch.no_grad():
+        with torch.no_grad(), few_threads(self.threads):
             figures = self.advance(self.scaled(batch[0]), batch[1])
         figures |= {"iteration": self.iteration}
         self.log_dict({f"train/{name}": float(value) for name, value in figures.items()})
@@ -101,6 +107,17 @@ class ManyNets(Family):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_extra_state`."""
         self.record = dict(state)
+
+
+@contextmanager
+def few_threads(count: int | None) -> Generator[None]:
+    """Let torch use so many threads, where `count` is not None, since those that wait for each other cost more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def at_least_one(**counts: int) -> None:

@@ -68,7 +68,7 @@ class Perceptron(ManyNets):
         self.lr, self.update, self.average, self.patience = lr, update, average, patience
         self.register_buffer("weight", start.clone())  # as it is now, where the net keeps its best
         self.register_buffer("total", torch.zeros_like(start))  # of the weights after each update
-        self.register_buffer("best", torch.full((seeds,), -1.0))  # training accuracy
+        self.register_buffer("best", torch.full((seeds,), -1.0, dtype=torch.float64))  # training accuracy
         self.register_buffer("best_pass", torch.zeros(seeds, dtype=torch.int64))
         self.register_buffer("passes", torch.zeros(seeds, dtype=torch.int64))  # after which it stopped, 0: not yet
         self.record = {"accuracy": torch.zeros(0, seeds), "seconds": []}  # by pass, the start first
@@ -104,7 +104,7 @@ class Perceptron(ManyNets):
     def _judge(self, inputs: Tensor, labels: Tensor, weight: Tensor, seconds: float) -> None:
         """Note a pass's training accuracies, keep what is best, stop what has not become better for long."""
         answers = arguments(weight, inputs, self.classes).argmax(2)
-        accuracy = (answers == fine(labels)[:, None]).double().mean(0)
+        accuracy = (answers == fine(labels)[:, None]).to(self.best.dtype).mean(0)
         number, going = len(self.record["seconds"]), self.passes == 0
         better = going & (accuracy > self.best)
         columns = better.repeat_interleave(self.classes)

@@ -128,15 +128,13 @@ class XOR(ManyNets):
         return {"logits": output}
 
     def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy over points and nets, the share of nets that solved all, and their iterations until then."""
+        """Accuracy over points and nets, the share of nets that solved all, median and mean of their iterations."""
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
         iterations = self.solved_at[self.solved_at > 0].double()
-        return {
-            "accuracy": right.float().mean().item(),
-            "solved": (self.solved_at > 0).double().mean().item(),
-            "iterations": iterations.quantile(0.5).item() if len(iterations) else float("nan"),
-            "iterations_mean": iterations.mean().item(),
-        }
+        found = {"accuracy": right.double().mean(), "solved": (self.solved_at > 0).double().mean()}
+        if len(iterations):
+            found |= {"iterations": iterations.quantile(0.5), "iterations_mean": iterations.mean()}
+        return {name: value.item() for name, value in found.items()}
 
     def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class that most nets say."""

@@ -39,6 +39,7 @@ class XORSearch(ManyNets):
     kind = "classes"
     precision = "32-true"
     precisions = ("32-true",)
+    threads = None  # it has threads of its own
     net: TwoLayer
     tries: Tensor
 
@@ -125,12 +126,12 @@ class XORSearch(ManyNets):
         """Accuracy of the nets, the share of attempts that were ended, and the tries that they took."""
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
         tries = self.tries[self.tries > 0].double()
-        return {
-            "accuracy": right.float().mean().item(),
-            "solved": (self.tries > 0).double().mean().item(),
-            "tries": tries.mean().item(),
-            "tries_sd": tries.std().item() if len(tries) > 1 else float("nan"),
-        }
+        found = {"accuracy": right.double().mean(), "solved": (self.tries > 0).double().mean()}
+        if len(tries) > 1:
+            found["tries_sd"] = tries.std()
+        if len(tries):
+            found["tries"] = tries.mean()
+        return {name: value.item() for name, value in found.items()}
 
     def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class that the first net says."""

@@ -50,8 +50,12 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
             (by_second, seconds, f"{seconds[-1]:.2g} s{' for all' if nets else ''}"),
         ):
             for net, end in enumerate(ends):
-                axes.plot(x[: end + 1], accuracy[: end + 1, net], color=colour, linewidth=0.5, alpha=0.35)
-            axes.plot(x, best, color=colour, linewidth=2.2, label=f"{label}: best so far{nets}; {spent}")
+                axes.plot(
+                    x[: end + 1].numpy(), accuracy[: end + 1, net].numpy(), color=colour, linewidth=0.5, alpha=0.35
+                )
+            axes.plot(
+                x.numpy(), best.numpy(), color=colour, linewidth=2.2, label=f"{label}: best so far{nets}; {spent}"
+            )
     # The first passes rise from a tenth; the rest is what is to be compared.
     by_pass.set(xlabel="passes over the training set", ylabel="training accuracy", ylim=(0.75, 1.005))
     by_second.set(xlabel="seconds of training, all nets together", ylim=(0.75, 1.005))

@@ -20,12 +20,12 @@ def draw_surfaces(figure: Figure, weights: Mapping[str, Tensor], hidden: int) ->
         weights: of a net [P] by its title.
         hidden: H.
     """
-    steps = torch.linspace(LOW, HIGH, STEPS, dtype=torch.float64)
-    grid = torch.cartesian_prod(steps, steps)
+    line = torch.linspace(LOW, HIGH, STEPS, dtype=torch.float64)
+    grid, steps = torch.cartesian_prod(line, line), line.numpy()
     panels = list(figure.subplots(1, len(weights), squeeze=False).flat)
     for axes, (title, weight) in zip(panels, weights.items(), strict=True):
         with torch.no_grad():
-            output = TwoLayer(weight[:, None].double(), hidden)(grid).sigmoid().view(STEPS, STEPS).T
+            output = TwoLayer(weight[:, None].double().cpu(), hidden)(grid).sigmoid().view(STEPS, STEPS).T.numpy()
         image = axes.pcolormesh(steps, steps, output, cmap="RdBu_r", vmin=0, vmax=1, rasterized=True)
         if output.min() < 0.5 < output.max():
             axes.contour(steps, steps, output, levels=[0.5], colors="black", linewidths=1.2)

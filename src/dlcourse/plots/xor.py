@@ -87,7 +87,7 @@ def _draw_curves(panels: Sequence[Axes], label: str, state: Mapping[str, Any], c
     single = len(solved) == 1
     for axes, values, name in zip(panels, (record["mse"], record["wrong"], share), names, strict=True):
         keep = slice(None) if single else slice(None, None, max(1, count // MOST_POINTS))
-        axes.plot(iterations[keep], values[keep], color=colour, label=label, linewidth=1.4)
+        axes.plot(iterations[keep].numpy(), values[keep].cpu().numpy(), color=colour, label=label, linewidth=1.4)
         axes.set(xlabel="iteration", ylabel=name if single or name is names[2] else f"{name}, mean", ylim=(0, None))
         axes.grid(alpha=0.3)
 

@@ -17,7 +17,7 @@ BINS = 40
 
 def draw(folder: Path, model: XORSearch, data: DataModule) -> None:
     """`tries.png` and `surface.png` of a run into `folder`/plots; nothing where no net was found."""
-    tries = model.tries[model.tries > 0].double()
+    tries = model.tries[model.tries > 0].double().cpu()
     if not len(tries):
         return
     mean, count = tries.mean().item(), len(tries)
@@ -36,12 +36,14 @@ def draw(folder: Path, model: XORSearch, data: DataModule) -> None:
     histogram.hist(tries.tolist(), bins=edges.unique().tolist(), color=TRAIN, label="attempts")
     x = edges.unique()
     expected = count * (torch.exp(-rate * x[:-1]) - torch.exp(-rate * x[1:]))
-    histogram.plot((x[:-1] + x[1:]) / 2, expected, color=ANSWER, linewidth=1.8, label=law)
+    histogram.plot(((x[:-1] + x[1:]) / 2).numpy(), expected.numpy(), color=ANSWER, linewidth=1.8, label=law)
     histogram.set(xlabel="tries until a net solves it", ylabel="attempts in a bin")
     order = tries.sort().values
     left = 1 - torch.arange(count, dtype=torch.float64) / count
-    survival.step(order, left, where="pre", color=TRAIN, label="attempts")
-    survival.plot(x, torch.exp(-rate * x).clamp_min(0.3 / count), color=ANSWER, linewidth=1.8, label=law)
+    survival.step(order.numpy(), left.numpy(), where="pre", color=TRAIN, label="attempts")
+    survival.plot(
+        x.numpy(), torch.exp(-rate * x).clamp_min(0.3 / count).numpy(), color=ANSWER, linewidth=1.8, label=law
+    )
     survival.set(xlabel="tries", ylabel="share of attempts that take more", yscale="log")
     for axes in (histogram, survival):
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
