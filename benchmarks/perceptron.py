@@ -1,8 +1,7 @@
 """Perceptrons of ten seeds trained together against one after the other in a plain numpy loop.
 
 Run `python benchmarks/perceptron.py [threads]`; takes about half a minute. It wants data=digits16 (DLCOURSE_DATA). Both
-follow row A4 to their stop, on the same starting weights; seconds are of training alone, the loops' judging included, and
-with the Trainer and its checkpoints on our side.
+follow row A4 to their stop, on the same starting weights; ours is the whole fit, Trainer and checkpoints included.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What nets that are trained together share: they run like every model, go on after a stop, refuse what does not fit."""
+"""What nets that are trained together share: they run like every model, go on after a stop, refuse wrong words."""
 
 import json
 from pathlib import Path
@@ -83,6 +83,9 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch, words
         (["model=xor", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not above 0: take 0.3, say"),
         (["model=xor", "model.optimizer.lr=-1"], "model.optimizer.lr=-1 is not above 0"),
         (["model=xor", "model.optimizer.lr=fast"], "lr=fast is no number"),
+        (["model=xor", "model.optimizer.lr=[0.3,0]"], "model.optimizer.lr=0 is not above 0"),
+        (["model=xor", "model.init=[]"], "are empty lists"),
+        (["model=perceptron", "model.optimizer.lr=fast"], "lr=fast is no number"),
         (["model=xor", "model.restarts=0"], "model.restarts=0 is below 1: take 10, say"),
         (["model=xor", "model.hidden=0"], "model.hidden=0 is below 1"),
         (["model=xor", "model.hidden=2.5"], "hidden=2.5 is no whole number"),

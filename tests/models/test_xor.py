@@ -1,4 +1,4 @@
-"""XOR by gradient descent: the reported counts from the stated starts, and what the written-out rule is held against."""
+"""XOR by gradient descent: the reported counts from the stated starts, and what the rule is held against."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_the_starts_are_the_generator_s_draws():
 @pytest.mark.parametrize("hidden", [1, 2, 3, 7])
 def test_the_rule_written_out_is_autograd_s_gradient(hidden):
     net = TwoLayer(torch.randn(4 * hidden + 1, 5, dtype=torch.float64), hidden)
-    way, outputs = descend(net.weight.detach(), X, D, hidden, 0.7, 3)
+    way, outputs = descend(net.weight.detach(), X, D, hidden, torch.tensor(0.7), 3)
     for step in range(3):
         torch.testing.assert_close(way[step], net.weight.detach())
         output = net(X).sigmoid()
@@ -96,8 +96,8 @@ def test_a_net_ends_where_it_is_solved_or_its_error_is_small():
         mse, wrong = (model.record[name] for name in ("mse", "wrong"))
         assert len(mse) == len(wrong) == model.iteration
         final = (model.net(X).sigmoid() - D[:, None]).square().mean()
-        torch.testing.assert_close(mse[-1].double(), final.detach(), rtol=0.01, atol=1e-4)
-        assert wrong[-1] == pytest.approx(((model.net(X) > 0) != (D[:, None] > 0)).double().sum(0).mean().item())
+        torch.testing.assert_close(mse[-1, 0].double(), final.detach(), rtol=0.01, atol=1e-4)
+        assert wrong[-1, 0] == pytest.approx(((model.net(X) > 0) != (D[:, None] > 0)).double().sum(0).mean().item())
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,16 @@ def test_400_starts_solve_as_often_and_as_fast_as_reported(init, share, median):
 def test_iterations_scale_as_one_over_the_rate():
     slow, fast = (trained("experiment=xor/b1", f"model.optimizer.lr={lr}", "model.chunk=9000") for lr in (0.3, 0.6))
     assert slow.solved_at.item() / fast.solved_at.item() == pytest.approx(2, rel=0.01)
+
+
+def test_rates_and_distributions_in_one_run_are_those_of_runs_of_their_own():
+    words = ["model.restarts=5", "model.chunk=3000"]
+    grid = trained(*words, "model.optimizer.lr=[0.6,0.8]", "model.init=[normal,uniform]")
+    found = grid.measure({"logits": grid.net(X), "labels": D.long()})
+    for number, (init, rate) in enumerate(grid.groups):
+        own = trained(*words, f"model.optimizer.lr={rate}", f"model.init={init}")
+        assert torch.equal(own.solved_at, grid.solved_at[grid.group == number])
+        torch.testing.assert_close(own.record["mse"][:, 0], grid.record["mse"][: own.iteration, number])
+        assert found.get(f"iterations_{init}_{rate}") == own.measure({"logits": own.net(X), "labels": D.long()}).get(
+            "iterations"
+        )

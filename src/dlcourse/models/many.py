@@ -138,8 +138,10 @@ def above_zero(**numbers: float) -> None:
         UserError: one of them is not.
     """
     for name, value in numbers.items():
+        key = "optimizer.lr" if name == "lr" else name
+        if not isinstance(value, (int, float)):
+            raise UserError(f"model.{key}={value} is no number: take 0.3, say")
         if not 0 < value < float("inf"):
-            key = "optimizer.lr" if name == "lr" else name
             raise UserError(f"model.{key}={value} is not above 0: take 0.3, say")
 
 

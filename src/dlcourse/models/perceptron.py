@@ -11,7 +11,7 @@ from torch import Tensor
 from dlcourse.data.task import Task
 from dlcourse.models.classifier import fine
 from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
-from dlcourse.nets.perceptrons import OnlinePass, Perceptrons, arguments, batch_pass
+from dlcourse.nets.perceptrons import OnlinePass, Perceptrons, batch_pass
 
 UPDATES = ("batch", "online")
 
@@ -84,35 +84,52 @@ class Perceptron(ManyNets):
         return max(len(self.record["seconds"]) - 1, 0)
 
     def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Up to `chunk` passes."""
+        """Up to `chunk` passes of the nets that have not stopped before."""
+        truth, seconds = fine(labels), self.record["seconds"]
         x = torch.cat([inputs, inputs.new_ones(len(inputs), 1)], 1)
-        targets = torch.nn.functional.one_hot(fine(labels), self.classes).to(x.dtype).repeat(1, self.count)
+        nets = (self.passes == 0).nonzero()[:, 0]
+        columns = (nets[:, None] * self.classes + torch.arange(self.classes, device=nets.device)).flatten()
+        weight, total = self.weight[:, columns], self.total[:, columns]
+        targets = torch.nn.functional.one_hot(truth, self.classes).to(x.dtype).repeat(1, len(nets))
         step = batch_pass if self.update == "batch" else OnlinePass(targets.shape[1], x)
-        if not self.record["seconds"]:
-            self._judge(inputs, labels, self.weight, 0.0)
+        outputs = x @ weight
+        if not seconds:
+            self._judge(outputs, truth, nets, weight)
+            seconds.append(0.0)
         for _ in range(self.chunk):
             if self.finished:
                 break
             start = time.perf_counter()
-            self.total += step(self.weight, x, targets, self.lr)
-            updates = (self.iteration + 1) * (len(x) if self.update == "online" else 1)
-            judged = self.total / updates if self.average else self.weight
-            self._judge(inputs, labels, judged, time.perf_counter() - start)
-        outputs = arguments(self.net.weight, inputs, self.classes)
-        return {"loss": self.loss(outputs, labels), "accuracy": self.best.mean()}
+            total += step(weight, x, targets, self.lr, outputs)
+            updates = len(seconds) * (len(x) if self.update == "online" else 1)
+            outputs = x @ weight if self.update == "batch" or not self.average else outputs
+            if self.average:
+                self._judge(x @ total, truth, nets, total / updates)
+            else:
+                self._judge(outputs, truth, nets, weight)
+            seconds.append(time.perf_counter() - start)
+        self.weight[:, columns], self.total[:, columns] = weight, total
+        return {"loss": self.loss(self.net(inputs), labels), "accuracy": self.best.mean()}
 
-    def _judge(self, inputs: Tensor, labels: Tensor, weight: Tensor, seconds: float) -> None:
-        """Note a pass's training accuracies, keep what is best, stop what has not become better for long."""
-        answers = arguments(weight, inputs, self.classes).argmax(2)
-        accuracy = (answers == fine(labels)[:, None]).to(self.best.dtype).mean(0)
+    def _judge(self, outputs: Tensor, truth: Tensor, nets: Tensor, weight: Tensor) -> None:
+        """Note training accuracies after a pass, keep what is best, stop what has not become better for long.
+
+        Args:
+            outputs: arguments of the sigmoids, or a multiple of them [N, G K].
+            truth: classes [N].
+            nets: those that are judged [G].
+            weight: theirs [F + 1, G K].
+        """
+        answers = outputs.view(len(outputs), -1, self.classes).argmax(2)
+        accuracy = self.best.clone()  # of nets that have stopped
+        accuracy[nets] = (answers == truth[:, None]).to(self.best.dtype).mean(0)
         number, going = len(self.record["seconds"]), self.passes == 0
         better = going & (accuracy > self.best)
-        columns = better.repeat_interleave(self.classes)
-        self.net.weight[:, columns] = weight[:, columns]
+        chosen = better.repeat_interleave(self.classes)
+        self.net.weight[:, chosen] = weight[:, better[nets].repeat_interleave(self.classes)]
         self.best[better], self.best_pass[better] = accuracy[better], number
         self.passes[going & ((self.best == 1) | (number - self.best_pass >= self.patience))] = max(number, 1)
         self.record["accuracy"] = torch.cat([self.record["accuracy"], accuracy[None].cpu()])
-        self.record["seconds"] = [*self.record["seconds"], seconds]
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Half the mean squared error of outputs [N, S, K] over samples, nets and classes."""

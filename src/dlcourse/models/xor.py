@@ -14,21 +14,22 @@ from dlcourse.nets.two_layer import TwoLayer, descend, from_units
 
 INITS = ("normal", "uniform")
 STOPS = ("solved", "mse")
-NUMBERS = 2**19  # weights of a stretch of iterations that are kept: 4 MB, which stay in the cache
+NUMBERS = 2**20  # weights of a stretch of iterations that are kept: 8 MB
 
 
 class XOR(ManyNets):
     """Trains 2-H-1 sigmoid nets by full-batch gradient descent on half the mean squared error (rows B1 to B3).
 
     An iteration is counted where its outputs are looked at, so the starting weights are iteration 1. A net that has
-    reached its end keeps the weights that it had there.
+    reached its end keeps the weights that it had there. Several rates or distributions make a group of nets each, all
+    in one run.
 
     Args:
         task: two features and two classes.
-        lr: learning rate.
+        lr: learning rate, or a list of them.
         hidden: H.
-        restarts: nets, each from its own draw.
-        init: `normal` or `uniform`, of every weight and bias.
+        restarts: nets in a group, each from its own draw; groups of one distribution start from the same draws.
+        init: `normal` or `uniform`, of every weight and bias, or a list of them.
         scale: standard deviation of the normal distribution, or half the width of the uniform one around 0.
         start: the weights of one net to start from instead, unit by unit and each with its bias first.
         stop: a net ends when it has `solved` all four points, outputs on the right side of 0.5, or when its `mse` is
@@ -43,14 +44,16 @@ class XOR(ManyNets):
     solved_at: Tensor
     ended_at: Tensor
     last: Tensor
+    lr: Tensor
+    group: Tensor
 
     def __init__(
         self,
         task: Task,
-        lr: float = 0.3,
+        lr: float | Sequence[float] = 0.3,
         hidden: int = 3,
         restarts: int = 400,
-        init: str = "normal",
+        init: str | Sequence[str] = "normal",
         scale: float = 1.0,
         start: Sequence[float] | None = None,
         stop: str = "solved",
@@ -60,20 +63,29 @@ class XOR(ManyNets):
     ):
         check_task(task)
         at_least_one(restarts=restarts, hidden=hidden)
-        above_zero(lr=lr, scale=scale, mse=mse)
-        one_of(INITS, init=init)
+        above_zero(scale=scale, mse=mse)
         one_of(STOPS, stop=stop)
+        self.groups = groups(init, lr, start is not None)
         count = 4 * hidden + 1
         if start is not None and len(start) != count:
             raise UserError(f"model.start holds {len(start)} weights, but a 2-{hidden}-1 net has {count}")
-        weights = np.array([start]) if start is not None else draw_start(seed, init, scale, (restarts, count))
-        net = TwoLayer(from_units(torch.from_numpy(weights.astype(np.float64)), hidden), hidden)
-        super().__init__(task, net, len(weights), chunk, seed)
-        self.lr, self.hidden, self.stop, self.mse = lr, hidden, stop, mse
+        given = None if start is None else np.array([start], np.float64)
+        draws = [
+            draw_start(seed, name, scale, (restarts, count)) if given is None else given for name, _ in self.groups
+        ]
+        weights = from_units(torch.from_numpy(np.concatenate(draws)), hidden)
+        super().__init__(task, TwoLayer(weights, hidden), weights.shape[1], chunk, seed)
+        self.hidden, self.scale, self.stop, self.mse = hidden, scale, stop, mse
+        self.size = self.count // len(self.groups)  # nets in a group
+        rates = torch.tensor([rate for _, rate in self.groups], dtype=torch.float64)
+        self.register_buffer("lr", rates.repeat_interleave(self.size), persistent=False)
+        group = torch.arange(len(self.groups)).repeat_interleave(self.size)
+        self.register_buffer("group", group, persistent=False)
         self.register_buffer("solved_at", torch.zeros(self.count, dtype=torch.int64))  # iteration, 0: not yet
         self.register_buffer("ended_at", torch.zeros(self.count, dtype=torch.int64))
         self.register_buffer("last", torch.zeros(2, self.count, dtype=torch.float64))  # error and wrong answers there
-        self.record = {"mse": torch.zeros(0), "wrong": torch.zeros(0)}  # means over the nets, by iteration
+        # means over each group [iterations, groups]
+        self.record = {name: torch.zeros(0, len(self.groups), dtype=torch.float32) for name in ("mse", "wrong")}
 
     @property
     def finished(self) -> bool:
@@ -87,17 +99,21 @@ class XOR(ManyNets):
 
     def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
         """Up to `chunk` iterations of all nets that have not ended."""
-        left = self.chunk
+        left, curves = self.chunk, []
         while left and not self.finished:
             going = (self.ended_at == 0).nonzero()[:, 0]
             steps = max(1, min(left, 100, NUMBERS // (len(self.net.weight) * len(going))))
-            self._stretch(going, inputs, labels.to(inputs.dtype), steps)
+            before = self.iteration + self.chunk - left
+            curves.append(self._stretch(going, inputs, labels.to(inputs.dtype), before, steps))
             left -= steps
-        return {"loss": self.record["mse"][-1] / 2, "solved": (self.solved_at > 0).double().mean()}
+        for name, parts in zip(("mse", "wrong"), zip(*curves, strict=True), strict=True):
+            self.record[name] = torch.cat([self.record[name], *parts])
+        return {"loss": self.record["mse"][-1].mean() / 2, "solved": (self.solved_at > 0).double().mean()}
 
-    def _stretch(self, going: Tensor, inputs: Tensor, targets: Tensor, steps: int) -> None:
-        way, outputs = descend(self.net.weight[:, going], inputs, targets, self.hidden, self.lr, steps)
-        wanted, before = targets[:, None], self.iteration
+    def _stretch(self, going: Tensor, inputs: Tensor, targets: Tensor, before: int, steps: int) -> tuple[Tensor, ...]:
+        """Some iterations of the nets `going` [G]; gives both curves [steps, groups]."""
+        way, outputs = descend(self.net.weight[:, going], inputs, targets, self.hidden, self.lr[going], steps)
+        wanted = targets[:, None]
         mse = (outputs - wanted).square().mean(1)  # [steps, G]
         wrong = ((outputs > 0.5) != (wanted > 0.5)).sum(1)
         solved = _first(wrong == 0)
@@ -107,13 +123,15 @@ class XOR(ManyNets):
         self.ended_at[going[end < steps]] = before + 1 + end[end < steps]
         self.net.weight[:, going] = way[end, :, torch.arange(len(going), device=end.device)].T
         # The curves go on with what a net had at its end.
-        held, ended = end.clamp_max(steps - 1), self.last.sum(1)
+        held, curves = end.clamp_max(steps - 1), []
         late = torch.arange(steps, device=end.device)[:, None] > held
-        for row, (name, values) in enumerate({"mse": mse, "wrong": wrong.to(mse.dtype)}.items()):
+        for values, last in zip((mse, wrong.to(mse.dtype)), self.last, strict=True):
             final = values.gather(0, held[None])
-            mean = (torch.where(late, final, values).sum(1) + ended[row]) / self.count
-            self.record[name] = torch.cat([self.record[name], mean.cpu()])
-            self.last[row, going] = torch.where(end < steps, final[0], 0).to(self.last.dtype)
+            total = last.view(len(self.groups), self.size).sum(1).expand(steps, -1).to(mse.dtype)
+            total = total.index_add(1, self.group[going], torch.where(late, final, values))
+            curves.append((total / self.size).float().cpu())
+            last[going] = torch.where(end < steps, final[0], 0).to(last.dtype)
+        return tuple(curves)
 
     def pictures(self) -> tuple[str, ...]:
         """Its own alone: there is nothing to see in a confusion of four points."""
@@ -128,13 +146,16 @@ class XOR(ManyNets):
         return {"logits": output}
 
     def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy over points and nets, the share of nets that solved all, median and mean of their iterations."""
+        """Accuracy over points and nets, the share of nets that solved all, median and mean of their iterations.
+
+        Of several groups also each one's share and median, named as in `solved_normal_0.3`.
+        """
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
-        iterations = self.solved_at[self.solved_at > 0].double()
-        found = {"accuracy": right.double().mean(), "solved": (self.solved_at > 0).double().mean()}
-        if len(iterations):
-            found |= {"iterations": iterations.quantile(0.5), "iterations_mean": iterations.mean()}
-        return {name: value.item() for name, value in found.items()}
+        found = {"accuracy": right.double().mean().item()} | _figures(self.solved_at)
+        for number, (init, rate) in enumerate(self.groups if len(self.groups) > 1 else ()):
+            figures = _figures(self.solved_at[self.group == number])
+            found |= {f"{name}_{init}_{rate:g}": figures[name] for name in ("solved", "iterations") if name in figures}
+        return found
 
     def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class that most nets say."""
@@ -157,6 +178,37 @@ def draw_start(seed: int, init: str, scale: float, size: tuple[int, int]) -> np.
     """Starting weights [R, P], net by net, as the course's own code draws them."""
     draws = np.random.RandomState(seed)
     return draws.normal(0, scale, size) if init == "normal" else draws.uniform(-scale, scale, size)
+
+
+def groups(init: str | Sequence[str], lr: float | Sequence[float], given: bool = False) -> list[tuple[str, float]]:
+    """A distribution and a rate for each group of nets.
+
+    Args:
+        init, lr: see `XOR`.
+        given: whether the starting weights are given and drawn from no distribution.
+
+    Raises:
+        UserError: there is no such distribution, or a rate is not above 0.
+    """
+    inits = [init] if isinstance(init, str) else list(init)
+    rates = list(lr) if isinstance(lr, Sequence) and not isinstance(lr, str) else [lr]
+    if not inits or not rates:
+        raise UserError(
+            "model.init and model.optimizer.lr are empty lists: name one distribution and one rate at least"
+        )
+    for name in inits:
+        one_of(INITS, init=name)
+    for rate in rates:
+        above_zero(lr=rate)
+    return [(name, rate) for name in (["given"] if given else inits) for rate in rates]
+
+
+def _figures(solved_at: Tensor) -> dict[str, float]:
+    iterations = solved_at[solved_at > 0].double()
+    found = {"solved": len(iterations) / len(solved_at)}
+    if len(iterations):
+        found |= {"iterations": iterations.quantile(0.5).item(), "iterations_mean": iterations.mean().item()}
+    return found
 
 
 def _first(hits: Tensor) -> Tensor:

@@ -21,15 +21,10 @@ class Perceptrons(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, F] to the outputs' arguments [N, S, K]; the largest is the answer."""
-        return arguments(self.weight, x, self.classes)
+        return (x @ self.weight[:-1] + self.weight[-1]).view(len(x), -1, self.classes)
 
 
-def arguments(weight: Tensor, x: Tensor, classes: int) -> Tensor:
-    """What goes into the sigmoids [N, S, K], from weights [F + 1, S K] and features [N, F]."""
-    return (x @ weight[:-1] + weight[-1]).view(len(x), -1, classes)
-
-
-def batch_pass(weight: Tensor, x: Tensor, targets: Tensor, lr: float) -> Tensor:
+def batch_pass(weight: Tensor, x: Tensor, targets: Tensor, lr: float, outputs: Tensor) -> Tensor:
     """One update of all weights by the whole set: dW = lr x (d - out), summed over the samples.
 
     Args:
@@ -37,12 +32,12 @@ def batch_pass(weight: Tensor, x: Tensor, targets: Tensor, lr: float) -> Tensor:
         x: samples with a 1 behind their features [N, F + 1].
         targets: d [N, C], 0 or 1.
         lr: learning rate.
+        outputs: x @ weight [N, C], which judging the weights has computed before.
 
     Returns:
         The sum of the weights after each update [F + 1, C], here of one.
     """
-    weight.addmm_(x.T, targets - (x @ weight).sigmoid_(), alpha=lr)
-    return weight.clone()
+    return weight.addmm_(x.T, targets - outputs.sigmoid(), alpha=lr)
 
 
 class OnlinePass:
@@ -66,8 +61,8 @@ class OnlinePass:
             for i in range(BLOCK)
         ]
 
-    def __call__(self, weight: Tensor, x: Tensor, targets: Tensor, lr: float) -> Tensor:
-        """One pass; gives the sum of the weights after each update."""
+    def __call__(self, weight: Tensor, x: Tensor, targets: Tensor, lr: float, outputs: Tensor) -> Tensor:
+        """One pass; gives the sum of the weights after each update. It has no use for `outputs`."""
         total = torch.zeros_like(weight)
         for block, wanted in zip(x.split(BLOCK), targets.split(BLOCK), strict=True):
             count = len(block)

@@ -40,8 +40,9 @@ def from_units(weights: Tensor, hidden: int) -> Tensor:
     return torch.cat([into, out], 1).T.contiguous()
 
 
+@torch.inference_mode()
 def descend(
-    weight: Tensor, inputs: Tensor, targets: Tensor, hidden: int, lr: float, steps: int
+    weight: Tensor, inputs: Tensor, targets: Tensor, hidden: int, lr: Tensor, steps: int
 ) -> tuple[Tensor, Tensor]:
     """Full-batch gradient descent on half the mean squared error, written out: the delta rule of row B1.
 
@@ -53,7 +54,7 @@ def descend(
         inputs: [N, I].
         targets: [N], 0 or 1.
         hidden: H.
-        lr: learning rate.
+        lr: learning rates [R], or one.
         steps: number of updates.
 
     Returns:
@@ -61,22 +62,27 @@ def descend(
         [steps, N, R].
     """
     x, wanted = with_bias(inputs), targets[:, None]
-    (count, size), rows = x.shape, len(weight) - hidden - 1
-    way, outputs = weight.new_empty(steps + 1, *weight.shape), weight.new_empty(steps, count, weight.shape[1])
-    way[0] = weight
-    units = weight.new_ones(count, hidden + 1, weight.shape[1])  # the bias of the output, then the hidden units
-    active, flat = units[:, 1:], units.view(count, -1)[:, weight.shape[1] :]  # the latter, and as a matrix [N, H R]
-    product, back, change = torch.empty_like(units), torch.empty_like(active), torch.empty_like(weight)
-    into, out = change[:rows].view(size, -1), change[rows:]
-    for before, after, output in zip(way, way[1:], outputs, strict=False):
-        torch.mm(x, before[:rows].view(size, -1), out=flat)
+    (count, size), rows, nets = x.shape, len(weight) - hidden - 1, weight.shape[1]
+    way, outputs = weight.new_empty(steps + 1, *weight.shape), weight.new_empty(steps, count, nets)
+    way[0], rate, back = weight, lr / count, x.T
+    units = weight.new_ones(count, hidden + 1, nets)  # the bias of the output, then the hidden units
+    active, flat = units[:, 1:], units.view(count, -1)[:, nets:]  # the latter, and as a matrix [N, H R]
+    product, error, change = torch.empty_like(units), weight.new_empty(count, 1, nets), torch.empty_like(weight)
+    through = torch.empty_like(active)
+    through_flat = through.view(count, -1)
+    narrow, into, out = error[:, 0], change[:rows].view(size, -1), change[rows:]
+    slope = torch.ops.aten.sigmoid_backward.grad_input  # of (e, y): e y (1 - y)
+    # An iteration's views are all made beforehand, in one call each: the calls are most of what it costs.
+    views = (way, way[1:], way[:, :rows].view(steps + 1, size, -1), way[:, rows:], way[:, rows + 1 :], outputs)
+    for before, after, first, second, heads, output in zip(*(view.unbind() for view in views), strict=False):
+        torch.mm(x, first, out=flat)
         active.sigmoid_()
-        torch.mul(units, before[rows:], out=product)
+        torch.mul(units, second, out=product)
         torch.sum(product, 1, out=output).sigmoid_()
-        error = torch.ops.aten.sigmoid_backward(wanted - output, output)[:, None]  # (d - out) phi'
+        slope(torch.sub(wanted, output, out=narrow), output, grad_input=narrow)  # (d - out) phi'
         torch.mul(units, error, out=product)
         torch.sum(product, 0, out=out)
-        torch.mul(error, before[rows + 1 :], out=back)
-        torch.mm(x.T, torch.ops.aten.sigmoid_backward(back, active).view(count, -1), out=into)
-        torch.add(before, change, alpha=lr / count, out=after)
+        slope(torch.mul(error, heads, out=through), active, grad_input=through)
+        torch.mm(back, through_flat, out=into)
+        torch.addcmul(before, change, rate, out=after)
     return way, outputs
