@@ -47,7 +47,7 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
         nets = f", mean of {len(ends)}" if len(ends) > 1 else ""
         for axes, x, spent in (
             (by_pass, torch.arange(len(accuracy)), passes),
-            (by_second, seconds, f"{seconds[-1]:.2g} s{' for all' if nets else ''}"),
+            (by_second, seconds, f"{seconds[-1]:.1f} s{' for all' if nets else ''}"),
         ):
             for net, end in enumerate(ends):
                 axes.plot(

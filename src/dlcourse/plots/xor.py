@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -115,6 +116,7 @@ def _draw_iterations(path: Path, found: Sequence[Group], budget: int) -> None:
             axes.axvline(median, color=VALIDATION, linestyle="--", label=f"median {median:,.0f}")
             axes.legend()
         axes.set(xlabel="iterations until all four answers are right", ylabel="nets")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(alpha=0.3)
     figure.suptitle(f"{len(found[0].solved_at)} nets each, at most {budget:,} iterations")
     save(figure, path)
