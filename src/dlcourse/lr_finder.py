@@ -32,6 +32,8 @@ def find_rate(model: Family, data: DataModule, settings: DictConfig, plots: Path
     Raises:
         UserError: the loss never fell.
     """
+    if not model.automatic_optimization:
+        raise UserError("lr_find cannot try rates on a model with a learning rule of its own: set model.optimizer.lr")
     trial = copy.deepcopy(model)
     trial.watch_loss = False
     trial.adapt(data.arrays["train"][0][:STEPS])

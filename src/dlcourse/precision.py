@@ -25,6 +25,8 @@ def choose_precision(model: Family, batch: Batch, device: torch.device) -> str:
     """
     if device.type not in ("cpu", "cuda"):
         return "32-true"
+    if model.precision is not None:
+        return model.precision
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         trial = copy.deepcopy(model).to(device).train()

@@ -211,7 +211,7 @@ class _Run:
         self.data.prepare_data()
         self.data.setup()
         self.model = self._build()
-        self.result["parameters"] = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        self.result["parameters"] = self.model.parameter_count()
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()

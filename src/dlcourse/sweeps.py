@@ -10,6 +10,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from dlcourse.job_plots import draw_together
 from dlcourse.results import RESULT, read_result, write_text
 from dlcourse.table import text_table
 
@@ -50,6 +51,7 @@ def summarise(folder: Path) -> None:
         from dlcourse.plots.sweep import draw_sweep
 
         draw_sweep(folder / "sweep.png", keys, header, finished, metric)
+    draw_together(folder)
     print(f"everything is in {folder}")
 
 

@@ -102,8 +102,10 @@ class DataModule(LightningDataModule, ABC):
         )
 
     def train_dataloader(self) -> Batches:
-        """Shuffled, augmented training batches."""
+        """Shuffled, augmented training batches; one batch of everything for a model that wants it."""
         count = len(self.arrays["train"][0])
+        if self.trainer is not None and getattr(self.trainer.lightning_module, "full_batch", False):
+            return self._batches(count, self._take("train", None), count, train=False)
         if self.batch_size > count:
             raise UserError(
                 f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.title}"
