@@ -1,3 +1,197 @@
-def metrics(answers, task):
-    y = answers["labels"] if answers["labels"].ndim == 1 else answers["labels"][:, 0]
-    return {"accuracy": (answers["probabilities"].argmax(1) == y).float().mean().item()}
+"""What the answers of a classifier say: figures, the hardest classes, confusions, calibration and the worst mistakes.
+
+Everything here works on the answers of a split, a dict of tensors on the CPU whose first dimension is N:
+`labels` int64 [N] or [N, 2] (fine and coarse class), and `probabilities` float32 [N, K] or, from a classifier that
+has none, `classes` int64 [N].
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_calibration_error, multiclass_confusion_matrix
+
+BINS = 15  # of confidence, the usual number where calibration errors are reported
+TOP = 5
+# torchmetrics takes anything above 1, as rounding makes it, for logits, and gives a bin of its own to exactly 1.
+SUREST = 1 - 2**-24
+
+
+class Classes(Protocol):
+    """What a task tells of its classes: names, names of the groups, and the group of each class."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+    @property
+    def group_of(self) -> tuple[int, ...]: ...
+
+
+class ClassError(NamedTuple):
+    """How often a class is missed; `error` is a share of its `count` pictures, NaN where there are none."""
+
+    name: str
+    count: int
+    wrong: int
+    error: float
+    mostly: str  # the most frequent wrong answer, empty where there is none
+
+
+class Pair(NamedTuple):
+    """How often one class is taken for another one; `share` is that of the true class's pictures."""
+
+    truth: int
+    answered: int
+    count: int
+    share: float
+
+
+class Bin(NamedTuple):
+    """Answers of about the same confidence; the means are NaN where there are none."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
+    """The figures of a split, as shares of 1.
+
+    Args:
+        answers: of the split.
+        task: whose classes they are.
+
+    Returns:
+        `accuracy`; `top5_accuracy` of more than ten classes; `coarse_accuracy` where the labels have two columns;
+        `ece`, the expected calibration error. Those that need probabilities only where there are some.
+    """
+    truth, probabilities = true_class(answers), answers.get("probabilities")
+    found = {"accuracy": (answered_class(answers) == truth).float().mean().item()}
+    if probabilities is not None and probabilities.shape[1] > 2 * TOP:
+        # a topk here is four times faster than multiclass_accuracy(top_k=5), and this runs in every epoch
+        found["top5_accuracy"] = (probabilities.topk(TOP).indices == truth[:, None]).any(1).float().mean().item()
+    if answers["labels"].ndim == 2:
+        found["coarse_accuracy"] = (answered_group(answers, task) == answers["labels"][:, 1]).float().mean().item()
+    if probabilities is not None:
+        found["ece"] = calibration_error(probabilities, truth)
+    return found
+
+
+def true_class(answers: Mapping[str, Tensor]) -> Tensor:
+    """The true class [N], the fine one of two."""
+    labels = answers["labels"]
+    return labels[:, 0] if labels.ndim == 2 else labels
+
+
+def answered_class(answers: Mapping[str, Tensor]) -> Tensor:
+    """The class [N] that was answered, with probabilities or without."""
+    return answers["probabilities"].argmax(1) if "probabilities" in answers else answers["classes"]
+
+
+def answered_group(answers: Mapping[str, Tensor], task: Classes) -> Tensor:
+    """The group [N] that was answered: the likeliest by its classes' summed probabilities, else the class's own."""
+    group_of = torch.tensor(task.group_of)
+    if "probabilities" not in answers:
+        return group_of[answers["classes"]]
+    probabilities = answers["probabilities"]
+    summed = probabilities.new_zeros(len(probabilities), len(task.groups))
+    return summed.index_add_(1, group_of, probabilities).argmax(1)
+
+
+def confidences(answers: Mapping[str, Tensor]) -> Tensor | None:
+    """The probability [N] of the answered class, None without probabilities."""
+    return answers["probabilities"].amax(1) if "probabilities" in answers else None
+
+
+def confusion(answered: Tensor, truth: Tensor, count: int) -> Tensor:
+    """How often each class was answered for each: int64 [count, count], a row a true class.
+
+    Args:
+        answered, truth: classes [N].
+        count: of classes; some may be missing from the split.
+    """
+    return multiclass_confusion_matrix(answered, truth, count, validate_args=False)
+
+
+def class_errors(matrix: Tensor, names: Sequence[str]) -> list[ClassError]:
+    """The classes by their error, the hardest first and those without pictures last.
+
+    Args:
+        matrix: from `confusion`.
+        names: of its classes.
+    """
+    counts, right = matrix.sum(1).tolist(), matrix.diagonal().tolist()
+    missed = matrix - matrix.diagonal().diag()
+    often, mostly = (part.tolist() for part in missed.max(1))
+    rows = [
+        ClassError(
+            name,
+            counts[i],
+            counts[i] - right[i],
+            1 - right[i] / counts[i] if counts[i] else math.nan,
+            names[mostly[i]] if often[i] else "",
+        )
+        for i, name in enumerate(names)
+    ]
+    return sorted(rows, key=lambda row: -row.error if row.count else math.inf)
+
+
+def confused_pairs(matrix: Tensor, count: int = 15) -> list[Pair]:
+    """The most frequent mistakes, at most `count`: which class was taken for which.
+
+    Args:
+        matrix: from `confusion`.
+        count: of pairs.
+    """
+    totals = matrix.sum(1)
+    missed = (matrix - matrix.diagonal().diag()).flatten()
+    order = missed.argsort(descending=True, stable=True)[:count]
+    pairs = [
+        (i // len(matrix), i % len(matrix), n) for i, n in zip(order.tolist(), missed[order].tolist(), strict=True)
+    ]
+    return [Pair(truth, answered, n, n / totals[truth].item()) for truth, answered, n in pairs if n]
+
+
+def calibration_bins(probabilities: Tensor, truth: Tensor, bins: int = BINS) -> list[Bin]:
+    """Answers in bins of equal width by their confidence: how sure they were and how often right.
+
+    Args:
+        probabilities: [N, K].
+        truth: classes [N].
+        bins: their number.
+    """
+    sure, answered = probabilities.clamp(max=SUREST).max(1)
+    edges = torch.linspace(0, 1, bins + 1)
+    place = torch.bucketize(sure, edges, right=True) - 1
+    counts = torch.bincount(place, minlength=bins)
+    confidence = torch.bincount(place, sure.double(), bins) / counts
+    accuracy = torch.bincount(place, (answered == truth).double(), bins) / counts
+    columns = (edges[:-1], edges[1:], counts, confidence, accuracy)
+    return [Bin(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def calibration_error(probabilities: Tensor, truth: Tensor, bins: int = BINS) -> float:
+    """The expected calibration error: how far confidence is from accuracy in a bin, as a mean over all answers.
+
+    Args:
+        probabilities: [N, K].
+        truth: classes [N].
+        bins: of confidence, of equal width.
+    """
+    clamped = probabilities.clamp(0, SUREST)
+    return multiclass_calibration_error(clamped, truth, clamped.shape[1], bins, validate_args=False).item()
+
+
+def worst_mistakes(answers: Mapping[str, Tensor], count: int = 24) -> Tensor:
+    """Where [at most `count`] the wrong answers are that were given with the highest confidence, the surest first.
+
+    Without probabilities they are the first mistakes of the split.
+    """
+    wrong = (answered_class(answers) != true_class(answers)).nonzero().flatten()
+    sure = confidences(answers)
+    return (wrong if sure is None else wrong[sure[wrong].argsort(descending=True, stable=True)])[:count]

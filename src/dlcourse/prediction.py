@@ -56,7 +56,8 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     writer.writeheader()
     writer.writerows(rows)
     write_text(folder / "predictions.csv", table.getvalue())
-    import_module(f"dlcourse.plots.{model.kind}").draw_predictions(folder / "contact_sheet.png", array, answers, read)
+    sheet = folder / "contact_sheet.png"
+    import_module(f"dlcourse.plots.{model.kind}").draw_predictions(sheet, model, array, answers, read)
     names = [[Path(row["file"]).name, *list(row.values())[1:]] for row in rows]
     print(text_table(list(rows[0]), names))
     print(f"\neverything is in {folder}")

@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: [N, inner, H, W] to [N, width, H / stride, W / stride]."""
+    """Two 3x3 convolutions, with dropout between them, beside a shortcut.
 
-    def __init__(self, inner: int, width: int, stride: int):
+    [N, inner, H, W] to [N, width, H / stride, W / stride].
+    """
+
+    def __init__(self, inner: int, width: int, stride: int, dropout: float = 0.0):
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.norm1 = nn.BatchNorm2d(inner)
         self.conv1 = nn.Conv2d(inner, width, 3, stride, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(width)
@@ -21,7 +25,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(x), inplace=True)
         shortcut = x if self.shortcut is None else self.shortcut(y)
-        return shortcut + self.conv2(F.relu(self.norm2(self.conv1(y)), inplace=True))
+        return shortcut + self.conv2(self.dropout(F.relu(self.norm2(self.conv1(y)), inplace=True)))
 
 
 class ResNet(nn.Module):

@@ -1,11 +1,16 @@
-"""Loss curves and metrics over the epochs, from metrics.csv."""
+"""Loss curves, metrics and the learning rate over the epochs, from metrics.csv."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
+RATE = "#aa3377"
+DROP = 0.6  # a learning rate below this share of the epoch before has dropped
+LISTED = 6  # drops with their number; more would hide the curve
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -13,29 +18,83 @@ def save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
-def draw_curves(folder: Path, metric: str) -> None:
-    """`plots/curves.png`: loss of training and validation, and one validation metric, by epoch.
+def draw_curves(folder: Path, *metrics: str) -> None:
+    """`plots/curves.png`: loss of training and validation, a metric, and the learning rate, by epoch.
 
     Args:
         folder: the run folder.
-        metric: name in metrics.csv of the figure on the right, such as val/error_minutes.
+        metrics: names in metrics.csv of what the second panel shows: val/error_minutes, or one metric of two splits.
     """
     with (folder / "metrics.csv").open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for name, colour in (("train/loss", TRAIN), ("val/loss", VALIDATION)):
-        left.plot(*_points(rows, name), color=colour, label=name, marker=".")
-    left.set(xlabel="epoch", ylabel="loss", title="Loss")
-    left.legend()
-    right.plot(*_points(rows, metric), color=VALIDATION, marker=".")
-    right.set(xlabel="epoch", ylabel=metric, title=metric)
-    values = _points(rows, metric)[1]
-    if values and min(values) > 0 and max(values) / min(values) > 20:
-        right.set_yscale("log")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
+    rates = _points(rows, "lr")
+    panels = 3 if rates[0] else 2
+    figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
+    left, middle, *rest = figure.subplots(1, panels)
+    _draw_lines(left, rows, ("train/loss", "val/loss"), "loss")
+    name = metrics[0].partition("/")[2] if len(metrics) > 1 else metrics[0]
+    _draw_lines(middle, rows, metrics, name)
+    if rest:
+        _draw_rates(rest[0], *rates)
+        for axes in (left, middle):
+            for epoch, _ in drops(*rates):
+                axes.axvline(epoch - 0.5, color=RATE, linewidth=0.8, linestyle=":", zorder=1)
     save(figure, folder / "plots" / "curves.png")
+
+
+def _draw_lines(axes: Axes, rows: list[dict[str, str]], names: Sequence[str], title: str) -> None:
+    values = []
+    for name in names:
+        points = _points(rows, name)
+        values += points[1]
+        colour = TRAIN if name.startswith("train/") else VALIDATION
+        axes.plot(*points, color=colour, label=name, marker=_marker(points[0]))
+    # a share of 1 is read on a linear axis
+    if not title.endswith("accuracy") and values and min(values) > 0 and max(values) / min(values) > 20:
+        axes.set_yscale("log")
+    if len(names) > 1:
+        axes.legend()
+    axes.set(xlabel="epoch", ylabel=title, title=title[:1].upper() + title[1:] if len(names) > 1 else title)
+    axes.grid(alpha=0.3)
+
+
+def _draw_rates(axes: Axes, epochs: list[int], rates: list[float]) -> None:
+    style = "steps-mid" if len(epochs) > 1 else "default"
+    axes.plot(epochs, rates, color=RATE, drawstyle=style, marker=_marker(epochs))
+    fallen = drops(epochs, rates)
+    # Steps of a tenth are seen on a logarithmic axis only; a schedule that glides to zero is plainer on a linear one.
+    if fallen and min(rates) > 0 and max(rates) / min(rates) > 20:
+        axes.set_yscale("log")
+    for epoch, _ in fallen:
+        axes.axvline(epoch - 0.5, color=RATE, linewidth=0.8, linestyle=":")
+    if fallen:
+        lines = [f"{rate:.2g} from epoch {epoch}" for epoch, rate in fallen[:LISTED]]
+        lines += ["…"] * (len(fallen) > LISTED)
+        box = {"facecolor": "white", "edgecolor": "0.8", "boxstyle": "round,pad=0.3"}
+        axes.text(0.97, 0.95, "\n".join(lines), transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=box)
+    count = f", {len(fallen)} drop{'s' if len(fallen) > 1 else ''}" if fallen else ""
+    axes.set(xlabel="epoch", ylabel="learning rate", title=f"Learning rate{count}")
+    axes.grid(alpha=0.3)
+
+
+def drops(epochs: Sequence[int], rates: Sequence[float]) -> list[tuple[int, float]]:
+    """Epochs at which the learning rate falls to less than 0.6 of that of the epoch before, and what it falls to.
+
+    The last epochs of a schedule that glides to zero fall that steeply too; only what comes at once is a drop.
+    """
+    found: list[tuple[int, float]] = []
+    gliding = False
+    for epoch, rate, before in zip(epochs[1:], rates[1:], rates, strict=False):
+        fell = rate < DROP * before
+        if fell and not gliding:
+            found.append((epoch, rate))
+        gliding = rate < 0.99 * before and (gliding or not fell)
+    return found
+
+
+def _marker(epochs: Sequence[int]) -> str:
+    """Dots while they can be told apart."""
+    return "." if len(epochs) <= 40 else ""
 
 
 def _points(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:

@@ -1,7 +1,7 @@
 """Pictures of a clock reader's answers: where it errs, by how much, and what its worst mistakes look like."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from dlcourse.data.module import DataModule
 from dlcourse.models.clock import clock_text, confidence
 from dlcourse.models.family import Family
 from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, draw_curves, save
+from dlcourse.plots.sheet import contact_sheet
 
 
 def draw(folder: Path, model: Family, data: DataModule) -> None:
@@ -73,45 +74,21 @@ def _draw_contact_sheet(path: Path, pictures: Tensor, minutes: Tensor | None, tr
         clock_text(t) if minutes is None else f"{clock_text(minutes[i].item())} for {clock_text(t)}"
         for i, t in enumerate(truth.tolist())
     ]
-    given = None if minutes is None else minutes.tolist()
-    contact_sheet(path, list(pictures.numpy()), titles, given, truth.tolist(), title)
+    decorate = None if minutes is None else _dials(minutes.tolist(), truth.tolist())
+    contact_sheet(path, list(pictures.numpy()), titles, title, decorate=decorate)
 
 
-def contact_sheet(
-    path: Path,
-    pictures: Sequence,
-    titles: Sequence[str],
-    minutes: Sequence[float] | None,
-    truth: Sequence[float] | None,
-    title: str,
-) -> None:
-    """Pictures in rows of six or fewer; a small upright dial shows the answer in red and the truth in green.
+def _dials(minutes: Sequence[float], truth: Sequence[float] | None) -> Callable[[Axes, int], None]:
+    """Draws a small upright dial on each picture, with the answer in red and the truth, if known, in green."""
 
-    Args:
-        path: of the PNG.
-        pictures: grey arrays [H, W].
-        titles: one a picture.
-        minutes, truth: answered and true times; None draws no hands.
-        title: over the sheet.
-    """
-    columns = min(6, max(1, len(pictures)))
-    rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(1.9 * columns, 2.1 * rows + 0.4), layout="constrained")
-    figure.suptitle(title)
-    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in grid:
-        axes.set_axis_off()
-    for i, (axes, picture) in enumerate(zip(grid, pictures, strict=False)):
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(titles[i], fontsize=8)
-        side = picture.shape[1]
-        if minutes is not None:
-            axes.add_patch(Circle((0.83 * side, 0.83 * side), 0.155 * side, facecolor="white", edgecolor="black"))
-            if truth is not None:
-                draw_hands(axes, truth[i], TRUTH, side)
-            draw_hands(axes, minutes[i], ANSWER, side)
-        axes.set(xlim=(-0.5, side - 0.5), ylim=(picture.shape[0] - 0.5, -0.5))
-    save(figure, path)
+    def draw_dial(axes: Axes, i: int) -> None:
+        side = axes.get_xlim()[1] + 0.5
+        axes.add_patch(Circle((0.83 * side, 0.83 * side), 0.155 * side, facecolor="white", edgecolor="black"))
+        if truth is not None:
+            draw_hands(axes, truth[i], TRUTH, side)
+        draw_hands(axes, minutes[i], ANSWER, side)
+
+    return draw_dial
 
 
 def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, truth: Tensor) -> None:
@@ -133,8 +110,10 @@ def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, tru
     save(figure, path)
 
 
-def draw_predictions(path: Path, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]) -> None:
+def draw_predictions(
+    path: Path, model: Family, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
+) -> None:
     """A contact sheet of answered pictures [N, H, W], the first 60 of them."""
     minutes = answers["minutes"].tolist()
     titles = [f"{clock_text(t)}  {file.name[-18:]}" for t, file in zip(minutes, files, strict=True)]
-    contact_sheet(path, list(pictures[:60].numpy()), titles, minutes, None, "What the clocks say")
+    contact_sheet(path, list(pictures[:60].numpy()), titles, "What the clocks say", decorate=_dials(minutes, None))

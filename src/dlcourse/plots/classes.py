@@ -1,0 +1,156 @@
+"""Pictures of a classifier's answers: what it mixes up, how sure it is, and what its worst mistakes look like."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dlcourse import analysis
+from dlcourse.data.module import DataModule
+from dlcourse.plots.calibration import draw_calibration
+from dlcourse.plots.comparison import draw_size_and_time
+from dlcourse.plots.confusion import draw_class_errors, draw_confusion, draw_pairs
+from dlcourse.plots.curves import draw_curves
+from dlcourse.plots.numbers import write_numbers
+from dlcourse.plots.sheet import contact_sheet, displayable, note, shorten
+
+__all__ = ["draw", "draw_predictions", "draw_size_and_time"]
+
+SAMPLES, ROW = 40, 10  # training pictures shown, and how many of them in a row
+
+
+class Classifier(Protocol):
+    """What the pictures want of a model: its classes and the answers of its last split."""
+
+    @property
+    def task(self) -> analysis.Classes: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def answers(self) -> dict[str, Tensor]: ...
+
+
+def draw(folder: Path, model: Classifier, data: DataModule) -> None:
+    """All pictures of a tested classifier into `folder`/plots, from the answers of its last split, with their numbers.
+
+    Left out is what cannot be drawn: contact sheets of features, calibration without probabilities.
+
+    Args:
+        folder: the run folder.
+        model: whose `answers` are drawn.
+        data: whose `arrays` hold the pictures.
+    """
+    plots, task, answers = folder / "plots", model.task, model.answers
+    plots.mkdir(exist_ok=True)
+    if (folder / "metrics.csv").exists():
+        draw_curves(folder, "train/accuracy", "val/accuracy")
+    truth, answered = analysis.true_class(answers), analysis.answered_class(answers)
+    pictures = displayable(data.arrays[model.split][0][: len(truth)])
+    matrix = analysis.confusion(answered, truth, len(task.classes))
+    write_numbers(plots / "confusion.csv", ["true class", *task.classes], _named(task.classes, matrix.tolist()))
+    draw_confusion(plots / "confusion.png", matrix, task)
+    _draw_class_errors(plots, matrix, answers, task)
+    _draw_pairs(plots, matrix, answers, task, pictures)
+    _draw_worst(plots, answers, task, pictures)
+    if "probabilities" in answers:
+        bins = analysis.calibration_bins(answers["probabilities"], truth)
+        write_numbers(plots / "calibration.csv", analysis.Bin._fields, bins)
+        draw_calibration(plots / "calibration.png", bins, analysis.calibration_error(answers["probabilities"], truth))
+    _draw_samples(plots / "samples.png", *data.arrays["train"], task)
+
+
+def _named(names: Sequence[str], rows: Sequence[Sequence[int]]) -> list[list[str | int]]:
+    return [[name, *row] for name, row in zip(names, rows, strict=True)]
+
+
+def _draw_class_errors(plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: analysis.Classes) -> None:
+    classes, groups = analysis.class_errors(matrix, task.classes), []
+    write_numbers(plots / "per_class.csv", analysis.ClassError._fields, classes)
+    if answers["labels"].ndim == 2:
+        found = analysis.answered_group(answers, task)
+        groups = analysis.class_errors(
+            analysis.confusion(found, answers["labels"][:, 1], len(task.groups)), task.groups
+        )
+        write_numbers(plots / "per_group.csv", analysis.ClassError._fields, groups)
+    draw_class_errors(plots / "per_class.png", classes, groups)
+
+
+def _draw_pairs(
+    plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: analysis.Classes, pictures: Tensor | None
+) -> None:
+    pairs = analysis.confused_pairs(matrix)
+    rows = [(task.classes[pair.truth], task.classes[pair.answered], pair.count, pair.share) for pair in pairs]
+    write_numbers(plots / "confused_pairs.csv", analysis.Pair._fields, rows)
+    examples = None
+    if pictures is not None:
+        surest = analysis.worst_mistakes(answers, len(answers["labels"]))
+        truth, answered = analysis.true_class(answers)[surest], analysis.answered_class(answers)[surest]
+        of = [((truth == pair.truth) & (answered == pair.answered)).nonzero()[0, 0] for pair in pairs]
+        examples = [pictures[surest[place]] for place in of]
+    draw_pairs(plots / "confused_pairs.png", pairs, task.classes, examples)
+
+
+def _draw_worst(plots: Path, answers: Mapping[str, Tensor], task: analysis.Classes, pictures: Tensor | None) -> None:
+    worst = analysis.worst_mistakes(answers)
+    answered = [task.classes[i] for i in analysis.answered_class(answers)[worst].tolist()]
+    truth = [task.classes[i] for i in analysis.true_class(answers)[worst].tolist()]
+    sure = analysis.confidences(answers)
+    sure = [None] * len(worst) if sure is None else sure[worst].tolist()
+    table = list(zip(worst.tolist(), answered, sure, truth, strict=True))
+    write_numbers(plots / "worst.csv", ["place", "answered", "confidence", "truth"], table)
+    if pictures is None:
+        return
+    if not table:
+        note(plots / "worst.png", f"All {len(answers['labels']):,} answers are right.")
+        return
+    titles = [
+        f"answered {shorten(said, 14)}{'' if c is None else ' ' + _short(c)},\nis {shorten(right, 20)}"
+        for _, said, c, right in table
+    ]
+    title = "Mistakes" if sure[0] is None else "The surest mistakes"
+    contact_sheet(plots / "worst.png", list(pictures[worst].numpy()), titles, title)
+
+
+def _short(share: float) -> str:
+    """A share of 1 as `.98`, and 1.00 only where it is all."""
+    return f"{share:.2f}".lstrip("0") if share < 0.995 else ">.99"
+
+
+def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: analysis.Classes) -> None:
+    """Training pictures, the classes in turn; one of each class of many."""
+    labels = (labels[:, 0] if labels.ndim == 2 else labels).cpu()
+    rounds = max(1, SAMPLES // len(task.classes))
+    order = labels.argsort(stable=True)
+    counts = torch.bincount(labels, minlength=len(task.classes))
+    starts = counts.cumsum(0) - counts
+    chosen = torch.cat([order[starts[counts > i] + i] for i in range(rounds)])[:100]
+    pictures = displayable(x)
+    if pictures is None:
+        return
+    titles = [shorten(task.classes[i], 14) for i in labels[chosen].tolist()]
+    title = "Training pictures" + (", one of each class" if rounds == 1 and len(task.classes) <= 100 else "")
+    contact_sheet(path, list(pictures[chosen].numpy()), titles, title, columns=ROW, cell=1.15)
+
+
+def draw_predictions(
+    path: Path, model: Classifier, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
+) -> None:
+    """A contact sheet of a person's own pictures, the first 60, with what each was taken for.
+
+    Args:
+        path: of the PNG.
+        model: whose classes they are.
+        pictures: uint8 [N, H, W] or [N, H, W, 3].
+        answers: of the pictures, without `labels`.
+        files: that they came from.
+    """
+    names = [model.task.classes[i] for i in analysis.answered_class(answers).tolist()]
+    sure = analysis.confidences(answers)
+    shares = [""] * len(names) if sure is None else [f", {100 * c:.0f} %" for c in sure.tolist()]
+    titles = [
+        f"{shorten(name, 18)}{share}\n{shorten(file.name, 24)}"
+        for name, share, file in zip(names, shares, files, strict=True)
+    ]
+    contact_sheet(path, list(pictures[:60].numpy()), titles[:60], "What the pictures show")

@@ -1,0 +1,31 @@
+"""The numbers behind a picture, as CSV beside it."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dlcourse.results import write_text
+
+
+def write_numbers(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table, six digits a number and an empty cell for what is missing.
+
+    Args:
+        path: of the CSV.
+        header: names of the columns.
+        rows: their values; None and NaN are missing.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    write_text(path, table.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value

@@ -1,0 +1,99 @@
+"""Contact sheets: pictures in rows, each under its title."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from dlcourse.plots.curves import save
+
+LINE = 0.15  # inches that a line of a title takes
+SMALLEST_SIDE = 8  # fewer features than its square are numbers of a table, not a picture
+
+
+def displayable(x: Tensor) -> Tensor | None:
+    """A split's arrays as pictures, None where they are none.
+
+    Args:
+        x: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; or floats [N, H, W] or [N, H * W] of any range, which
+            become 0-255 over all of them.
+
+    Returns:
+        uint8 [N, H, W] or [N, H, W, 3] on the CPU.
+    """
+    if x.ndim == 2:
+        side = math.isqrt(x.shape[1])
+        if side * side != x.shape[1] or side < SMALLEST_SIDE:
+            return None
+        x = x.reshape(-1, side, side)
+    if x.ndim == 4 and x.shape[3] == 1:
+        x = x[..., 0]
+    if x.is_floating_point():
+        low, high = x.min(), x.max()
+        x = ((x - low) / (high - low).clamp_min(1e-12) * 255).round().byte()
+    return x.cpu()
+
+
+def plain(text: str) -> str:
+    """A name as it is: matplotlib takes what stands between two dollars for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def shorten(text: str, length: int) -> str:
+    """The text, or its beginning and end where it is longer than `length` characters."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[: length - 1 - half]}…{text[len(text) - half :]}"
+
+
+def note(path: Path, text: str) -> None:
+    """A picture that says why there is nothing to show."""
+    figure = Figure(figsize=(6, 1.2))
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11)
+    save(figure, path)
+
+
+def contact_sheet(
+    path: Path,
+    pictures: Sequence,
+    titles: Sequence[str],
+    title: str,
+    *,
+    columns: int = 6,
+    cell: float = 1.9,
+    decorate: Callable[[Axes, int], None] | None = None,
+) -> None:
+    """Pictures in rows of `columns` or fewer.
+
+    Args:
+        path: of the PNG.
+        pictures: grey arrays [H, W] or colour ones [H, W, 3], 0-255; at least one.
+        titles: one a picture, of one line or several.
+        title: over the sheet.
+        columns: pictures in a row.
+        cell: width of a picture and the gap beside it, in inches.
+        decorate: draws more on the axes of the picture of that number.
+    """
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    lines = 1 + max(text.count("\n") for text in titles)
+    height, row, head = 0.94 * cell, 0.98 * cell + LINE * lines, 0.42
+    size = (cell * columns, row * rows + head)
+    figure = Figure(figsize=size)
+    figure.suptitle(title, y=1 - 0.12 / size[1], va="top")
+    for i, picture in enumerate(pictures):
+        # placed by hand: a layout engine takes seconds for a hundred axes
+        left, bottom = (i % columns + 0.03) * cell, size[1] - head - (i // columns) * row - LINE * lines - height
+        axes = figure.add_axes((left / size[0], bottom / size[1], height / size[0], height / size[1]))
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(plain(titles[i]), fontsize=8, y=1, pad=3)  # y given: the search for a free place is slow
+        axes.set_axis_off()
+        if decorate is not None:
+            decorate(axes, i)
+        high, wide = picture.shape[:2]
+        axes.set(xlim=(-0.5, wide - 0.5), ylim=(high - 0.5, -0.5))
+    save(figure, path)
