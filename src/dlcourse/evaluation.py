@@ -26,9 +26,10 @@ def measure_split(trainer: Trainer, model: Family, data: DataModule, split: str)
 
 
 def draw(folder: Path, model: Family, data: DataModule) -> None:
-    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py) into `folder`/plots."""
+    """The pictures for a family's kind of task (dlcourse/plots/<kind>.py), and its own, into `folder`/plots."""
     (folder / "plots").mkdir(exist_ok=True)
-    import_module(f"dlcourse.plots.{model.kind}").draw(folder, model, data)
+    for name in (model.kind, *model.extra_plots):
+        import_module(f"dlcourse.plots.{name}").draw(folder, model, data)
 
 
 def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -232,6 +232,8 @@ class _Run:
 
     def _budget(self) -> int:
         epochs = (self.cfg.get("model") or {}).get("epochs", {})
+        if isinstance(epochs, int):  # as many on any data
+            return epochs
         if self.data.title not in epochs:
             raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
         return epochs[self.data.title]

@@ -1,5 +1,6 @@
 """The short table at the end of a run, and the same for a sweep."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,5 +53,7 @@ def _verdict(result: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
         return ""
     if result.get("rendered"):
         return "ours on rendered pictures"  # not to be compared
+    if math.isclose(ours, reference["value"], rel_tol=1e-6):  # metrics are float32
+        return "the same"
     ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
     return "better" if ahead else "worse"

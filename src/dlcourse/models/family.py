@@ -1,5 +1,6 @@
 """The LightningModule behind every model family: scaling, optimiser, metrics and checkpoints that all of them share."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ class Family(LightningModule, ABC):
     """
 
     kind: str  # of the tasks that the family can learn
+    extra_plots: tuple[str, ...] = ()  # modules of dlcourse.plots that draw what only this family has
     mean: Tensor
     std: Tensor
 
@@ -78,13 +80,25 @@ class Family(LightningModule, ABC):
 
     # What all of them share -----------------------------------------------------------------------------------------
 
+    def check_shape(self, inputs: Tensor) -> None:
+        """Refuse stored inputs [N, ...] that are not of as many features, or pixels, as the task's.
+
+        Raises:
+            UserError: in one sentence.
+        """
+        if inputs[0].numel() != math.prod(self.task.in_shape):
+            raise UserError(
+                f"the model learnt {self.task.shape_text()} but is given {list(inputs.shape[1:])}: choose other data"
+            )
+
     def scaled(self, inputs: Tensor) -> Tensor:
         """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
 
         Pictures of another size are resized.
         """
-        if inputs.ndim == 2:
-            return (inputs.float() - self.mean) / self.std
+        if inputs.ndim == 2 or len(self.task.in_shape) == 1:
+            self.check_shape(inputs)
+            return ((inputs.float() - self.mean) / self.std).reshape(-1, *self.task.in_shape)
         x = inputs[:, None] if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2)
         x = (x.float() - self.mean) / self.std
         if x.shape[2:] != self.task.in_shape[1:]:
