@@ -27,6 +27,8 @@ def draw_curves(folder: Path, *metrics: str) -> None:
     """
     with (folder / "metrics.csv").open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
+    if not rows:  # learnt in one pass, without validation
+        return
     rates = _points(rows, "lr")
     panels = 3 if rates[0] else 2
     figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
