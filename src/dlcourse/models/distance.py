@@ -15,6 +15,7 @@ from dlcourse.models.family import Family
 from dlcourse.reduction import METHODS, Reduction, check_enough, reduction
 
 TYPES = {"float64": torch.float64, "float32": torch.float32}
+FEW = 1000  # points to which distances are found without the shortcut by a matrix product
 ROWS = 8192  # training samples whose distances to a batch are found at once
 
 
@@ -184,8 +185,10 @@ class KNearestNeighbours(DistanceClassifier):
 def distances(points: Tensor, others: Tensor, dtype: torch.dtype) -> Tensor:
     """Euclidean distances [B, N] of points [B, D] to others [N, D], a few thousand of these at once."""
     points = points.to(dtype)
-    # The quicker way by a matrix product takes the difference of large squares, which float32 has too few digits for.
-    mode = "use_mm_for_euclid_dist" if dtype == torch.float64 else "donot_use_mm_for_euclid_dist"
+    # The quicker way by a matrix product takes the difference of large squares, which float32 has too few digits for,
+    # and makes no number of a centre at infinity.
+    quick = dtype == torch.float64 and len(others) > FEW
+    mode = f"{'use' if quick else 'donot_use'}_mm_for_euclid_dist"
     parts = [torch.cdist(points, part.to(dtype), compute_mode=mode) for part in others.split(ROWS)]
     return torch.cat(parts, 1)
 
@@ -231,7 +234,7 @@ def _nothing(**_: Any) -> nn.Module:
 
 
 def _never(*_: Any) -> Any:
-    raise UserError("this model learns without gradients: it has no learning rate to look for")
+    raise NotImplementedError  # there is nothing to optimise
 
 
 def _take_shapes(model: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
