@@ -15,7 +15,7 @@ from dlcourse import results
 from dlcourse.build import build_data, load_run
 from dlcourse.config import known_references, references
 from dlcourse.data.batches import seeded
-from dlcourse.data.module import DataModule
+from dlcourse.data.module import Arrays, DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.family import Family
 from dlcourse.plots.maps import METHOD_NAMES, coloured, draw_maps, write_map
@@ -52,14 +52,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare"):
         data, model = _sources(cfg)
-        if cfg.split not in data.arrays:
-            raise UserError(f"{data.title} has no {cfg.split} split: take {', '.join(data.arrays)}")
-        inputs, labels = data.arrays[cfg.split]
-        check_enough(cfg.method, max(chosen.smallest, 2 * TRUSTED + 1), min(len(inputs), cfg.max_samples))
-        if cfg.colour and data.task.kind not in ("classes", "time"):
-            raise UserError(f"{data.title} has no labels to colour its map by: set colour=false")
-        order = torch.randperm(len(inputs), generator=seeded(cfg.seed))[: cfg.max_samples].sort().values
-        inputs, labels = inputs[order], labels[order]
+        inputs, labels = _samples(cfg, data, max(chosen.smallest, 2 * TRUSTED + 1))
         pictures = _thumbnails(inputs, data.title) if cfg.thumbnails else None
         points = (inputs if model is None else features(model, inputs)).flatten(1).float().numpy()
     with _timed(seconds, "compile"):
@@ -70,12 +63,12 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[
     cpu = time.process_time() - cpu
     with _timed(seconds, "measure"):
         metrics = quality(points, places, labels.numpy() if data.task.kind == "classes" else None)
-    # Reported is the map of all training samples as they are, by the methods' own settings.
-    whole = model is None and cfg.split == "train" and len(order) == len(data.arrays["train"][0])
+    # Reported is the map of all training samples as they are.
+    whole = model is None and cfg.split == "train" and len(points) == len(data.arrays["train"][0])
     ids = known_references(cfg.references.get(data.title, []) if whole else [])
     result = {
         **_record(cfg, data, overrides),
-        "samples": len(order),
+        "samples": len(points),
         "metrics": {f"{cfg.split}/{name}": value for name, value in metrics.items()},
         "references": [{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
         "seconds": seconds,
@@ -101,6 +94,18 @@ def _sources(cfg: DictConfig) -> tuple[DataModule, Family | None]:
     if model is not None and data.task.kind != model.kind:
         raise UserError(f"{cfg.run} learnt {model.kind} but {data.title} asks for {data.task.kind}: choose other data")
     return data, model
+
+
+def _samples(cfg: DictConfig, data: DataModule, smallest: int) -> Arrays:
+    """What is mapped: the chosen split, or as much of it as `max_samples` allows, in its stored order."""
+    if cfg.split not in data.arrays:
+        raise UserError(f"{data.title} has no {cfg.split} split: take {', '.join(data.arrays)}")
+    if cfg.colour and data.task.kind not in ("classes", "time"):
+        raise UserError(f"{data.title} has no labels to colour its map by: set colour=false")
+    inputs, labels = data.arrays[cfg.split]
+    check_enough(cfg.method, smallest, min(len(inputs), cfg.max_samples))
+    order = torch.randperm(len(inputs), generator=seeded(cfg.seed))[: cfg.max_samples].sort().values
+    return inputs[order], labels[order]
 
 
 def _thumbnails(inputs: Tensor, title: str) -> np.ndarray:

@@ -7,8 +7,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from dlcourse.data.module import DataModule
+from dlcourse.distances import centre_distances, extreme_pairs
 from dlcourse.models.classifier import fine
-from dlcourse.models.distance import DistanceClassifier, centre_distances, extreme_pairs
+from dlcourse.models.distance import DistanceClassifier
 from dlcourse.plots.curves import ANSWER, TRUTH, save
 from dlcourse.plots.maps import coloured, draw_maps
 from dlcourse.plots.numbers import write_numbers

@@ -122,19 +122,18 @@ def _draw_map(axes: Axes, shown: Map, side: float) -> None:
     palette = class_colours(len(shown.names))
     for i, name in enumerate(shown.names):
         if (mine := shown.values == i).any():
-            _mark_centre(axes, places[mine].mean(0), name if len(shown.names) <= 10 else "", palette[i])
+            _mark_centre(axes, tuple(places[mine].mean(0)), name if len(shown.names) <= 10 else "", palette[i])
 
 
-def _mark_centre(axes: Axes, place: np.ndarray, name: str, colour: Sequence[float]) -> None:
+def _mark_centre(axes: Axes, place: tuple[float, float], name: str, colour: Sequence[float]) -> None:
     """A class centre by its name, or by a cross where names would hide one another."""
     outline, dark = [withStroke(linewidth=3.5, foreground="white")], np.multiply(colour[:3], 0.55)
     if not name:
         axes.plot(*place, "X", color=dark, markersize=9, markeredgecolor="white", zorder=5)
         return
-    axes.text(
-        *place, plain(shorten(name, 14)), ha="center", va="center", weight="bold", zorder=5,
-        fontsize=15 if len(name) < 3 else 9, color=dark, path_effects=outline,
-    )  # fmt: skip
+    size = 15 if len(name) < 3 else 9
+    text = axes.text(*place, plain(shorten(name, 14)), ha="center", va="center", size=size, color=dark, zorder=5)
+    text.set(weight="bold", path_effects=outline)
 
 
 def class_colours(count: int) -> list[tuple[float, ...]]:
