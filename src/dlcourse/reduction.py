@@ -99,7 +99,8 @@ class TSNE(Reduction):
             perplexity=self.perplexity, initialization="pca", n_iter=self.ITERATIONS, **self._search(x)
         )
         self.model = method.fit(x)
-        return np.array(self.model, np.float64)
+        self.places = np.array(self.model, np.float64)
+        return self.places
 
     def restore(self, x: np.ndarray, places: np.ndarray) -> None:
         from openTSNE import TSNEEmbedding
@@ -108,9 +109,12 @@ class TSNE(Reduction):
         search = self._search(x)
         affinities = PerplexityBasedNN(x, self.perplexity, method=search.pop("neighbors", "auto"), **search)
         self.model = TSNEEmbedding(places, affinities, random_state=self.seed, n_jobs=1)
+        self.places = places
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        return np.array(self.model.transform(x), np.float64)
+        found = np.array(self.model.transform(x), np.float64)
+        # openTSNE shifts the whole map, once, when it places the first new points.
+        return found - (np.asarray(self.model)[0] - self.places[0])
 
     def warm_up(self, x: np.ndarray) -> None:
         import openTSNE  # noqa: F401
