@@ -16,6 +16,7 @@ from dlcourse.run import compose, run
 TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
 NET = ["model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
 PINNED = ["trainer.precision=32-true"]
+REAL_DATA = Path(os.environ["DLCOURSE_REAL_DATA"]).absolute() if os.environ.get("DLCOURSE_REAL_DATA") else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +36,20 @@ def _workplace(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLCOURSE_DATA", str(data_dir))
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+@pytest.fixture
+def real_data(monkeypatch: pytest.MonkeyPatch):
+    """`real_data("mnist")` lets a test use the published files, or skips it where they are not at hand."""
+
+    def use(name: str) -> Path:
+        folder = REAL_DATA
+        if folder is None or not (folder / f"{name}.npz").exists():
+            pytest.skip(f"{name}.npz is not in $DLCOURSE_REAL_DATA")
+        monkeypatch.setenv("DLCOURSE_DATA", str(folder))
+        return folder
+
+    return use
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ def choose_precision(model: Family, batch: Batch, device: torch.device) -> str:
     Args:
         model: as it will be trained.
         batch: pictures and labels; a few rows of it are used.
-        device: where training will run. MPS stays with float32.
+        device: where training will run. MPS stays with float32, and so does a model without gradients.
     """
-    if device.type not in ("cpu", "cuda"):
+    if device.type not in ("cpu", "cuda") or not any(p.requires_grad for p in model.parameters()):
         return "32-true"
     if model.precision is not None:
         return model.precision

@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from dlcourse.build import load_run
+from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.results import write_text
 from dlcourse.table import text_table
@@ -34,10 +35,13 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     """
     files = picture_files(source)
     _, model = load_run(run)
+    shape = model.task.picture_shape()
+    if shape is None:
+        raise UserError(f"{run} learnt {model.task.shape_text()}, which are no pictures: it cannot answer for one")
     pictures, read = [], []
     for file in files:
         try:
-            pictures.append(read_picture(file, model.task.in_shape))
+            pictures.append(read_picture(file, shape))
             read.append(file)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             if file == source:
@@ -46,8 +50,9 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     if not read:
         raise UserError(f"{source} holds no picture that can be read: give a PNG, JPEG or the like")
     array = torch.from_numpy(np.stack(pictures))
+    inputs = as_stored(array, model.task)
     with torch.inference_mode():
-        parts = [model.answer(model(array[i : i + BATCH])) for i in range(0, len(array), BATCH)]
+        parts = [model.answer(model(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
     answers = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     rows = [{"file": str(file)} | row for file, row in zip(read, model.describe(answers), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +67,14 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     print(text_table(list(rows[0]), names))
     print(f"\neverything is in {folder}")
     return rows
+
+
+def as_stored(pictures: torch.Tensor, task: Task) -> torch.Tensor:
+    """Pictures uint8 [N, H, W] or [N, H, W, 3] in the units, and the shape, of a task's stored inputs."""
+    low, high = task.levels
+    if (low, high) != (0, 255):
+        pictures = low + (high - low) / 255 * pictures.float()
+    return pictures.flatten(1) if len(task.in_shape) == 1 else pictures
 
 
 def picture_files(source: Path) -> list[Path]:

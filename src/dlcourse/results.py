@@ -84,11 +84,11 @@ def drop_empty(folder: Path) -> None:
             folder = folder.parent
 
 
-def versions() -> dict[str, str]:
-    """Versions of what a figure may depend on."""
+def versions(*more: str) -> dict[str, str]:
+    """Versions of what a figure may depend on, and of `more` distributions."""
     from importlib.metadata import version
 
-    found = {name: version(name) for name in ("dlcourse", "torch", "lightning", "hydra-core", "numpy")}
+    found = {name: version(name) for name in ("dlcourse", "torch", "lightning", "hydra-core", "numpy", *more)}
     return {"python": platform.python_version()} | found
 
 

@@ -242,6 +242,10 @@ class _Run:
     def _find_rate(self) -> None:
         if self.given_model is not None:
             raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
+        if not self.result["parameters"]:
+            raise UserError(
+                "this model learns without gradients and has no learning rate to look for: leave lr_find out"
+            )
         rate = find_rate(self.model, self.data, self.cfg.trainer, self.folder / "plots")
         log.info("learning rate: %.3g", rate)
         OmegaConf.update(self.cfg, "model.optimizer.lr", rate)

@@ -68,7 +68,7 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
     keys = [key for key in names if len({job.get(key) for job in overrides}) > 1] or names[-1:]
     metrics = list(dict.fromkeys(name for _, r in results for name in r["metrics"] if not name.endswith("/loss")))
     held = [row["metric"] for _, result in results for row in result["references"] if row["metric"] in metrics]
-    tested = [name for name in metrics if name.startswith("test/")]
+    tested = [name for name in metrics if name.startswith("test/")] or metrics  # a map has no test
     metric = (held or tested or metrics or [""])[0]
     # the figure itself for every split first, then what else was measured on the test split
     short = metric.partition("/")[2]

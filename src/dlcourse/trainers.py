@@ -84,5 +84,6 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
     warnings.filterwarnings("ignore", ".*could not find the monitored key")  # a run that ended before a validation
     warnings.filterwarnings("ignore", "The .* does not have many workers")
+    warnings.filterwarnings("ignore", ".*configure_optimizers. returned .None.")  # some models learn without one
     warnings.filterwarnings("ignore", "Total length of .list. across ranks is zero")  # no validation split
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")

@@ -111,3 +111,15 @@ def test_floats_in_any_units_stay_floats():
 def test_wrong_options_are_refused(options, word):
     with pytest.raises(ValueError, match=word):
         Augment(**options)
+
+
+def test_strokes_on_black_come_from_nowhere():
+    strokes = torch.full((20, 16, 16), -1.0)
+    strokes[:, :, 0] = 1.0  # at the border, whose mirror image would double it
+    moved = Augment(shift=0.2, outside="darkest")(strokes, torch.Generator().manual_seed(0))
+    assert moved.amin() == -1 and moved.amax() <= 1
+    assert moved.gt(0).any(1).sum(1).max() <= 2  # one stroke, or none, wherever it is now
+    mirrored = Augment(shift=0.2)(strokes, torch.Generator().manual_seed(0))
+    assert mirrored.gt(0).any(1).sum(1).max() >= 2 and mirrored.gt(0).sum() > moved.gt(0).sum()
+    with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: take mirror, darkest"):
+        Augment(outside="black")

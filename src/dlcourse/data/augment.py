@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 FLIPS = ("none", "random", "alternating")
+OUTSIDE = ("mirror", "darkest")
 
 
 class Augment:
@@ -21,6 +22,8 @@ class Augment:
         zoom: lowest and highest enlargement.
         shear: degrees either way.
         shift: part of the side, either way and along both axes.
+        outside: what rotation, zoom, shear and shift bring into view from beyond the border: the picture's `mirror`
+            image, or its `darkest` level, which suits strokes on a black ground.
         brightness: grey levels either way.
         noise: standard deviation in grey levels.
         blur: standard deviation in pixels of the widest Gaussian blur.
@@ -38,6 +41,7 @@ class Augment:
         zoom: Sequence[float] = (1, 1),
         shear: float = 0,
         shift: float = 0,
+        outside: str = "mirror",
         brightness: float = 0,
         noise: float = 0,
         blur: float = 0,
@@ -51,12 +55,15 @@ class Augment:
             )
         if flip not in FLIPS:
             raise ValueError(f"data.augment.flip={flip} is unknown: take {', '.join(FLIPS)}")
+        if outside not in OUTSIDE:
+            raise ValueError(f"data.augment.outside={outside} is unknown: take {', '.join(OUTSIDE)}")
         if not 0 <= erasing <= 1:
             raise ValueError(f"data.augment.erasing={erasing} is no probability: take 0 to 1")
         if min(crop, cutout) < 0:
             raise ValueError("data.augment.crop and data.augment.cutout are numbers of pixels: take 0 or more")
         self.crop, self.flip, self.vertical_flip = crop, flip, vertical_flip
         self.rotation, self.zoom, self.shear, self.shift = rotation, tuple(zoom), shear, shift
+        self.outside = outside
         self.brightness, self.noise, self.blur, self.reflection = brightness, noise, blur, reflection
         self.cutout, self.erasing = cutout, erasing
         self.moves = bool(crop or flip != "none" or vertical_flip)
@@ -128,7 +135,7 @@ class Augment:
         return x[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
     def _warp(self, x: Tensor, uniform) -> Tensor:
-        """Rotation, shear, zoom and shift in one resampling; what comes into view is the mirrored border."""
+        """Rotation, shear, zoom and shift in one resampling."""
         angle = torch.deg2rad(self.rotation * uniform())
         shear = torch.tan(torch.deg2rad(self.shear * uniform()))
         low, high = self.zoom
@@ -139,7 +146,10 @@ class Augment:
             -1, 2, 3
         )
         grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+        if self.outside == "mirror":
+            return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+        darkest = x.amin((1, 2, 3), keepdim=True)
+        return F.grid_sample(x - darkest, grid, padding_mode="zeros", align_corners=False) + darkest
 
     def _spot(self, x: Tensor, uniform) -> Tensor:
         """A soft bright spot for each picture [N, 1, H, W], 0 to 1, somewhere in the middle two thirds."""

@@ -121,12 +121,7 @@ class LabelledImages(DataModule):
         """A split's pictures and labels, refused in one sentence where they are not what they should be."""
         if missing := [name for name in (f"{split}_x", f"{split}_y") if name not in arrays]:
             raise UserError(f"{self.path} has no {missing[0]}: {self._remedy()}")
-        x, y = arrays[f"{split}_x"], arrays[f"{split}_y"]
-        if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] != 3) or 0 in x.shape:
-            raise UserError(
-                f"{self.path}: {split}_x must be uint8 [N, H, W] or [N, H, W, 3], not {x.dtype} {list(x.shape)}: "
-                f"{self._remedy()}"
-            )
+        x, y = self._pictures(arrays[f"{split}_x"], split), arrays[f"{split}_y"]
         shape = (len(x), 2) if self.GROUPS else (len(x),)
         if y.dtype.kind not in "iu" or y.shape != shape:
             what = "a fine and a coarse label" if self.GROUPS else "one label"
@@ -144,6 +139,15 @@ class LabelledImages(DataModule):
         if self.GROUPS and (np.asarray(self.GROUP_OF)[y[:, 0]] != y[:, 1]).any():
             raise UserError(f"{self.path}: {split}_y pairs a fine label with a wrong coarse one: {self._remedy()}")
         return torch.from_numpy(x), torch.from_numpy(y.astype(np.int64, copy=False))
+
+    def _pictures(self, x: np.ndarray, split: str) -> np.ndarray:
+        """A split's inputs as pictures [N, H, W] or [N, H, W, 3], refused where they are none."""
+        if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] != 3) or 0 in x.shape:
+            raise UserError(
+                f"{self.path}: {split}_x must be uint8 [N, H, W] or [N, H, W, 3], not {x.dtype} {list(x.shape)}: "
+                f"{self._remedy()}"
+            )
+        return x
 
     def _remedy(self) -> str:
         return "name another with data.path" if self.own else "delete it to have it downloaded anew"

@@ -1,7 +1,10 @@
 """What a data set asks of a model."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
+
+SMALLEST_SIDE = 8  # fewer features than its square are numbers of a table, not a picture
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Task:
         classes: names of the classes, the fine ones where there are two.
         groups: names of the coarse classes; empty where there are none.
         group_of: the coarse class of each fine one; empty likewise.
+        levels: what black and white are stored as.
     """
 
     data: str
@@ -28,6 +32,7 @@ class Task:
     classes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     group_of: tuple[int, ...] = ()
+    levels: tuple[float, float] = (0, 255)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, the way a checkpoint carries it."""
@@ -38,6 +43,13 @@ class Task:
         """The inverse of `to_dict`."""
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**plain)
+
+    def picture_shape(self) -> tuple[int, ...] | None:
+        """Channels, height and width; a square number of features is a grey picture, any other number is none."""
+        if len(self.in_shape) == 3:
+            return self.in_shape
+        side = math.isqrt(self.in_shape[0])
+        return (1, side, side) if side * side == self.in_shape[0] and side >= SMALLEST_SIDE else None
 
     def shape_text(self) -> str:
         """The input as people write it: `28x28 grey`, `32x32 colour`, `256 features`."""

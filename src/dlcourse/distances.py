@@ -1,0 +1,54 @@
+"""Distances between samples, votes of the nearest, and class centres: plain functions of tensors on any device."""
+
+import torch
+from torch import Tensor, nn
+
+FEW = 1000  # points to which distances are found without the shortcut by a matrix product
+ROWS = 8192  # points to which distances are found at once
+
+
+def distances(points: Tensor, others: Tensor, dtype: torch.dtype) -> Tensor:
+    """Euclidean distances [B, N] of points [B, D] to others [N, D], a few thousand of these at once."""
+    points = points.to(dtype)
+    # The quicker way by a matrix product takes the difference of large squares, which float32 has too few digits for,
+    # and makes no number of a centre at infinity.
+    quick = dtype == torch.float64 and len(others) > FEW
+    mode = f"{'use' if quick else 'donot_use'}_mm_for_euclid_dist"
+    parts = [torch.cdist(points, part.to(dtype), compute_mode=mode) for part in others.split(ROWS)]
+    return torch.cat(parts, 1)
+
+
+def votes(distance: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
+    """Votes [B, K] of the k nearest, given distances [B, N] to samples with labels [N]."""
+    farthest = distance.kthvalue(k, dim=1, keepdim=True).values
+    near, level = distance < farthest, distance == farthest
+    chosen = near | (level & (level.cumsum(1) <= k - near.sum(1, keepdim=True)))
+    return chosen.float() @ nn.functional.one_hot(labels, classes).float()
+
+
+def class_centres(points: Tensor, labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """Mean of each class [K, D] of points [N, D] with labels [N]; infinite where a class has none."""
+    total = points.new_zeros(classes, points.shape[1], dtype=dtype)
+    for part, of in zip(points.split(ROWS), labels.split(ROWS), strict=True):
+        total.index_add_(0, of, part.to(dtype))
+    count = torch.bincount(labels, minlength=classes)[:, None]
+    return torch.where(count > 0, total / count.clamp_min(1), torch.inf)
+
+
+def centre_distances(centres: Tensor) -> Tensor:
+    """Euclidean distances between class centres: [K, D] to [K, K]; NaN where a class has none."""
+    known = centres.isfinite().all(1)
+    difference = (centres[:, None] - centres[None]).square().sum(2).sqrt()
+    return torch.where(known[:, None] & known[None], difference, torch.nan)
+
+
+def extreme_pairs(distance: Tensor) -> tuple[tuple[int, int, float], tuple[int, int, float]]:
+    """The closest and the farthest two classes of [K, K], each with their distance; NaN where there are not two."""
+    first, second = torch.triu_indices(len(distance), len(distance), 1)
+    between = distance[first, second].nan_to_num(torch.nan)
+    known = between.isfinite().nonzero()[:, 0]
+    if not len(known):
+        return (0, 0, torch.nan), (0, 0, torch.nan)
+    found = [known[between[known].argmin()], known[between[known].argmax()]]
+    near, far = ((int(first[i]), int(second[i]), float(between[i])) for i in found)
+    return near, far

@@ -1,0 +1,196 @@
+"""Classifiers by distance: the nearest class centre and k nearest neighbours, fitted in one pass without gradients."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse import analysis
+from dlcourse.data.batches import Batch
+from dlcourse.data.task import Task
+from dlcourse.distances import centre_distances, class_centres, distances, extreme_pairs, votes
+from dlcourse.errors import UserError
+from dlcourse.models.classifier import fine
+from dlcourse.models.family import Family
+from dlcourse.reduction import METHODS, Reduction, check_enough, reduction
+
+TYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+class DistanceClassifier(Family):
+    """Answers by Euclidean distance between inputs as they are stored, or between their places on a plane.
+
+    Args:
+        task: what the data asks, of kind `classes`; of a fine and a coarse label the fine one is learnt.
+        reduce: `none`, or a method that puts the training samples on a plane first: `pca`, `tsne`, `umap`. All that is
+            judged, training samples included, is placed among them as a new point would be.
+        dtype: of the distances, `float64` or `float32`.
+        seed: of the method that reduces.
+    """
+
+    kind = "classes"
+    extra_plots = ("centres",)
+    samples: Tensor  # that were fitted, as stored but flat [N, D]; none where nothing needs them again
+    labels: Tensor  # [N], likewise
+    places: Tensor  # of those on the plane [N, 2]; none without a plane
+    centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite where a class has no samples
+
+    def __init__(self, task: Task, reduce: str = "none", dtype: str = "float64", seed: int = 0):
+        if reduce not in ("none", *METHODS):
+            raise UserError(f"model.reduce={reduce} is unknown: take none, {', '.join(METHODS)}")
+        if dtype not in TYPES:
+            raise UserError(f"model.dtype={dtype} is unknown: take {' or '.join(TYPES)}")
+        super().__init__(task, _nothing, (len(task.classes),), _never, _never, seed)
+        self.automatic_optimization = False
+        self.reduce, self.distance_type = reduce, TYPES[dtype]
+        self.plane: Reduction | None = None  # fitted, or restored when it is first needed
+        for name in ("samples", "places", "centres"):
+            self.register_buffer(name, torch.empty(0))
+        self.register_buffer("labels", torch.empty(0, dtype=torch.int64))
+        self.register_load_state_dict_pre_hook(_take_shapes)
+
+    @abstractmethod
+    def scores(self, points: Tensor) -> Tensor:
+        """How much speaks for each class: points [B, D] to [B, K], the highest wins."""
+
+    needs_samples = False  # whether `scores` looks at them
+
+    # Fitting --------------------------------------------------------------------------------------------------------
+
+    def on_train_start(self) -> None:
+        """Everything is learnt here, from the training split as a whole."""
+        x, y = self.trainer.datamodule.placed("train")  # ty: ignore[missing-attribute]
+        self.fit_arrays(x.to(self.device), y.to(self.device))
+        # Lightning keeps checkpoints only once a step was taken, and counts an optimiser's, which there is none of.
+        self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.increment_completed()
+
+    def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
+        """Learn samples [N, ...] with their labels [N] or [N, 2]."""
+        samples, labels = self._flat(inputs), fine(labels)
+        points = samples
+        if self.reduce != "none":
+            self.plane = reduction(self.reduce, seed=self.seed)
+            check_enough(f"model.reduce={self.reduce}", self.plane.smallest, len(samples))
+            self.places = (
+                torch.from_numpy(self.plane.fit(samples.cpu().numpy())).to(self.distance_type).to(samples.device)
+            )
+            points = self.places
+        self.centres = class_centres(points, labels, len(self.task.classes), self.distance_type)
+        if self.needs_samples or self.plane is not None:
+            self.samples, self.labels = samples, labels
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:  # ty: ignore[incompatible-method-override]
+        """The training split was learnt as a whole already."""
+
+    def configure_optimizers(self) -> None:
+        """There is nothing to optimise."""
+
+    # Answering ------------------------------------------------------------------------------------------------------
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs as stored to scores [N, K]."""
+        points = self._flat(inputs)
+        if self.reduce != "none":
+            if self.plane is None:
+                self.plane = reduction(self.reduce, seed=self.seed)
+                self.plane.restore(self.samples.cpu().numpy(), self.places.cpu().double().numpy())
+            points = (
+                torch.from_numpy(self.plane.transform(points.cpu().numpy())).to(self.distance_type).to(inputs.device)
+            )
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.scores(points)
+
+    def _flat(self, inputs: Tensor) -> Tensor:
+        if inputs.device.type == "mps" and self.distance_type == torch.float64:
+            raise UserError("this device has no float64: take model.dtype=float32, or trainer=cpu")
+        self.check_shape(inputs)
+        return inputs.flatten(1)
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """The share of wrong answers: nothing else is minimised here."""
+        return (output.argmax(1) != fine(labels)).float().mean()
+
+    def _collect(self, batch: Batch) -> None:
+        inputs, labels = batch
+        output = self(inputs)  # not rounded to float32: the order of nearly equal distances counts
+        losses = self.loss(output, labels).expand(len(labels))
+        self._gathered.append(self.answer(output) | {"labels": labels, "loss": losses})
+
+    def answer(self, output: Tensor) -> dict[str, Tensor]:
+        """`classes` [N], the smallest of equally good ones, and the `scores` [N, K]."""
+        return {"classes": output.argmax(1), "scores": output}
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Accuracy, and of the training split how far apart the closest and the farthest class centres are."""
+        found = analysis.metrics(answers, self.task)
+        if self.split == "train" and self.trainer.state.fn == "test":
+            near, far = extreme_pairs(centre_distances(self.centres))
+            found |= {"closest_centres": near[2], "farthest_centres": far[2]}
+        return found
+
+
+class NearestCentroid(DistanceClassifier):
+    """The class whose mean is nearest (the nearest-centroid rule). Arguments as in `DistanceClassifier`."""
+
+    def scores(self, points: Tensor) -> Tensor:
+        """Negative distances to the class centres."""
+        return -distances(points, self.centres, self.distance_type)
+
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """The class, the distance to its centre, and the class whose centre is next."""
+        scores, order = answers["scores"].topk(2)
+        return [
+            {"class": self.task.classes[first], "distance": round(-score, 3), "runner_up": self.task.classes[second]}
+            for (first, second), score in zip(order.tolist(), scores[:, 0].tolist(), strict=True)
+        ]
+
+
+class KNearestNeighbours(DistanceClassifier):
+    """The class of most of the k nearest training samples (Cover and Hart, 1967).
+
+    Of equally many votes the smallest label wins, of equally near samples the first ones count.
+
+    Args:
+        k: neighbours that vote.
+        task, reduce, dtype, seed: see `DistanceClassifier`.
+    """
+
+    needs_samples = True
+
+    def __init__(self, task: Task, k: int = 3, reduce: str = "none", dtype: str = "float64", seed: int = 0):
+        if k < 1:
+            raise UserError(f"model.k={k} is below 1: take 3, say")
+        super().__init__(task, reduce, dtype, seed)
+        self.k = k
+
+    def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
+        """As `DistanceClassifier` does; refuses fewer samples than k."""
+        if self.k > len(inputs):
+            raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: take 3, say")
+        super().fit_arrays(inputs, labels)
+
+    def scores(self, points: Tensor) -> Tensor:
+        """Votes for each class."""
+        fitted = self.places if self.reduce != "none" else self.samples
+        return votes(distances(points, fitted, self.distance_type), self.labels, self.k, len(self.task.classes))
+
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """The class, and how many of the neighbours voted for it."""
+        rows = zip(answers["classes"].tolist(), answers["scores"].amax(1).tolist(), strict=True)
+        return [{"class": self.task.classes[c], "votes": f"{int(count)} of {self.k}"} for c, count in rows]
+
+
+def _nothing(**_: Any) -> nn.Module:
+    return nn.Identity()
+
+
+def _never(*_: Any) -> Any:
+    raise NotImplementedError  # there is nothing to optimise
+
+
+def _take_shapes(model: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """How many samples there are is known from the checkpoint alone."""
+    for name in ("samples", "labels", "places", "centres"):
+        if prefix + name in state:
+            setattr(model, name, torch.empty_like(state[prefix + name]))
