@@ -112,12 +112,3 @@ def image_sets(data_dir: Path) -> Path:
     for name in SHAPES:
         np.savez(data_dir / f"{name}.npz", **small_arrays(name))
     return data_dir
-
-
-def real_data(name: str) -> dict[str, np.ndarray]:
-    """A published data set's arrays; the test is skipped where it is not at hand."""
-    path = Path(os.environ.get("DLCOURSE_REAL_DATA", "no folder named")) / f"{name}.npz"
-    if not path.exists():
-        pytest.skip(f"needs the real {name}: DLCOURSE_REAL_DATA=FOLDER with {name}.npz")
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)

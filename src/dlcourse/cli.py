@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             return task(cfg)
         except Exception as error:
             failures.append((number, error))
+            if isinstance(error, UserError):
+                _tidy(Path(hydra_cfg.runtime.output_dir), error, hydra_cfg.overrides.task, number is not None)
             if number is not None:
                 if full_error:
                     traceback.print_exc()
@@ -79,6 +81,14 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     if failures:
         print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _tidy(folder: Path, error: UserError, overrides: Sequence[str], swept: bool) -> None:
+    """What a job that could not begin leaves: a row in the sweep's table, else nothing."""
+    if swept and not (folder / results.RESULT).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        results.write_result(folder, results.UNSTARTED | {"error": str(error), "overrides": list(overrides)})
+    results.drop_empty(folder)
 
 
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:

@@ -6,8 +6,6 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dlcourse.cli import launch
-from dlcourse.errors import UserError
-from dlcourse.results import drop_empty
 
 
 def task(cfg: DictConfig) -> Any:
@@ -16,12 +14,8 @@ def task(cfg: DictConfig) -> Any:
 
     from dlcourse.evaluation import evaluate
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        return evaluate(cfg, folder, overrides=list(HydraConfig.get().overrides.task))
-    except UserError:
-        drop_empty(folder)
-        raise
+    hydra_cfg = HydraConfig.get()
+    return evaluate(cfg, Path(hydra_cfg.runtime.output_dir), overrides=list(hydra_cfg.overrides.task))
 
 
 if __name__ == "__main__":

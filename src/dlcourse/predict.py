@@ -7,25 +7,19 @@ from omegaconf import DictConfig
 
 from dlcourse.cli import launch
 from dlcourse.errors import UserError
-from dlcourse.results import drop_empty
 
 
 def task(cfg: DictConfig) -> Any:
     """Answers on the terminal, predictions.csv and contact_sheet.png in a folder of their own."""
     from hydra.core.hydra_config import HydraConfig
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
-        if cfg.input is None:
-            raise UserError("predict needs pictures: input=FILE_OR_FOLDER")
-        if cfg.run is None:
-            raise UserError("predict needs a run to answer with: run=DIR, a folder that train wrote")
-        from dlcourse.prediction import predict
+    if cfg.input is None:
+        raise UserError("predict needs pictures: input=FILE_OR_FOLDER")
+    if cfg.run is None:
+        raise UserError("predict needs a run to answer with: run=DIR, a folder that train wrote")
+    from dlcourse.prediction import predict
 
-        return predict(Path(cfg.run), Path(cfg.input), folder)
-    except UserError:
-        drop_empty(folder)
-        raise
+    return predict(Path(cfg.run), Path(cfg.input), Path(HydraConfig.get().runtime.output_dir))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from dlcourse.cli import launch
 from dlcourse.config import require
 from dlcourse.errors import UserError
-from dlcourse.results import CONFIG, RESULT, UNSTARTED, drop_empty, write_result
+from dlcourse.results import CONFIG
 
 
 def task(cfg: DictConfig) -> Any:
@@ -18,29 +18,19 @@ def task(cfg: DictConfig) -> Any:
 
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
-    try:
-        if not (folder / CONFIG).exists():
-            require(cfg, "model", "data")  # before the seconds that torch takes to import
-        if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
-            raise UserError("a sweep's job is one process: take trainer=auto, or run the jobs one by one without -m")
-        from dlcourse.run import run
+    if not (folder / CONFIG).exists():
+        require(cfg, "model", "data")  # before the seconds that torch takes to import
+    if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
+        raise UserError("a sweep's job is one process: take trainer=auto, or run the jobs one by one without -m")
+    from dlcourse.run import run
 
-        return run(
-            cfg,
-            folder=folder,
-            resume=cfg.resume or cfg.run is not None,
-            overrides=list(hydra_cfg.overrides.task),
-            experiment=hydra_cfg.runtime.choices.get("experiment"),
-        )
-    except UserError as error:
-        if hydra_cfg.mode == RunMode.MULTIRUN and not (folder / RESULT).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            overrides = list(hydra_cfg.overrides.task)
-            write_result(
-                folder, UNSTARTED | {"error": str(error), "overrides": overrides}
-            )  # a row in the sweep's table
-        drop_empty(folder)
-        raise
+    return run(
+        cfg,
+        folder=folder,
+        resume=cfg.resume or cfg.run is not None,
+        overrides=list(hydra_cfg.overrides.task),
+        experiment=hydra_cfg.runtime.choices.get("experiment"),
+    )
 
 
 if __name__ == "__main__":
