@@ -22,7 +22,7 @@ ROWS = re.findall(r"^\| `(model=\w[^`]*|experiment=[^`]*)`", README, re.M)
 @pytest.mark.parametrize(("verb", "words"), [*COMMANDS, *(("train", row) for row in ROWS)])
 def test_every_command_composes(verb, words):
     arguments = [word for word in shlex.split(words, comments=True) if word != "-m"]
-    arguments = [re.sub(r"=([^\[]\w*),.*", r"=\1", word) for word in arguments]  # the first value of a sweep
+    arguments = [re.sub(r"=([^\[][\w.]*),.*", r"=\1", word) for word in arguments]  # the first value of a sweep
     cfg = compose(*[word.replace("run=outputs/", "run=outputs_") for word in arguments], verb=verb)
     assert verb != "train" or cfg.get("run") or (cfg.model.name and cfg.data.name)
 

@@ -100,19 +100,13 @@ def test_a_net_ends_where_it_is_solved_or_its_error_is_small():
         assert wrong[-1, 0] == pytest.approx(((model.net(X) > 0) != (D[:, None] > 0)).double().sum(0).mean().item())
 
 
-@pytest.mark.parametrize(
-    ("init", "share", "median"), [("normal", 0.96, 1110), ("uniform", 0.985, 1600)]
-)  # row B3 at rate 0.8; both samples are of 400 starts
-def test_400_starts_solve_as_often_and_as_fast_as_reported(init, share, median):
-    model = trained(f"model.init={init}", "model.optimizer.lr=0.8", "model.chunk=20000")
-    solved = (model.solved_at > 0).double().mean().item()
-    assert abs(solved - share) < 3 * (2 * share * (1 - share) / 400) ** 0.5
-    assert model.solved_at[model.solved_at > 0].double().median().item() == pytest.approx(median, rel=0.1)
-
-
-def test_iterations_scale_as_one_over_the_rate():
-    slow, fast = (trained("experiment=xor/b1", f"model.optimizer.lr={lr}", "model.chunk=9000") for lr in (0.3, 0.6))
-    assert slow.solved_at.item() / fast.solved_at.item() == pytest.approx(2, rel=0.01)
+def test_400_starts_solve_as_often_and_as_fast_as_reported():
+    """Row B3 at rate 0.8; both samples are of 400 starts."""
+    model = trained("model.init=[normal,uniform]", "model.optimizer.lr=0.8", "model.chunk=20000")
+    for number, (share, median) in enumerate([(0.96, 1110), (0.985, 1600)]):
+        iterations = model.solved_at[model.group == number].double()
+        assert abs((iterations > 0).double().mean().item() - share) < 3 * (2 * share * (1 - share) / 400) ** 0.5
+        assert iterations[iterations > 0].median().item() == pytest.approx(median, rel=0.1)
 
 
 def test_rates_and_distributions_in_one_run_are_those_of_runs_of_their_own():
