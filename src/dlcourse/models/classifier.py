@@ -97,7 +97,7 @@ class Classifier(Family):
             views = [(x, 0.5), (padded[:, :, :height, :width], 0.25), (padded[:, :, 2:, 2:], 0.25)]
         if "mirror" in self.tta:
             views = [(image, w / 2) for view, w in views for image in (view, view.flip(3))]
-        return sum(w * self.net(view).float() for view, w in views)  # ty: ignore[invalid-return-type]
+        return torch.stack([w * self.net(view).float() for view, w in views]).sum(0)
 
     def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, that of the coarse classes where there are any, calibration; see `dlcourse.analysis.metrics`."""

@@ -216,7 +216,7 @@ class Family(LightningModule, ABC):
         if "optimizer_states" in checkpoint:
             return
         # Of weights alone Lightning does not ask its callbacks, so averaged ones are fetched here.
-        for callback in self.trainer.callbacks:  # ty: ignore[unresolved-attribute]
+        for callback in self.trainer.callbacks:  # ty: ignore[missing-attribute]
             if isinstance(callback, WeightAveraging):
                 callback.on_save_checkpoint(self.trainer, self, checkpoint)
                 del checkpoint["current_model_state"], checkpoint["averaging_state"]

@@ -1,8 +1,6 @@
 """Small nets that are trained together, as one batch of weights, by a learning rule of their own."""
 
 from abc import abstractmethod
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.family import Family
 from dlcourse.schedules import constant
+from dlcourse.trainers import torch_threads
 
 
 class ManyNets(Family):
@@ -87,7 +86,7 @@ class ManyNets(Family):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """A chunk of iterations."""
-        with torch.no_grad(), few_threads(self.threads):
+        with torch.no_grad(), torch_threads(self.threads):
             figures = self.advance(self.scaled(batch[0]), batch[1])
         figures |= {"iteration": self.iteration}
         self.log_dict({f"train/{name}": float(value) for name, value in figures.items()})
@@ -107,17 +106,6 @@ class ManyNets(Family):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """The inverse of `get_extra_state`."""
         self.record = dict(state)
-
-
-@contextmanager
-def few_threads(count: int | None) -> Generator[None]:
-    """Let torch use so many threads, where `count` is not None, since those that wait for each other cost more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def at_least_one(**counts: int) -> None:
