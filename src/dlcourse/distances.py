@@ -20,9 +20,11 @@ def distances(points: Tensor, others: Tensor, dtype: torch.dtype) -> Tensor:
 
 def votes(distance: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     """Votes [B, K] of the k nearest, given distances [B, N] to samples with labels [N]."""
-    farthest = distance.kthvalue(k, dim=1, keepdim=True).values
-    near, level = distance < farthest, distance == farthest
-    chosen = near | (level & (level.cumsum(1) <= k - near.sum(1, keepdim=True)))
+    farthest = distance.topk(k, dim=1, largest=False).values[:, -1:]
+    chosen = distance <= farthest
+    if (chosen.sum(1) > k).any():  # samples as far as the farthest one: the first of them
+        near, level = distance < farthest, distance == farthest
+        chosen = near | (level & (level.cumsum(1) <= k - near.sum(1, keepdim=True)))
     return chosen.float() @ nn.functional.one_hot(labels, classes).float()
 
 
