@@ -21,7 +21,7 @@ REAL_DATA = Path(os.environ["DLCOURSE_REAL_DATA"]).absolute() if os.environ.get(
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # nets this small gain nothing by a second one, and wait for it on a busy machine
 
 
 @pytest.fixture(scope="session")
