@@ -105,3 +105,12 @@ def test_home_and_interpolations_in_paths(monkeypatch):
     assert prepare_arguments("train", ["data_dir=~/d", "seed=1"]) == ["data_dir='/home/me/d'", "seed=1"]
     assert prepare_arguments("train", ["data_dir=a${b"]) == [r"data_dir='a\${b'"]
     assert prepare_arguments("predict", ["input=null", "input='x y'"]) == ["input=null", "input='x y'"]
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    """`--help | head -1`."""
+    command = f"{sys.executable} -m dlcourse.train --help"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
