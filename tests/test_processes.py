@@ -16,7 +16,13 @@ from tests.test_cli import RUN
 def start(*words: str) -> subprocess.Popen[str]:
     call = [sys.executable, "-m", "dlcourse.train", *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell without job control has its background jobs ignore Ctrl-C, and they hand that on to their children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(call, env=environment, **piped)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command):
