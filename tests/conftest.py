@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from dlcourse import cli
 from dlcourse.data.cifar import CIFAR100
+from dlcourse.models.family import Family
 from dlcourse.run import compose, run
 
 TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
@@ -112,3 +114,23 @@ def image_sets(data_dir: Path) -> Path:
     for name in SHAPES:
         np.savez(data_dir / f"{name}.npz", **small_arrays(name))
     return data_dir
+
+
+@pytest.fixture
+def stopped_in_epoch(monkeypatch):
+    """`with stopped_in_epoch(2): run(...)`: the run breaks off when that epoch begins."""
+
+    class Stop(Exception):
+        pass
+
+    @contextmanager
+    def stopped(epoch):
+        def stop(self):
+            if self.current_epoch == epoch:
+                raise Stop
+
+        with monkeypatch.context() as patch, pytest.raises(Stop):
+            patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
+            yield
+
+    return stopped

@@ -75,21 +75,10 @@ def test_same_seed_same_figures_other_seed_others(tiny_run):
     assert tiny_run("seed=1", folder="c")["metrics"]["test/loss"] != first["test/loss"]
 
 
-def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, monkeypatch):
+def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, stopped_in_epoch):
     words = ["trainer.max_epochs=3", "plots=false"]
     whole = tiny_run(*words, folder="whole")
-
-    class Stop(Exception):
-        pass
-
-    from dlcourse.models.family import Family
-
-    def stop(self):
-        if self.current_epoch == 2:
-            raise Stop
-
-    with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
+    with stopped_in_epoch(2):
         tiny_run(*words, folder="stopped")
     assert json.loads((tmp_path / "stopped" / "result.json").read_text())["status"] == "failed"
     resumed = run(compose(f"run='{tmp_path}/stopped'"), folder=tmp_path / "stopped", resume=True, overrides=["run=..."])

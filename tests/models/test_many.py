@@ -53,22 +53,11 @@ def test_a_run_leaves_a_whole_folder_and_is_measured_again(tmp_path, words, pict
         ["model=perceptron", "data=xor", "trainer=cpu", "model.seeds=3", "model.chunk=4", "model.update=online"],
     ],
 )
-def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, monkeypatch, words):
+def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, stopped_in_epoch, words):
     words = [*words, "trainer.max_epochs=4", "plots=false"]
     whole = start(tmp_path / "whole", *words)
     assert whole["epochs"] == 4
-
-    class Stop(Exception):
-        pass
-
-    from dlcourse.models.family import Family
-
-    def stop(self):
-        if self.current_epoch == 2:
-            raise Stop
-
-    with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
+    with stopped_in_epoch(2):
         start(tmp_path / "stopped", *words)
     resumed = run(compose(f"run='{tmp_path}/stopped'"), folder=tmp_path / "stopped", resume=True)
     assert resumed["metrics"] == whole["metrics"]

@@ -14,6 +14,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.classifier import fine
 from dlcourse.models.family import Family
 from dlcourse.reduction import METHODS, Reduction, check_enough, reduction
+from dlcourse.schedules import constant
 
 TYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -41,7 +42,7 @@ class DistanceClassifier(Family):
             raise UserError(f"model.reduce={reduce} is unknown: take none, {', '.join(METHODS)}")
         if dtype not in TYPES:
             raise UserError(f"model.dtype={dtype} is unknown: take {' or '.join(TYPES)}")
-        super().__init__(task, _nothing, (len(task.classes),), _never, _never, seed)
+        super().__init__(task, _nothing, (len(task.classes),), torch.optim.SGD, constant, seed)
         self.automatic_optimization = False
         self.reduce, self.distance_type = reduce, TYPES[dtype]
         self.plane: Reduction | None = None  # fitted, or restored when it is first needed
@@ -183,10 +184,6 @@ class KNearestNeighbours(DistanceClassifier):
 
 def _nothing(**_: Any) -> nn.Module:
     return nn.Identity()
-
-
-def _never(*_: Any) -> Any:
-    raise NotImplementedError  # there is nothing to optimise
 
 
 def _take_shapes(model: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
