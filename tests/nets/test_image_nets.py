@@ -203,7 +203,7 @@ def small_mlp(**options):
         (small_mlp, {"batch_norm": True}),
         (small_mlp, {"residual": True}),
     ],
-    ids=str,
+    ids=lambda given: getattr(given, "__name__", str(given)),
 )
 def test_every_option_has_an_effect(make, options):
     assert torch.equal(answers(make, True), answers(make, True))
