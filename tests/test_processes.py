@@ -25,7 +25,8 @@ def start(*words: str) -> subprocess.Popen[str]:
         signal.signal(signal.SIGINT, before)
 
 
-def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command):
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code):
     folder = tmp_path / "run"
     words = [*RUN, "trainer.max_epochs=2000", f"hydra.run.dir={folder}"]
     process = start(*words)
@@ -33,15 +34,15 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command):
     while not (folder / "checkpoints" / "last.ckpt").exists():
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signum)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in error
+    assert process.returncode == code and "Traceback" not in error
     assert f"go on with: python -m dlcourse.train run={folder}" in error
     assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("max_epochs: 2000", "max_epochs: 1"))  # enough is enough
-    code, _, error = command("train", f"run={folder}")
-    assert code == 0, error
+    ended, _, error = command("train", f"run={folder}")
+    assert ended == 0, error
     assert json.loads((folder / "result.json").read_text())["status"] == "completed"
 
 

@@ -49,8 +49,12 @@ def build(node: DictConfig, **more: Any) -> Any:
 
 
 def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse what a part that is built later would not take: keys that another choice of its group left behind."""
+    """Refuse what a part that is built later would not take: a word for a number, a key that another choice left."""
     takes = inspect.signature(get_object(node._target_)).parameters
+    for key, value in node.items():
+        default = takes[str(key)].default if key in takes else None
+        if isinstance(value, str) and isinstance(default, (int, float)):
+            raise UserError(f"model.{name}.{key}={value} is no number: give one, as in model.{name}.{key}={default}")
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
         return
     left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]

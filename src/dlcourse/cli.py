@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import config, results
-from dlcourse.errors import UserError
+from dlcourse.errors import Stopped, UserError
 
 FLAGS_THAT_RUN_NOTHING = {
     "--help",
@@ -29,6 +29,7 @@ FLAGS_THAT_RUN_NOTHING = {
     "-i",
     "--shell-completion",
 }
+MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", "--config-name", "--config-dir"}
 PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
 
 
@@ -70,6 +71,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
         if failures and failures[0][0] is None:
             raise failures[0][1]
+    except Stopped as stop:
+        sys.exit(128 + stop.signum)  # the run has said where it stands
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -99,6 +102,9 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     found = []
     for given in arguments:
         argument = given
+        flag = given.partition("=")[0]
+        if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
+            raise UserError(f"{flag} is no flag: options are written without dashes, as in model=mlp or seed=1")
         key, equals, value = argument.partition("=")
         if key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):

@@ -30,9 +30,10 @@ def _nested(path: Path, root: Path) -> bool:
 def nearest(name: str, names: Iterable[str]) -> str:
     """`; did you mean NAME?` where one is near, else the names there are, as the end of a sentence."""
     names = list(names)
-    last = {n.rsplit(".", 1)[-1]: n for n in names}  # `dropout` is near to `model.dropout` too
-    close = difflib.get_close_matches(name, names, 1, 0.6)
-    close = close or [last[n] for n in difflib.get_close_matches(name.rsplit(".", 1)[-1], last, 1, 0.7)]
+    # `dropout` is near to `model.dropout` too, and `c1` to `fashion_mnist/c1`
+    last = {re.split("[./]", n)[-1]: n for n in names}
+    close = difflib.get_close_matches(name.lower(), names, 1, 0.6)
+    close = close or [last[n] for n in difflib.get_close_matches(re.split("[./]", name.lower())[-1], last, 1, 0.7)]
     if close:
         return f"; did you mean {close[0]}?"
     return f"; there is {', '.join(names)}" if len(names) <= 30 else ""

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import signal
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
 from dlcourse.build import build, build_model, load_checkpoint
+from dlcourse.checkpoints import Last, Stop
 from dlcourse.config import known_references, references
 from dlcourse.data.module import DataModule
-from dlcourse.errors import UserError
+from dlcourse.errors import Stopped, UserError
 from dlcourse.evaluation import draw, draw_beside, measure_split
 from dlcourse.loggers import MetricsCSV
 from dlcourse.lr_finder import find_rate
@@ -46,6 +48,7 @@ class Steps:
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / results.CONFIG).exists()
         self.leader = process_rank() == 0  # the one process of several that writes
+        self.stop = Stop()
         chosen = cfg.get("model") or {}
         # The command that began the run, not the one that goes on with it; and what it has taken so far.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
@@ -88,18 +91,19 @@ class Steps:
             with self._timed("prepare"):
                 trainer = self._prepare()
             cpu = time.process_time()
-            with self._timed("fit"):
-                self._fit(trainer)
-            with self._timed("test"):
-                self._test(trainer)
+            with self.stop.listening():
+                with self._timed("fit"):
+                    self._fit(trainer)
+                with self._timed("test"):
+                    self._test(trainer)
             self.result["cpu_seconds"] = round((self.result["cpu_seconds"] or 0) + time.process_time() - cpu, 1)
             if self.cfg.plots and self.leader:
                 draw(self.folder, self.model, self.data)
             self.result["status"] = "completed"
-        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning ends a Ctrl-C by SystemExit(1)
+        except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
             self.result |= {"status": "interrupted", "error": "interrupted"}
             log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
-            raise KeyboardInterrupt from stop
+            raise Stopped(self.stop.signum or signal.SIGINT) from end
         except Exception as error:
             self.result["error"] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             if not isinstance(error, UserError):
@@ -133,8 +137,10 @@ class Steps:
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
-        if not isinstance(settings.max_epochs, int):
-            raise UserError(f"trainer.max_epochs={settings.max_epochs} is no whole number: give one, as in 10")
+        if not isinstance(settings.max_epochs, int) or settings.max_epochs == 0:
+            raise UserError(
+                f"trainer.max_epochs={settings.max_epochs} is no whole number from 1 on: give one, as in 10"
+            )
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
             settings.precision = choose_precision(self.model, batch, likely_device(settings))
@@ -154,6 +160,8 @@ class Steps:
         return trainer
 
     def _build(self) -> Family:
+        if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
+            raise UserError(f"seed={self.cfg.seed} is no whole number from 0 to 4294967295: give one, as in seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         return self.given_model or build_model(self.cfg, self.data.task)
 
@@ -184,6 +192,9 @@ class Steps:
         for name, node in cfg.checkpoints.items():
             if name != "best" or "val" in self.data.arrays:
                 callbacks.append(build(node, dirpath=str((self.folder / "checkpoints").absolute())))
+        for callback in callbacks:
+            if isinstance(callback, Last):
+                callback.stop = self.stop
         loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in loggers):
             loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it

@@ -37,7 +37,9 @@ class Batches:
         batch_size: samples a batch on this process; the last one is smaller, or dropped when shuffling.
         shuffle_seed: seed of the order, None to keep it as stored.
         rank, world: this process's number and how many there are.
-        epoch: tells the epoch that the pass belongs to.
+        epoch: tells the epoch that a pass belongs to.
+        start: tells how many batches of it were given before the pass begins, when a run goes on within an epoch.
+            (Lightning restores a loader's state_dict only where nothing has asked for the number of steps before.)
     """
 
     def __init__(
@@ -49,11 +51,10 @@ class Batches:
         rank: int = 0,
         world: int = 1,
         epoch: Callable[[], int] = lambda: 0,
+        start: Callable[[], int] = lambda: 0,
     ):
         self.count, self.take, self.batch_size, self.shuffle_seed = count, take, batch_size, shuffle_seed
-        self.rank, self.world, self.epoch = rank, world, epoch
-        self.position = 0  # batches given in the present pass
-        self._start = 0  # where the next pass begins
+        self.rank, self.world, self.epoch, self.start = rank, world, epoch, start
 
     def __len__(self) -> int:
         mine = self.count // self.world if self.shuffle_seed is not None else -(-self.count // self.world)
@@ -63,21 +64,17 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch()
-        self.position, self._start = self._start, 0
         if self.shuffle_seed is None:
             order = torch.arange(self.count)
         else:
             order = torch.randperm(self.count, generator=seeded(self.shuffle_seed, epoch))
         order = order[self.rank :: self.world]
-        while self.position < len(self):
-            number = self.position
-            self.position += 1
+        for number in range(self.start(), len(self)):
             yield self.take(order[number * self.batch_size :][: self.batch_size], epoch, number)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the pass stands; Lightning keeps it in checkpoints."""
-        return {"position": self.position}
+        """Nothing, but Lightning takes it as the promise that a pass can go on within an epoch: `start` keeps that."""
+        return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The next pass begins there, with the batches that were left of its epoch."""
-        self._start = state["position"]
+        """Nothing to do, see `start`."""

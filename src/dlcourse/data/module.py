@@ -99,7 +99,14 @@ class DataModule(LightningDataModule, ABC):
             rank=self.rank,
             world=self.trainer.world_size if self.trainer is not None else 1,
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
+            start=self._batches_done if train else lambda: 0,
         )
+
+    def _batches_done(self) -> int:
+        """Training batches of the present epoch that the run had seen before it was stopped."""
+        if self.trainer is None or not self.trainer.training:
+            return 0
+        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def train_dataloader(self) -> Batches:
         """Shuffled, augmented training batches; one batch of everything for a model that wants it."""

@@ -213,6 +213,8 @@ class Family(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
+        if self._noted:  # within an epoch: its means go on from there
+            checkpoint["dlcourse"]["noted"] = {name: torch.stack(values) for name, values in self._noted.items()}
         if "optimizer_states" in checkpoint:
             return
         # Of weights alone Lightning does not ask its callbacks, so averaged ones are fetched here.
@@ -220,6 +222,11 @@ class Family(LightningModule, ABC):
             if isinstance(callback, WeightAveraging):
                 callback.on_save_checkpoint(self.trainer, self, checkpoint)
                 del checkpoint["current_model_state"], checkpoint["averaging_state"]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What the epoch under way had noted."""
+        noted = checkpoint.get("dlcourse", {}).get("noted", {})
+        self._noted = {name: list(values) for name, values in noted.items()}
 
 
 def _per_channel(values: float | tuple[float, ...], task: Task) -> Tensor:

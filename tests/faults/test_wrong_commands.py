@@ -1,0 +1,113 @@
+"""Commands that a new user might type: each ends with one sentence that names the key and the remedy, and no run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+XOR = ["model=xor", "data=xor", "trainer=cpu", "plots=false"]
+DIGITS = ["model=mlp", "data=digits8", "trainer=cpu", "plots=false"]
+CLOCK = ["model=clock_multihead", "data=clocks", "trainer=cpu", "plots=false"]
+WRONG = [
+    # names
+    ("train", ["model=mpl", "data=mnist"], "model=mpl is unknown; did you mean mlp?"),
+    ("train", ["model=MLP", "data=mnist"], "model=MLP is unknown; did you mean mlp?"),
+    ("train", ["model=vgg", "data=cifar10"], "model=vgg is unknown; did you mean vgg"),
+    ("train", ["model=mlp", "data=minst"], "data=minst is unknown; did you mean mnist?"),
+    ("train", ["model=mlp", "data=cifar"], "data=cifar is unknown; did you mean cifar"),
+    ("train", ["model=cnn", "model/net=wideresnet", "data=cifar10"], "did you mean wide_resnet?"),
+    ("train", ["model=cnn", "model/optimizer=adm", "data=cifar10"], "did you mean adam"),
+    ("train", ["model=cnn", "model/schedule=cosin", "data=cifar10"], "did you mean cosine?"),
+    ("train", ["model=cnn", "data=cifar10", "data/augment=cifr"], "did you mean cifar?"),
+    ("train", ["trainer=gpux", *DIGITS[:2]], "trainer=gpux is unknown"),
+    ("train", [*DIGITS, "callbacks=earlystopping"], "did you mean early_stopping?"),
+    ("train", [*DIGITS, "logger=tensorbord"], "did you mean tensorboard?"),
+    ("train", [*DIGITS, "debug=quick"], "debug=quick is unknown"),
+    ("train", ["experiment=digits/a9"], "experiment=digits/a9 is unknown"),
+    ("train", ["experiment=c1"], "experiment=c1 is unknown; did you mean"),
+    # keys
+    ("train", [*DIGITS, "lr=0.1"], "there is no key lr"),
+    ("train", [*DIGITS, "epochs=3"], "there is no key epochs"),
+    ("train", [*DIGITS, "model.lr=0.1"], "there is no key model.lr"),
+    ("train", [*DIGITS, "model.net.width=[5]", "model.net.dept=2"], "did you mean model.net.depth?"),
+    ("train", [*DIGITS, "batch_size=3"], "there is no key batch_size; did you mean data.batch_size?"),
+    ("train", [*DIGITS, "data.batchsize=3"], "did you mean data.batch_size?"),
+    ("train", [*DIGITS, "thread=1"], "did you mean threads?"),
+    ("train", [*DIGITS, "trainer.epochs=3"], "there is no key trainer.epochs"),
+    ("train", ["--model", "mlp"], "--model is no flag: options are written without dashes"),
+    ("train", ["mlp", "mnist"], "mlp"),
+    ("train", [*DIGITS, "seed="], "seed"),
+    ("train", ["model", "=", "mlp"], "model"),
+    # types and ranges
+    ("train", [*DIGITS, "seed=abc"], "seed=abc"),
+    ("train", [*DIGITS, "seed=-1"], "seed=-1"),
+    ("train", [*DIGITS, "threads=0"], "threads=0 is no number of threads"),
+    ("train", [*DIGITS, "threads=many"], "threads=many is no number of threads"),
+    ("train", [*DIGITS, "trainer.max_epochs=1.5"], "trainer.max_epochs=1.5 is no whole number"),
+    ("train", [*DIGITS, "trainer.max_epochs=0"], "trainer.max_epochs=0"),
+    ("train", [*DIGITS, "trainer.precision=half"], "half"),
+    ("train", [*DIGITS, "trainer.accelerator=cuda"], "torch sees no CUDA device here"),
+    ("train", [*DIGITS, "trainer.devices=0"], "trainer"),
+    ("train", [*DIGITS, "data.batch_size=0"], "data.batch_size=0 is below 1"),
+    ("train", [*DIGITS, "data.batch_size=1000000"], "data.batch_size=1000000 is larger than"),
+    ("train", [*DIGITS, "data.batch_size=big"], "batch_size=big is no whole number"),
+    ("train", [*DIGITS, "data.view=photo"], "photo"),
+    ("train", [*DIGITS, "data.validation=-3"], "data.validation=-3"),
+    ("train", [*DIGITS, "model.optimizer.lr=-1"], "-1"),
+    ("train", [*DIGITS, "model.optimizer.lr=fast"], "fast"),
+    ("train", [*DIGITS, "model.label_smoothing=2"], "label_smoothing"),
+    ("train", [*DIGITS, "model.net.activation=rleu"], "rleu"),
+    ("train", [*DIGITS, "model.net.init=xavier"], "xavier"),
+    ("train", [*DIGITS, "model.net.widths=[0]"], "a width of 0"),
+    ("train", [*DIGITS, "model.net.dropout=1.5"], "dropout"),
+    ("train", [*DIGITS, "model.tta=flip"], "flip"),
+    ("train", [*CLOCK, "data.size=4"], "data.size=4 is out of range"),
+    ("train", [*CLOCK, "data.count=0"], "data.count=0 is too few"),
+    ("train", [*CLOCK, "model.hour=sine"], "hour=sine is unknown"),
+    ("train", [*CLOCK, "+data.scene.tilt=[50,20]"], "tilt"),
+    ("train", [*CLOCK, "+data.scene.tiltt=[10,20]"], "tiltt"),
+    ("train", ["model=clock_classification", *CLOCK[1:], "model.num_classes=7"], "num_classes=7 does not divide 720"),
+    ("train", [*XOR, "model.hidden=0"], "hidden"),
+    ("train", [*XOR, "model.restarts=0"], "restarts"),
+    # what does not go together
+    ("train", ["model=mlp", *CLOCK[1:]], "Classifier learns classes but clocks asks for time"),
+    ("train", ["model=clock_cyclic", "data=digits8"], "ClockReader learns time but digits8 asks for classes"),
+    ("train", ["model=vgg16", *DIGITS[1:]], "too small"),
+    ("train", [*DIGITS, "data/augment=digits"], "plain features cannot be augmented"),
+    ("train", ["model=cnn", *DIGITS[1:], "model.net.stages=[8,8]", "model.net.kernels=3"], "a list"),
+    ("train", ["model=knn", *DIGITS[1:], "lr_find=true"], "learns without gradients"),
+    ("train", ["data=digits8"], "choose a model"),
+    ("train", ["model=mlp"], "choose a data"),
+    ("train", ["-m", "data=digits8", "model=mlp,mpl"], "mpl is unknown"),
+    # data and runs that are not there
+    ("train", ["model=mlp", "data=digits16", "trainer=cpu"], "digits16"),
+    ("train", ["model=clock_cyclic", "data=clocks_course"], "clocks_course needs the course's files"),
+    ("train", ["model=clock_cyclic", "data=clocks_course", "data.path=nowhere"], "images.npy is not there"),
+    ("train", ["model=mlp", "data=mnist", "data.path=mine.npz"], "mine.npz"),
+    ("train", ["run=nowhere"], "run=nowhere is no run"),
+    ("train", ["run="], "run"),
+    ("train", [*DIGITS, "hydra.run.dir=/proc/none"], "/proc/none"),
+    ("evaluate", [], "evaluate needs a run"),
+    ("evaluate", ["run=nowhere"], "run=nowhere is no run"),
+    ("evaluate", ["run=nowhere", "data=mnst"], "run=nowhere is no run"),
+    ("predict", [], "predict needs pictures"),
+    ("predict", ["run=nowhere", "input=x.png"], "run=nowhere is no run"),
+    ("predict", ["imput=x.png"], "did you mean input?"),
+    ("embed", [], "data"),
+    ("embed", ["method=pca"], "data"),
+    ("embed", ["method=lda", "data=digits8"], "lda"),
+    ("embed", ["data=digits8", "split=dev"], "dev"),
+    ("embed", ["data=digits8", "methods.tsne.perplexty=3"], "did you mean methods.tsne.perplexity?"),
+    ("embed", ["data=digits8", "max_samples=1"], "needs at least 25 samples, not 1"),
+]
+
+
+@pytest.mark.parametrize(("verb", "words", "said"), WRONG, ids=lambda x: " ".join(x) if isinstance(x, list) else None)
+def test_a_wrong_command_gets_one_sentence(command, verb, words, said):
+    code, _, error = command(verb, *words)
+    sentence = [line for line in error.splitlines() if line.startswith(("error: ", "job "))]
+    assert code not in (0, None) and "Traceback" not in error, error
+    assert sentence and said in sentence[0], error
+    for result in Path().rglob("result.json"):
+        assert json.loads(result.read_text())["status"] != "completed"
+    assert not list(Path().rglob("*.ckpt")) and not list(Path().rglob("*.tmp"))
