@@ -56,10 +56,10 @@ class Canvas:
         index = chosen.nonzero()[:, 0]
         if not len(index):
             return
-        planes = tuple(plane[index] for plane in self.planes)
-        some = Canvas(self.picture[index], self.u, self.v, planes, self.face[index], self.sharpness)
+        planes = tuple(plane.index_select(0, index) for plane in self.planes)
+        some = Canvas(self.picture.index_select(0, index), self.u, self.v, planes, self.face[index], self.sharpness)
         paint(some)
-        self.picture[index] = some.picture
+        self.picture.index_copy_(0, index, some.picture)
 
     def linear(self, along: Tensor, down: Tensor, constant: Tensor) -> Tensor:
         """along * x + down * y + constant, from one column and one row instead of planes."""

@@ -14,23 +14,32 @@ MIDDLE_X, MIDDLE_Y = 50.0, 53.5  # of a head that is not moved
 
 
 class Face:
-    """Numbers of N faces by name: [N, 1, 1], colours [N, 3, 1, 1], choices [N], cones of hair [N, K, 6, 1, 1]."""
+    """Numbers of N faces by name: [N, 1, 1], colours [N, 3, 1, 1], choices [N], cones of hair [N, K, 6, 1, 1].
 
-    def __init__(self, values: dict[str, Tensor]):
-        self.__dict__.update(values)
+    Some of the faces, `face[index]`, are looked up when asked for: a layer wants few of the numbers.
+    """
+
+    def __init__(self, values: dict[str, Tensor] | None = None, of: tuple[Face, slice | Tensor] | None = None):
+        self.__dict__.update(values or {})
+        self._of = of
 
     def __getattr__(self, name: str) -> Tensor:
-        raise AttributeError(f"A face has no {name!r}.")
+        of = self.__dict__.get("_of")
+        if of is None:
+            raise AttributeError(f"A face has no {name!r}.")
+        value = getattr(of[0], name)[of[1]]
+        self.__dict__[name] = value
+        return value
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, pictures: slice | Tensor) -> Face:
-        return Face({name: value[pictures] for name, value in self.__dict__.items()})
+        return Face(of=(self, pictures))
 
     def to(self, device: torch.device) -> Face:
         """The same numbers on another device."""
-        return Face({name: value.to(device) for name, value in self.__dict__.items()})
+        return Face({name: value.to(device) for name, value in self.__dict__.items() if isinstance(value, Tensor)})
 
     def at(self, choice: str, value: str) -> Tensor:
         """Which faces have that value of a choice, bool [N]."""
@@ -70,6 +79,7 @@ def face_of(scene: Scene) -> Face:
         "bottom": bottom,  # y of the jaw's middle
         "squareness": s.squareness,
         "ear": s.ear_size,
+        "ear_y": eye_y + 2.5,
         "eye": eye,
         "eye_x": eye_x,
         "eye_y": eye_y,

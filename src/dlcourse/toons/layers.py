@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from dlcourse.toons.canvas import OUTLINE, Canvas, box, cone, disc, ellipse, length
+from dlcourse.toons.scene import values_of
 from dlcourse.toons.styles import rgb
 
 LEFT, RIGHT = -1.0, 1.0
@@ -25,27 +28,29 @@ def _lighter(colour: Tensor, share: float) -> Tensor:
     return colour + (255 - colour) * share
 
 
+@lru_cache(maxsize=8)
+def _patterns(size: int, device: torch.device) -> Tensor:
+    """How much of the second colour a background has, float32 [patterns, 1, S, S]."""
+    steps = (torch.arange(size, dtype=torch.float64) + 0.5) * (100 / size)
+    u, v = steps[None, :], steps[:, None]
+    across, down = u - 50, v - 55
+    waves = {
+        "plain": (v - 50) * (1.2 / size) + u * 0,
+        "halo": (across.square() + (v - 50).square()).sqrt() - 40,
+        "stripes": torch.sin((u + v) * 0.36) / 0.5,
+        "dots": (0.55 - torch.cos(u * 0.5) * torch.cos(v * 0.5)) / 0.35,
+        "rays": torch.sin(torch.atan2(down, across) * 9) * (across.square() + down.square()).sqrt() / 9,
+        "checks": torch.sin(u * 0.2514) * torch.sin(v * 0.2514) / 0.25,
+    }
+    distances = torch.stack([waves[name] for name in values_of("background")])
+    return (0.5 - distances * (size / 100)).clamp(0, 1).float()[:, None].to(device)
+
+
 def background(canvas: Canvas) -> None:
     """A colour, and a pattern of a lighter one."""
-    face, u, v = canvas.face, canvas.u, canvas.v
-    pixel = canvas.sharpness
-
-    def pattern(name: str, distance: Tensor) -> None:
-        cover = canvas.cover(distance)[:, None]
-
-        def paint(some: Canvas) -> None:
-            colour = _lighter(some.face.background_colour, 0.45)
-            some.picture.copy_(torch.lerp(some.face.background_colour, colour, cover))
-
-        canvas.where(face.at("background", name), paint)
-
-    pattern("plain", (v - 50) * (0.012 / pixel) + u * 0)
-    pattern("halo", length(u - 50, v - 48) - 37)
-    pattern("stripes", torch.sin((u + v) * 0.36) / 0.5)
-    pattern("checks", torch.sin(u * 0.2514) * torch.sin(v * 0.2514) / 0.25)
-    pattern("dots", (torch.cos(u * 0.5) * torch.cos(v * 0.5)).neg_().add_(0.55) / 0.35)
-    radius = length(u - 50, v - 55)
-    pattern("rays", torch.sin(torch.atan2(v - 55, u - 50) * 9) * radius / 9)
+    first = canvas.face.background_colour
+    share = _patterns(canvas.picture.shape[2], canvas.picture.device)[canvas.face.background]
+    torch.lerp(first, _lighter(first, 0.45), share, out=canvas.picture)
 
 
 def _cones(canvas: Canvas, side: str, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,44 +134,51 @@ def body(canvas: Canvas) -> None:
     canvas.fill(shadow, _shade(face.skin, 0.7))
 
 
-def head(canvas: Canvas) -> None:
-    """Skull and jaw, ears, and a shade on the side away from the light."""
-    face = canvas.face
-    skin, ear_y = face.skin, face.eye_y + 2.5
-    inside = canvas.head
-    ears, rings = inside, []
+def _ears(canvas: Canvas) -> list[tuple[Tensor, Tensor, float]]:
+    """Left and right: x of the middle, how far the ear comes forward, side."""
+    face, found = canvas.face, []
     for side in (LEFT, RIGHT):
         # The near ear comes forward over the cheek, the far one goes behind the head.
-        forward = (face.turn * -side).clamp_min(0)
-        behind = (face.turn * side).clamp_min(0)
+        forward, behind = (face.turn * -side).clamp_min(0), (face.turn * side).clamp_min(0)
         at = side * (face.skull * (0.99 - 0.3 * forward - 0.16 * behind) + face.ear * 0.3)
-        ear = ellipse(canvas.x - at, canvas.y - ear_y, face.ear * 0.82, face.ear)
-        ears = torch.minimum(ears, ear)
-        rings.append((ear, at, forward))
-    canvas.shape(ears, skin)
+        found.append((at, forward, side))
+    return found
+
+
+def head(canvas: Canvas) -> None:
+    """Skull and jaw with the ears, and a shade on the side away from the light."""
+    face, outline = canvas.face, canvas.head
+    for at, _, _ in _ears(canvas):
+        ear = ellipse(canvas.x - at, canvas.y - face.ear_y, face.ear * 0.82, face.ear)
+        outline = torch.minimum(outline, ear)
+    canvas.shape(outline, face.skin)
     # the head once more, up to the left, about
-    moon = torch.maximum(inside, canvas.linear(-2.6 / face.skull, -2.2 / face.skull, face.skull * 0) - inside)
-    canvas.fill(moon, _shade(skin, 0.9))
-    for (ear, at, forward), side in zip(rings, (LEFT, RIGHT), strict=True):
+    moon = torch.maximum(canvas.head, canvas.linear(-2.6 / face.skull, -2.2 / face.skull, face.skull * 0) - canvas.head)
+    canvas.fill(moon, _shade(face.skin, 0.9))
+
+
+def ears(canvas: Canvas) -> None:
+    """What of the ears is seen on the head, and earrings."""
+    face = canvas.face
+    for at, forward, side in _ears(canvas):
+
+        x, y = canvas.x - at, canvas.y - face.ear_y
+        ear = ellipse(x, y, face.ear * 0.82, face.ear)
         drawn = (forward * 3).clamp(0, 1)
         canvas.fill(ear.abs() - OUTLINE * 0.7, face.ink, drawn)
-        canvas.fill(ear, skin, drawn)
-        curl = disc(canvas.x - at - side * 0.1 * face.ear, canvas.y - ear_y, face.ear * 0.42)
-        canvas.fill(curl, _shade(skin, 0.72), 0.85)
+        canvas.fill(ear, face.skin, drawn)
+        canvas.fill(disc(x - side * 0.1 * face.ear, y, face.ear * 0.42), _shade(face.skin, 0.72), 0.85)
 
     def earring(c: Canvas, hoop: bool) -> None:
-        for side in (LEFT, RIGHT):
-            f = c.face
-            forward, behind = (f.turn * -side).clamp_min(0), (f.turn * side).clamp_min(0)
-            at = side * (f.skull * (0.99 - 0.3 * forward - 0.16 * behind) + f.ear * 0.45)
-            y = c.y - f.eye_y - 2.5 - f.ear * 1.1
-            gold = _colour(c, "ffc928")
+        f, gold = c.face, _colour(c, "ffc928")
+        for at, _, side in _ears(c):
+            x, y = c.x - at - side * 0.15 * f.ear, c.y - f.ear_y - f.ear * 1.1
             if hoop:
-                ring = disc(c.x - at, y - 2.4, 2.6).abs()
-                c.fill(ring - 1.35, f.ink)
-                c.fill(ring - 0.6, gold)
+                ring = disc(x, y - 2.4, 2.8).abs()
+                c.fill(ring - 1.4, f.ink)
+                c.fill(ring - 0.65, gold)
             else:
-                c.shape(disc(c.x - at, y, 1.25), gold, 0.8)
+                c.shape(disc(x, y, 1.35), gold, 0.8)
 
     canvas.where(face.at("earrings", "studs"), lambda c: earring(c, False))
     canvas.where(face.at("earrings", "hoops"), lambda c: earring(c, True))
@@ -456,19 +468,19 @@ def hat(canvas: Canvas) -> None:
 
 
 def paint_all(canvas: Canvas) -> None:
-    """Every layer, back to front."""
+    """Every layer, back to front, each on the rows that it can reach in any face."""
     background(canvas)
     hair_behind(canvas)
     body(canvas.rows(60, 100))
-    whole = canvas
-    head(whole)
-    cheeks(canvas.rows(36, 88))
-    beard(canvas)
-    mouth(canvas.rows(40, 95))
-    hair_in_front(canvas.rows(0, 90))
-    eyes(canvas.rows(15, 80))
-    nose(canvas.rows(25, 85))
-    moustache(canvas.rows(35, 90))
-    glasses(canvas.rows(15, 80))
-    brows(canvas.rows(8, 75))
-    hat(canvas.rows(0, 60))
+    head(canvas.rows(12, 98))
+    ears(canvas.rows(32, 90))
+    cheeks(canvas.rows(42, 90))
+    beard(canvas.rows(35, 100))
+    mouth(canvas.rows(46, 97))
+    hair_in_front(canvas.rows(0, 92))
+    eyes(canvas.rows(28, 80))
+    glasses(canvas.rows(28, 82))
+    nose(canvas.rows(40, 85))
+    moustache(canvas.rows(40, 97))
+    brows(canvas.rows(16, 72))
+    hat(canvas.rows(0, 65))

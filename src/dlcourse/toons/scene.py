@@ -53,10 +53,10 @@ FACTORS: tuple[Number | Choice, ...] = (
     Number("lids", -0.3, 0.42),  # share of the eye that the lid covers
     Number("lid_tilt", -0.4, 0.4),  # sad to angry
     Number("brow_height", 0.5, 6.5),  # above the eye
-    Number("brow_tilt", -0.55, 0.55),  # sad to angry
+    Number("brow_tilt", -0.6, 0.45),  # sad to angry
     Number("brow_thickness", 0.6, 2.1),
     Number("nose_size", 3.0, 5.4),
-    Number("smile", -0.7, 1.0),
+    Number("smile", -0.6, 1.0),
     Number("mouth_open", -0.7, 1.0),  # closed below 0
     Number("mouth_width", 7.5, 12.5),
     Number("hair_volume", 0.85, 1.2),
