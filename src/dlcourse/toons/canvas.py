@@ -65,9 +65,7 @@ class Canvas:
         """along * x + down * y + constant, from one column and one row instead of planes."""
         face = self.face
         right, under = along * face.cos - down * face.sin, along * face.sin + down * face.cos
-        return torch.add(
-            (self.u - face.x) * right, (self.v - face.y) * under + constant
-        )
+        return torch.add((self.u - face.x) * right, (self.v - face.y) * under + constant)
 
     def cone(self, ax: Tensor, ay: Tensor, ar: Tensor | float, bx: Tensor, by: Tensor, br: Tensor | float) -> Tensor:
         """As the function of that name, on the head."""

@@ -96,7 +96,9 @@ def body(canvas: Canvas) -> None:
     middle = 50 + (face.x - 50) * 0.6 - face.sin * 12
     skin = _shade(face.skin, 0.88)
     canvas.shape(cone(u, v, face.x - face.sin * face.bottom, face.y + face.bottom, 6.5, middle, torch.full_like(middle, 95.0), 7.0), skin)  # fmt: skip
-    torso = cone(u, v, middle - 17, torch.full_like(middle, 107.0), 19.0, middle + 17, torch.full_like(middle, 107.0), 19.0)
+    torso = cone(
+        u, v, middle - 17, torch.full_like(middle, 107.0), 19.0, middle + 17, torch.full_like(middle, 107.0), 19.0
+    )
     canvas.shape(torso, face.clothes_colour)
     white, dark = _colour(canvas, "fbf7ee"), _colour(canvas, "35507f")
 
@@ -126,7 +128,13 @@ def body(canvas: Canvas) -> None:
         c.shape(torch.maximum(bib, torso), dark)
         c.shape(disc(x.abs() - 11.5, c.v - 96.5, 1.0), _colour(c, "ffd23f"), 0.5)
 
-    for name, paint in (("crew", crew), ("stripes", stripes), ("v_neck", v_neck), ("tie", tie), ("dungarees", dungarees)):
+    for name, paint in (
+        ("crew", crew),
+        ("stripes", stripes),
+        ("v_neck", v_neck),
+        ("tie", tie),
+        ("dungarees", dungarees),
+    ):
         chosen = face.at("clothes", name)
         canvas.where(chosen, lambda c, p=paint, k=chosen: p(c, torso[k], c.u - middle[k]))
     # The head's shadow.
@@ -161,7 +169,6 @@ def ears(canvas: Canvas) -> None:
     """What of the ears is seen on the head, and earrings."""
     face = canvas.face
     for at, forward, side in _ears(canvas):
-
         x, y = canvas.x - at, canvas.y - face.ear_y
         ear = ellipse(x, y, face.ear * 0.82, face.ear)
         drawn = (forward * 3).clamp(0, 1)
@@ -242,7 +249,9 @@ def mouth(canvas: Canvas) -> None:
     canvas.fill(gap - OUTLINE * 0.85, face.ink)
     canvas.fill(gap + 0.2, _colour(canvas, "7c1f35"))
     inner = gap + 0.5
-    canvas.fill(torch.maximum(inner, disc(x * 0.8, y - middle - face.open * 1.15, face.open * 0.85)), _colour(canvas, "f2707f"))
+    canvas.fill(
+        torch.maximum(inner, disc(x * 0.8, y - middle - face.open * 1.15, face.open * 0.85)), _colour(canvas, "f2707f")
+    )
     upper = y - (middle - half)
 
     def row(c: Canvas, inner: Tensor, x: Tensor, upper: Tensor) -> None:
@@ -425,7 +434,9 @@ def hat(canvas: Canvas) -> None:
         f, line = c.face, c.face.hat_y
         way = torch.tanh(f.turn * 5)
         c.shape(dome(c, 2.2, line), accent(c))
-        c.shape(c.cone(f.turned - way * 9, line - 0.5, 1.8, f.turned + way * 21, line + 1.0, 1.5), _shade(accent(c), 0.8))
+        c.shape(
+            c.cone(f.turned - way * 9, line - 0.5, 1.8, f.turned + way * 21, line + 1.0, 1.5), _shade(accent(c), 0.8)
+        )
         c.shape(disc(c.x, c.y - f.top + f.skull + 2.4, 1.2), _shade(accent(c), 0.8))
 
     def bowler(c: Canvas) -> None:
@@ -453,7 +464,11 @@ def hat(canvas: Canvas) -> None:
         teeth = foot - 8 - 3.6 * torch.cos(c.x * (2 * torch.pi / 10.0))
         shape = torch.maximum((c.x.abs() - 15).maximum(c.y - foot), (teeth - c.y) * 0.5)
         c.shape(shape, _colour(c, "ffc928"))
-        c.shape(torch.maximum(disc(torch.remainder(c.x + 5, 10) - 5, c.y - foot + 3.4, 1.3), c.x.abs() - 13), _colour(c, "e0453f"), 0.5)
+        c.shape(
+            torch.maximum(disc(torch.remainder(c.x + 5, 10) - 5, c.y - foot + 3.4, 1.3), c.x.abs() - 13),
+            _colour(c, "e0453f"),
+            0.5,
+        )
 
     def bow(c: Canvas) -> None:
         f = c.face
@@ -463,7 +478,14 @@ def hat(canvas: Canvas) -> None:
             c.shape(cone(x, y, zero + side * 1.2, zero, 1.4, zero + side * 6, zero - side * 0.6, 3.4), accent(c))
         c.shape(disc(x, y, 1.9), _lighter(accent(c), 0.25))
 
-    for name, paint in (("beanie", beanie), ("cap", cap), ("bowler", bowler), ("party", party), ("crown", crown), ("bow", bow)):
+    for name, paint in (
+        ("beanie", beanie),
+        ("cap", cap),
+        ("bowler", bowler),
+        ("party", party),
+        ("crown", crown),
+        ("bow", bow),
+    ):
         canvas.where(canvas.face.at("hat", name), paint)
 
 
