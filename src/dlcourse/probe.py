@@ -57,7 +57,9 @@ def linear_probe(
     return found
 
 
-def baseline(train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()) -> dict[str, float]:  # fmt: skip
+def baseline(
+    train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()
+) -> dict[str, float]:
     """The scores of a probe that sees nothing: 0 for numbers, the share of the commonest value for categories."""
     kinds = list(categories) or [0] * len(factors)
     found = {}
@@ -119,5 +121,6 @@ def _check(
             raise UserError(f"the {split} split holds a number that is not finite: probe a net that has not diverged")
     if train_latents.shape[1] != test_latents.shape[1]:
         raise UserError(
-            f"training latents have {train_latents.shape[1]} dimensions, test ones {test_latents.shape[1]}: take one net's"
+            f"training latents have {train_latents.shape[1]} dimensions, test ones {test_latents.shape[1]}: "
+            "take both from one net"
         )

@@ -67,7 +67,7 @@ class Toons(Rendered):
         }
 
     def render_splits(self) -> dict[str, np.ndarray]:
-        """Pictures uint8 [N, S, S, 3] and labels; each split from a seed of its own, so that none depends on the others."""
+        """Pictures uint8 [N, S, S, 3] and labels; a split does not depend on the others."""
         arrays = {}
         for number, (split, count) in enumerate(self.counts.items()):
             scene = draw_scenes(count, mix(self.scene_seed, number))

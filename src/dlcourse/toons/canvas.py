@@ -12,8 +12,11 @@ import torch
 from torch import Tensor
 
 from dlcourse.toons.face import Face
+from dlcourse.toons.styles import rgb
 
-OUTLINE = 1.15  # half of it lies inside where there is only a line
+OUTLINE = 1.15  # width of the ink around a shape
+SIDES = (-1.0, 1.0)  # left and right
+FAR = 99.0  # a distance beyond every edge
 
 
 class Canvas:
@@ -141,3 +144,18 @@ def _head(x: Tensor, y: Tensor, face: Face) -> Tensor:
     x = x.square()
     square = torch.addcmul(x * x, y, y).sqrt_()
     return torch.lerp(x.add_(y), square, face.squareness * 0.8).sqrt_().sub_(torch.lerp(face.skull, face.jaw, along))
+
+
+def plain(canvas: Canvas, code: str) -> Tensor:
+    """A fixed colour."""
+    return torch.tensor(rgb(code), device=canvas.picture.device)[:, None, None]
+
+
+def shade(colour: Tensor, share: float) -> Tensor:
+    """Darker, and a little warmer."""
+    return colour * colour.new_tensor([share + 0.03, share - 0.02, share])[:, None, None]
+
+
+def lighter(colour: Tensor, share: float) -> Tensor:
+    """Nearer to white."""
+    return torch.lerp(colour, colour.new_tensor(255.0), share)

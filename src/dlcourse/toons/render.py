@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from dlcourse.toons import body, features, hair, head, wear
 from dlcourse.toons.canvas import Canvas
 from dlcourse.toons.face import face_of
-from dlcourse.toons.layers import paint_all
 from dlcourse.toons.scene import Scene
 
 # Raise it whenever the same seed gives other pictures: caches of pictures are named after it.
@@ -47,7 +47,7 @@ def render(scene: Scene, size: int = 64, device: torch.device | str | None = Non
 
     def draw(index: Tensor) -> None:
         canvas = Canvas.blank(face_of(scene[index]).to(target), size)
-        paint_all(canvas)
+        _paint(canvas)
         # Half a level turns the conversion's truncation into rounding.
         drawn = canvas.picture.add_(0.5).clamp_(0, 255).byte()
         pictures.index_copy_(0, index.to(target), drawn.permute(0, 2, 3, 1).contiguous())
@@ -62,3 +62,22 @@ def render(scene: Scene, size: int = 64, device: torch.device | str | None = Non
         list(pool.map(draw, parts))
     torch.set_num_threads(threads)  # the workers' setting is theirs alone for OpenMP, but the process's for MKL
     return pictures
+
+
+def _paint(canvas: Canvas) -> None:
+    """Every layer, back to front, each on the rows that it can reach in any face."""
+    body.background(canvas)
+    hair.hair_behind(canvas)
+    body.body(canvas.rows(60, 100))
+    head.head(canvas.rows(12, 98))
+    head.ears(canvas.rows(32, 90))
+    head.cheeks(canvas.rows(42, 90))
+    head.beard(canvas.rows(35, 100))
+    features.mouth(canvas.rows(46, 97))
+    hair.hair_in_front(canvas.rows(0, 92))
+    features.eyes(canvas.rows(28, 80))
+    wear.glasses(canvas.rows(28, 82))
+    features.nose(canvas.rows(40, 85))
+    head.moustache(canvas.rows(40, 97))
+    features.brows(canvas.rows(16, 72))
+    wear.hat(canvas.rows(0, 65))

@@ -126,7 +126,7 @@ class Scene:
         return Scene(factors)
 
     def labels(self) -> Tensor:
-        """The factors in [0, 1], float32 [N, len(FACTORS)]: numbers between their bounds, value k of K as k / (K - 1)."""
+        """The factors in [0, 1], float32 [N, F]: a number between its bounds, value k of K as k / (K - 1)."""
         low = torch.tensor([f.low if isinstance(f, Number) else 0.0 for f in FACTORS])
         high = torch.tensor([f.high if isinstance(f, Number) else len(f.weights) - 1.0 for f in FACTORS])
         return ((self.factors - low) / (high - low)).clamp(0, 1)

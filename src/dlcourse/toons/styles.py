@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 INK = "2b2028"
-PALETTES: dict[str, tuple[str, ...]] = {  # in the order of the factor's values
-    "skin": "ffd23f ffcfa8 f9b3a0 dba06d a8693f 6f4630 c9b35b 9fdc9a 8ec5f0 c8a8e9".split(),
-    "iris": "2b2028 7a4a24 2f7fd0 3b9a4a 8a4fc0".split(),
-    "hair_colour": "37303a 6b4226 99462a e8743b f6d365 9a9aa5 f3f0ea ff7eb6 3f6fd8 2bb3a3 7d4bc4".split(),
-    "clothes_colour": "e0453f f28a2e 4fae58 20a39e 3a6fd0 7e57c2 ef6fa6 f4f1ea".split(),
-    "background_colour": "a9dcf5 b6ecd0 fff0a3 ffd3a8 ffc0cb d9c9f5 ead9bd d3dae3".split(),
+PALETTES = {  # in the order of the factor's values
+    "skin": "ffd23f ffcfa8 f9b3a0 dba06d a8693f 6f4630 c9b35b 9fdc9a 8ec5f0 c8a8e9",
+    "iris": "2b2028 7a4a24 2f7fd0 3b9a4a 8a4fc0",
+    "hair_colour": "37303a 6b4226 99462a e8743b f6d365 9a9aa5 f3f0ea ff7eb6 3f6fd8 2bb3a3 7d4bc4",
+    "clothes_colour": "e0453f f28a2e 4fae58 20a39e 3a6fd0 7e57c2 ef6fa6 f4f1ea",
+    "background_colour": "a9dcf5 b6ecd0 fff0a3 ffd3a8 ffc0cb d9c9f5 ead9bd d3dae3",
 }
 
 
@@ -28,7 +28,7 @@ def rgb(colour: str) -> tuple[float, float, float]:
 
 def palette(name: str) -> Tensor:
     """The colours of a factor's values, float32 [K, 3]."""
-    return torch.tensor([rgb(colour) for colour in PALETTES[name]])
+    return torch.tensor([rgb(colour) for colour in PALETTES[name].split()])
 
 
 Cone = tuple[float, float, float, float, float, float]  # x, y, radius of one end and of the other
@@ -91,7 +91,11 @@ STYLES: dict[str, Style] = {
     "mohawk": Style(front=_fan(range(-32, 33, 16), 0.75, 0.2, 1.7, 0.07), seams=0.5),
     "bun": Style(back=((0.0, -1.36, 0.42, 0.0, -1.4, 0.42),), cap=(-0.56, 0.0, 0.55, 0.0, 0.0, 0.0), thick=0.08),
     "pigtails": Style(
-        back=_both((1.05, -0.25, 0.16, 1.32, -0.3, 0.2), (1.32, -0.2, 0.22, 1.55, 0.45, 0.28), (1.55, 0.45, 0.28, 1.42, 1.15, 0.03)),
+        back=_both(
+            (1.05, -0.25, 0.16, 1.32, -0.3, 0.2),
+            (1.32, -0.2, 0.22, 1.55, 0.45, 0.28),
+            (1.55, 0.45, 0.28, 1.42, 1.15, 0.03),
+        ),
         cap=(-0.68, 0.55, 0.0, 0.0, 0.0, 0.0),
         thick=0.08,
     ),
@@ -106,7 +110,11 @@ STYLES: dict[str, Style] = {
         cap=(-0.52, 0.0, 0.35, 0.0, 0.0, 0.0),
     ),
     "tufts": Style(
-        back=_both((1.0, -0.3, 0.22, 1.02, -0.28, 0.22), (1.12, -0.02, 0.27, 1.14, 0.0, 0.27), (1.08, 0.3, 0.25, 1.1, 0.32, 0.25)),
+        back=_both(
+            (1.0, -0.3, 0.22, 1.02, -0.28, 0.22),
+            (1.12, -0.02, 0.27, 1.14, 0.0, 0.27),
+            (1.08, 0.3, 0.25, 1.1, 0.32, 0.25),
+        ),
         seams=0.6,
     ),
     "swirl": Style(
@@ -120,13 +128,21 @@ STYLES: dict[str, Style] = {
         seams=0.8,
     ),
     "locks": Style(
-        back=_both((0.9, -0.4, 0.2, 1.22, 0.9, 0.13), (0.7, -0.2, 0.2, 0.95, 1.3, 0.13), (0.4, 0.0, 0.3, 0.62, 1.4, 0.14)),
-        front=_both((0.15, -0.95, 0.2, 0.5, -0.5, 0.12), (0.5, -0.85, 0.2, 0.92, -0.25, 0.12), (0.8, -0.6, 0.2, 1.08, 0.25, 0.12)),
+        back=_both(
+            (0.9, -0.4, 0.2, 1.22, 0.9, 0.13),
+            (0.7, -0.2, 0.2, 0.95, 1.3, 0.13),
+            (0.4, 0.0, 0.3, 0.62, 1.4, 0.14),
+        ),
+        front=_both(
+            (0.15, -0.95, 0.2, 0.5, -0.5, 0.12),
+            (0.5, -0.85, 0.2, 0.92, -0.25, 0.12),
+            (0.8, -0.6, 0.2, 1.08, 0.25, 0.12),
+        ),
         cap=(-0.62, 0.0, 0.4, 0.0, 0.0, 0.0),
         thick=0.1,
         seams=0.7,
     ),
-}  # fmt: skip
+}
 
 
 def cone_table(side: str) -> tuple[Tensor, Tensor]:
