@@ -26,7 +26,7 @@ def eyes(canvas: Canvas) -> None:
         inside = ball + 0.1
         pupil = face.pupil * face.eye
         room = 0.9 * face.eye - pupil
-        px = x - face.look_x * room * narrow * 0.8
+        px = x / narrow - face.look_x * room * 0.8
         py = y - face.look_y * room * 0.7
         canvas.fill(torch.maximum(disc(px, py, pupil * 1.5), inside), face.iris)
         canvas.fill(torch.maximum(disc(px, py, pupil), inside), face.ink)
@@ -82,14 +82,14 @@ def nose(canvas: Canvas) -> None:
 
 
 def mouth(canvas: Canvas) -> None:
-    """A lens between two parabolas, with teeth and tongue where it is open."""
+    """A lens along a parabola, with teeth and tongue where it is open."""
     face = canvas.face
     x, y = canvas.x - face.mouth_x, canvas.y - face.mouth_y
     bow = 1 - (x / face.mouth).square()
     bend = face.smile * 4.2
     steep = torch.rsqrt(1 + (x * (2 * bend / face.mouth.square())).square())
     middle = bend * (bow - 0.5) + face.open * 0.35 * face.smile * bow
-    half = face.open * bow
+    half = face.open * (0.45 * bow + 0.55 * bow.clamp_min(0).sqrt())  # between two parabolas and an ellipse
     # beyond the corners the lens has a negative height, so the distance grows there
     gap = (y - middle).abs() - torch.where(bow > 0, half, bow * 6)
     gap *= steep
