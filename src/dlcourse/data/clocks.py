@@ -14,8 +14,8 @@ from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.data.batches import Augment, Batch, Batches, mix, seeded
-from dlcourse.data.files import cached_npz, settings_hash
 from dlcourse.data.module import Arrays, DataModule
+from dlcourse.data.rendered import Rendered
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -38,7 +38,7 @@ def split_80_10_10(count: int, seed: int) -> dict[str, Tensor]:
     return {"train": train, "val": val, "test": test}
 
 
-class Clocks(DataModule):
+class Clocks(Rendered):
     """Rendered clocks, every minute of the dial equally often.
 
     Args:
@@ -51,7 +51,7 @@ class Clocks(DataModule):
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh pictures.
     """
 
-    rendered = True
+    KIND = "clocks"
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Clocks(DataModule):
         seed: int = 0,
         name: str = "clocks",
     ):
-        super().__init__(name, batch_size, augment, seed)
+        super().__init__(data_dir, name, batch_size, augment, seed)
         if count < 30:
             raise UserError(f"data.count={count} is too few for three splits: take 720 or more")
         if not 16 <= size <= 1024:
@@ -75,12 +75,11 @@ class Clocks(DataModule):
             self.ranges = SceneRanges(**(scene or {}))
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
-        self.data_dir, self.count, self.size, self.fresh, self.scene_seed = data_dir, count, size, fresh, scene_seed
+        self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
 
-    @property
-    def path(self) -> Path:
-        """The file of this setting; another setting or renderer has another."""
-        settings = {
+    def settings(self) -> Mapping[str, Any]:
+        """What the stored pictures depend on."""
+        return {
             "count": self.count,
             "size": self.size,
             "fresh": self.fresh,
@@ -88,7 +87,6 @@ class Clocks(DataModule):
             "scene": vars(self.ranges),
             "renderer": RENDERER_VERSION,
         }
-        return Path(self.data_dir) / f"clocks-{settings_hash(settings)}.npz"
 
     def scenes(self) -> dict[str, tuple[Scene, Tensor]]:
         """What the stored pictures of each split show: hidden parameters, and minutes [N]."""
@@ -103,22 +101,17 @@ class Clocks(DataModule):
             found["train"] = draw_scenes(minutes, mix(self.scene_seed, 1), self.ranges), minutes
         return found
 
-    def _render_splits(self) -> dict[str, np.ndarray]:
-        log.info("rendering %s", self.path.name)
+    def render_splits(self) -> dict[str, np.ndarray]:
+        """Pictures uint8 [N, S, S] and times [N, 2]."""
         arrays: dict[str, np.ndarray] = {}
         for split, (scene, minutes) in self.scenes().items():
             arrays[f"{split}_x"] = render(scene, self.size).numpy()
             arrays[f"{split}_y"] = time_labels(minutes).numpy()
         return arrays
 
-    def prepare_data(self) -> None:
-        """Render the splits into `path` unless they are there."""
-        if not self.path.exists():
-            cached_npz(self.path, self._render_splits)
-
     def load(self) -> dict[str, Arrays]:
         """Read the rendered splits."""
-        stored = cached_npz(self.path, self._render_splits)
+        stored = self.stored()
         arrays = {split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y")) for split in SPLITS}
         self.task = time_task(self.title, arrays["train"][0])
         return arrays

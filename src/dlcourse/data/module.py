@@ -12,7 +12,9 @@ from dlcourse.data.batches import Augment, Batch, Batches, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
-Arrays = tuple[Tensor, Tensor]  # pictures uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2]
+Arrays = tuple[
+    Tensor, Tensor
+]  # pictures uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2], factors float32 [N, F]
 TRAIN_SAMPLE = 10_000  # training pictures that a trained model is measured on: as many as a usual test split has
 
 

@@ -14,13 +14,15 @@ class Task:
     Attributes:
         data: name of the data set.
         kind: what the labels are: `time` is an hour and a minute [N, 2]; `classes` a class [N], or a fine and a
-            coarse one [N, 2].
+            coarse one [N, 2]; `pictures` has none to learn, but may have factors.
         in_shape: channels, height and width of a picture, or the number of plain features.
         mean: mean of the training inputs in the units they are stored in; one a channel, or one for all.
         std: their standard deviation, likewise.
         classes: names of the classes, the fine ones where there are two.
         groups: names of the coarse classes; empty where there are none.
         group_of: the coarse class of each fine one; empty likewise.
+        factors: names of the numbers that the labels of `pictures` hold, float32 [N, F] in [0, 1]; empty without any.
+        categories: for each factor how many values it has, value k stored as k / (K - 1); 0 for one on a scale.
         levels: what black and white are stored as.
     """
 
@@ -33,6 +35,8 @@ class Task:
     groups: tuple[str, ...] = ()
     group_of: tuple[int, ...] = ()
     levels: tuple[float, float] = (0, 255)
+    factors: tuple[str, ...] = ()
+    categories: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, the way a checkpoint carries it."""

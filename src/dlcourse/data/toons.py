@@ -1,0 +1,90 @@
+"""Toons: cartoon faces rendered on the spot, labelled with what was drawn."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlcourse.data.batches import Augment, mix
+from dlcourse.data.images import statistics
+from dlcourse.data.module import Arrays
+from dlcourse.data.rendered import Rendered
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.toons.render import LARGEST, RENDERER_VERSION, SMALLEST, render
+from dlcourse.toons.scene import CATEGORIES, FACTORS, NAMES, draw_scenes
+
+SPLITS = ("train", "val", "test")
+
+
+class Toons(Rendered):
+    """Cartoon faces in colour; the labels are the factors of each, float32 [N, F] in [0, 1].
+
+    `task.factors` names them; where `task.categories` is K > 0, the label of value k is k / (K - 1).
+
+    Args:
+        data_dir: where the rendered splits are kept.
+        count: pictures to train with.
+        validation, test: pictures held out for either.
+        size: side of a picture in pixels.
+        scene_seed: of the faces; the same for every run, so that runs can be compared.
+        batch_size, augment, seed, name: see `DataModule`.
+    """
+
+    KIND = "toons"
+
+    def __init__(
+        self,
+        data_dir: str,
+        count: int = 20_000,
+        validation: int = 1000,
+        test: int = 2000,
+        size: int = 64,
+        scene_seed: int = 0,
+        batch_size: int = 64,
+        augment: Augment | None = None,
+        seed: int = 0,
+        name: str = "toons",
+    ):
+        super().__init__(data_dir, name, batch_size, augment, seed)
+        self.counts = dict(zip(SPLITS, (count, validation, test), strict=True))
+        for key, number in zip(("count", "validation", "test"), self.counts.values(), strict=True):
+            if number < 1:
+                raise UserError(f"data.{key}={number} is below 1: each split needs a picture, take 1000, say")
+        if not SMALLEST <= size <= LARGEST:
+            raise UserError(f"data.size={size} is out of range: take {SMALLEST} to {LARGEST} pixels, 64 say")
+        self.size, self.scene_seed = size, scene_seed
+
+    def settings(self) -> Mapping[str, Any]:
+        """What the stored pictures depend on."""
+        return {
+            **self.counts,
+            "size": self.size,
+            "seed": self.scene_seed,
+            "factors": [list(factor) for factor in FACTORS],
+            "renderer": RENDERER_VERSION,
+        }
+
+    def render_splits(self) -> dict[str, np.ndarray]:
+        """Pictures uint8 [N, S, S, 3] and labels; a split does not depend on the others."""
+        arrays = {}
+        for number, (split, count) in enumerate(self.counts.items()):
+            scene = draw_scenes(count, mix(self.scene_seed, number))
+            arrays[f"{split}_x"], arrays[f"{split}_y"] = render(scene, self.size).numpy(), scene.labels().numpy()
+        return arrays
+
+    def load(self) -> dict[str, Arrays]:
+        """Read the rendered splits."""
+        stored, arrays = self.stored(), {}
+        for split, count in self.counts.items():
+            x, y = stored.get(f"{split}_x"), stored.get(f"{split}_y")
+            shapes = (count, self.size, self.size, 3), (count, len(FACTORS))
+            if x is None or y is None or (x.shape, y.shape) != shapes or x.dtype != np.uint8:
+                raise UserError(f"{self.path} does not hold what belongs there: delete it to have it made anew")
+            arrays[split] = torch.from_numpy(x), torch.from_numpy(y)
+        mean, std = statistics(arrays["train"][0])
+        self.task = Task(
+            self.title, "pictures", (3, self.size, self.size), mean, std, factors=NAMES, categories=CATEGORIES
+        )
+        return arrays

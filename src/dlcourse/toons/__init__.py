@@ -1,0 +1,1 @@
+"""Cartoon faces, drawn by us."""
