@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import config, results
 from dlcourse.errors import UserError
+from dlcourse.paths import PATH_LIST_KEYS, quote_path_list
 
 FLAGS_THAT_RUN_NOTHING = {
     "--help",
@@ -29,7 +30,7 @@ FLAGS_THAT_RUN_NOTHING = {
     "-i",
     "--shell-completion",
 }
-PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+PATH_KEYS = {"run", "input", "output", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -100,7 +101,9 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     for given in arguments:
         argument = given
         key, equals, value = argument.partition("=")
-        if key.lstrip("+") in PATH_KEYS and equals:
+        if key in PATH_LIST_KEYS and equals and verb == "report":
+            argument = f"{key}={quote_path_list(value)}"
+        elif key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
                 value = str(Path(value).expanduser()) if value.startswith("~") else value
                 quoted = value.replace("'", r"\'").replace("${", r"\${")
