@@ -54,8 +54,8 @@ class Rows(HTMLParser):
 def _open(page: Path, profile: Path, fragment: str = "") -> str:
     """The page as it stands after its scripts have run; fails on anything that is said on its console."""
     call = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--enable-logging=stderr", "--dump-dom",
-            page.absolute().as_uri() + fragment]  # fmt: skip
+            "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--enable-logging=stderr",
+            "--dump-dom", page.absolute().as_uri() + fragment]  # fmt: skip
     done = subprocess.run(call, capture_output=True, text=True, timeout=90, check=False)
     said = [line for line in done.stderr.splitlines() if re.search(r"CONSOLE|Uncaught|SyntaxError", line)]
     assert not said and done.returncode == 0, said or done.stderr[-2000:]
