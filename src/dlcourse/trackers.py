@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -299,8 +300,7 @@ class Wandb(Tracker):
     def begin(self, parameters: dict[str, str]) -> None:
         """One run, without a question on the terminal."""
         os.environ.setdefault("WANDB_SILENT", "true")
-        import wandb
-
+        wandb: Any = import_module("wandb")
         if self.mode == "online" and not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key):
             raise RuntimeError("no API key: set WANDB_API_KEY, or take logger.wandb.mode=offline")
         self.run = wandb.init(
@@ -315,8 +315,7 @@ class Wandb(Tracker):
 
     def end(self, result: Mapping[str, Any]) -> None:
         """Figures into the summary, pictures, files and checkpoint."""
-        import wandb
-
+        wandb: Any = import_module("wandb")
         self.run.summary.update({name: value for name, value in result["metrics"].items() if value is not None})
         if pictures := self.pictures():
             self.run.log({f"plots/{path.stem}": wandb.Image(str(path)) for path in pictures})
