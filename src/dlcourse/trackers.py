@@ -151,8 +151,9 @@ class Tracker(Logger):
 def sweep_folder() -> Path | None:
     """The folder of the sweep that this run is a job of."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
-    if not HydraConfig.initialized() or HydraConfig.get().mode is None or HydraConfig.get().mode.name != "MULTIRUN":
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return Path(HydraConfig.get().sweep.dir).absolute()
 

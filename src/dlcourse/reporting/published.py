@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
+from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
 from dlcourse.reporting import figures
 from dlcourse.reporting.collect import Run, read_run
@@ -15,7 +16,7 @@ from dlcourse.results import RESULT, write_text
 from dlcourse.table import text_table, verdict
 
 PUBLISHED = Path("outputs/published")
-NOTES, RESULTS = Path("docs/results.md"), Path("RESULTS.md")
+NOTES, RESULTS, EXPERIMENTS = Path("docs/results.md"), Path("RESULTS.md"), Path("docs/experiments.md")
 
 
 class Group(Mapping[str, str]):
@@ -134,10 +135,28 @@ def results_text(notes: Path = NOTES, folder: Path = PUBLISHED) -> str:
         ) from None
 
 
-def write_results() -> Path:
-    """Write RESULTS.md."""
-    write_text(RESULTS, results_text())
-    return RESULTS
+def experiments_text() -> str:
+    """Which experiment shows what: a row a preset, from the headers of their YAMLs."""
+    rows = []
+    for name in choices("experiment"):
+        lines = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").splitlines()
+        header = [line.removeprefix("# ") for line in lines[1:6] if line.startswith("# ")]
+        said = dict(line.split(": ", 1) for line in header if line.startswith(("Reported: ", "Measured: ")))
+        cells = [header[0], said.get("Reported", ""), said.get("Measured", "").partition("; train")[0]]
+        rows.append([f"`experiment={name}`", *(cell.replace("|", "\\|") for cell in cells)])
+    body = text_table(["preset", "shows", "reported", "measured"], rows, markdown=True)
+    head = (
+        "# Which experiment shows what\n\n`python -m dlcourse.train experiment=...`; made from the presets' headers by"
+    )
+    return f"{head} `python -m dlcourse.report results=true`.\n\n{body}\n"
+
+
+def write_results() -> str:
+    """Write RESULTS.md and docs/experiments.md; gives their names."""
+    texts = {RESULTS: results_text(), EXPERIMENTS: experiments_text()}
+    for path, text in texts.items():
+        write_text(path, text)
+    return " and ".join(map(str, texts))
 
 
 def publish(run: Path) -> Path:
