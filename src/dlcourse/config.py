@@ -94,7 +94,8 @@ def _targets(node: Any) -> list[str]:
 
 
 @cache
-def _reference_rows() -> dict[str, dict[str, Any]]:
+def reference_rows() -> dict[str, dict[str, Any]]:
+    """references.yaml by id, in its order."""
     rows = OmegaConf.to_container(OmegaConf.load(CONF / "references.yaml"))
     assert isinstance(rows, dict)
     return {str(name): row for name, row in rows.items()}
@@ -102,7 +103,7 @@ def _reference_rows() -> dict[str, dict[str, Any]]:
 
 def known_references(ids: Iterable[str]) -> list[str]:
     """Those of the ids that references.yaml has."""
-    return [name for name in ids if name in _reference_rows()]
+    return [name for name in ids if name in reference_rows()]
 
 
 def references(ids: Iterable[str]) -> list[dict[str, Any]]:
@@ -111,7 +112,7 @@ def references(ids: Iterable[str]) -> list[dict[str, Any]]:
     Raises:
         UserError: there is no such row.
     """
-    rows = _reference_rows()
+    rows = reference_rows()
     found = []
     for name in ids:
         if name not in rows:

@@ -26,6 +26,7 @@ from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
 from dlcourse.table import result_table
+from dlcourse.trackers import Tracker
 from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, process_rank, torch_threads
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Steps:
     ):
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / results.CONFIG).exists()
+        self.loggers: list[Logger] = []
         self.leader = process_rank() == 0  # the one process of several that writes
         self.stop = Stop()
         chosen = cfg.get("model") or {}
@@ -83,8 +85,13 @@ class Steps:
 
     def go(self) -> dict[str, Any]:
         """All steps; whatever happens, result.json says so."""
-        with torch_threads(self.cfg.threads):
-            return self._go()
+        try:
+            with torch_threads(self.cfg.threads):
+                return self._go()
+        finally:
+            for logger in self.loggers:
+                if isinstance(logger, Tracker):
+                    logger.finish(self.result)
 
     def _go(self) -> dict[str, Any]:
         try:
@@ -130,6 +137,9 @@ class Steps:
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written once everything in it is decided."""
         check_accelerator(self.cfg.trainer)  # before minutes of preparing
+        self.loggers = [build(node, save_dir=str(self.folder)) for node in self.cfg.logger.values()]
+        if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
+            self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
         self.model = self._build()
@@ -195,11 +205,10 @@ class Steps:
         for callback in callbacks:
             if isinstance(callback, Last):
                 callback.stop = self.stop
-        loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
-        if not any(isinstance(logger, MetricsCSV) for logger in loggers):
-            loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
         more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
-        return make_trainer(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(self.folder), **more)
+        return make_trainer(
+            cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
+        )
 
     def _fit(self, trainer: Trainer) -> None:
         last = self.folder / "checkpoints" / "last.ckpt"

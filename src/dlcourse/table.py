@@ -26,9 +26,10 @@ def _cell(value: Any) -> str:
 def result_table(result: Mapping[str, Any], folder: Path) -> str:
     """Ours against the references, the other test metrics, time, and where everything is."""
     metrics: Mapping[str, Any] = result["metrics"]
+    rendered = bool(result.get("rendered"))
     held = {row["metric"] for row in result["references"]}
     rows = [
-        [row["metric"], metrics.get(row["metric"]), row["value"], row["id"], _verdict(result, row)]
+        [row["metric"], ours := metrics.get(row["metric"]), row["value"], row["id"], verdict(ours, row, rendered)]
         for row in result["references"]
     ]
     rows += [
@@ -47,12 +48,18 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _verdict(result: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
-    ours = result["metrics"].get(reference["metric"])
+def verdict(ours: float | None, reference: Mapping[str, Any], rendered: bool) -> str:
+    """How a figure stands against a reported one: better, worse, the same, or N times a figure that is no goal.
+
+    Args:
+        ours: None where there is none; nothing is said then.
+        reference: `value`, and `better`: higher, lower, or same.
+        rendered: measured on rendered pictures, which are not to be compared with the originals.
+    """
     if ours is None:
         return ""
-    if result.get("rendered"):
-        return "ours on rendered pictures"  # not to be compared
+    if rendered:
+        return "ours on rendered pictures"
     if math.isclose(ours, reference["value"], rel_tol=1e-6):  # metrics are float32
         return "the same"
     if reference["better"] == "same":  # a draw to be like, not to be ahead of

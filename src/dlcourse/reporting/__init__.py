@@ -1,0 +1,54 @@
+"""The report over many runs: what they measured, held against what others reported. Nothing here imports torch."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dlcourse.errors import UserError
+
+
+def report(
+    folders: Sequence[Path] = (Path("outputs"),),
+    output: Path = Path("outputs/report"),
+    compare: Sequence[Path] = (),
+    publish: Sequence[Path] = (),
+    results: bool = False,
+    pictures: int = 4,
+    picture_width: int = 640,
+) -> Iterator[str]:
+    """Do what conf/report.yaml describes, and say what was done.
+
+    Args:
+        folders: that hold runs.
+        output: where the page and the table go.
+        compare: two runs to set side by side instead, or none.
+        publish: runs whose result.json is copied to outputs/published first.
+        results: write RESULTS.md instead.
+        pictures: of a run, at most so many.
+        picture_width: pixels.
+
+    Raises:
+        UserError: a mistake of the user's, in one sentence.
+    """
+    from dlcourse.reporting import collect, comparison, page, published
+
+    for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UserError(
+                f"{name}={value} is no number of {'pictures' if least == 0 else 'pixels'}: take {least} or more"
+            )
+    if compare:
+        yield from comparison.compare(list(compare), output)
+        return
+    for run in publish:
+        yield f"published {published.publish(run)}"
+    if results:
+        yield f"wrote {published.write_results()}"
+    if results or publish:
+        return
+    found = collect.collect(folders, besides=output)
+    rows, written = page.write_report(found, output, pictures, picture_width)
+    if any(row.runs for row in rows):
+        yield f"\n{page.terminal(rows)}\n"
+    yield page.summary(found, rows)
+    yield from (f"skipped {item.path}: {item.reason}" for item in found.skipped)
+    yield f"the page is {written}"

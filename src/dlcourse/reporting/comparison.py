@@ -1,0 +1,244 @@
+"""Two runs side by side: curves overlaid, what was set differently, what came of it, and which classes got better."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from markupsafe import Markup
+
+from dlcourse.errors import UserError
+from dlcourse.reporting import figures
+from dlcourse.reporting.chart import Line, chart
+from dlcourse.reporting.collect import Run, read_run
+from dlcourse.reporting.page import write_page
+from dlcourse.results import CONFIG, RESULT, write_text
+from dlcourse.table import text_table
+
+NOT_COMPARED = ("begun", "hydra", "run", "resume", "name", "plots", "data_dir", "data.data_dir")
+MOST_CHARTS = 8
+
+
+class Change(NamedTuple):
+    """A figure of both runs; what is missing is None."""
+
+    name: str
+    a: float | None
+    b: float | None
+    verdict: str  # what B is: better, worse, same, or nothing where that cannot be said
+
+    @property
+    def difference(self) -> float | None:
+        return None if self.a is None or self.b is None else self.b - self.a
+
+
+class ClassChange(NamedTuple):
+    """A class's share of wrong answers in both runs."""
+
+    name: str
+    count: int
+    a: float
+    b: float
+    mostly: str  # what B takes it for
+
+    @property
+    def gain(self) -> float:
+        """Points of error that B is better by."""
+        return 100 * (self.a - self.b)
+
+
+def compare(paths: Sequence[Path], output: Path) -> Iterator[str]:
+    """Write compare.html and compare.md, and say what matters.
+
+    Args:
+        paths: two run folders.
+        output: where the page and the table go.
+
+    Raises:
+        UserError: not two of them, or one is no run.
+    """
+    if len(paths) != 2:
+        count = "one was" if len(paths) == 1 else f"{len(paths)} were"
+        raise UserError(f"compare takes two runs, {count} given: compare=[RUN,RUN]")
+    a, b = (_run(path) for path in paths)
+    if a.folder and b.folder and a.folder.resolve() == b.folder.resolve():
+        raise UserError(f"compare takes two runs, {a.name} was given twice: name another one")
+    metrics, settings = metric_changes(a, b), config_changes(a, b)
+    classes, why_not = class_changes(a, b)
+    charts = _charts(a, b)
+    page = write_page(
+        output, "compare.html", "compare.html", title="Two runs side by side", runs=[("a", "A", a), ("b", "B", b)],
+        metrics=metrics, settings=settings, classes=classes, why_not=why_not, charts=charts,
+        widest=max((abs(row.gain) for row in classes), default=0) or 1,
+    )  # fmt: skip
+    text = _markdown(a, b, metrics, settings, classes)
+    write_text(output / "compare.md", text)
+    tested = [row for row in metrics if row.name.startswith("test/")] or metrics
+    yield text_table(["metric", "A", "B", ""], [_cells(row) for row in tested])
+    if classes:
+        better, worse = (sum(sign * row.gain > 0 for row in classes) for sign in (1, -1))
+        yield f"{better} classes are better in B, {worse} worse, {len(classes) - better - worse} the same"
+    yield f"the page is {page}"
+
+
+def _run(path: Path) -> Run:
+    file = path if path.is_file() and path.suffix == ".json" else path / RESULT
+    if not file.is_file():
+        unfinished = path.is_dir() and (path / CONFIG).is_file()
+        why = f"it has no {RESULT} yet" if unfinished else f"it has no {RESULT}" if path.is_dir() else "it is not there"
+        raise UserError(
+            f"compare: {path} is no finished run: {why}" if unfinished else f"compare: {path} is no run: {why}"
+        )
+    return read_run(file)
+
+
+def lower_is_better(name: str) -> bool | None:
+    """Which way a metric is better, by its name; None where that cannot be said."""
+    short = name.rpartition("/")[2]
+    if figures.is_share(name) or short in ("trustworthiness",):
+        return False
+    return True if any(word in short for word in figures.LOWER) else None
+
+
+def metric_changes(a: Run, b: Run) -> list[Change]:
+    """Every metric that one of them has, the tested ones first."""
+    names = dict.fromkeys([*a.metrics, *b.metrics])
+    order = {"test": 0, "val": 1, "train": 2}
+    found = []
+    for name in sorted(names, key=lambda n: order.get(n.partition("/")[0], 3)):
+        x, y, lower = a.metrics.get(name), b.metrics.get(name), lower_is_better(name)
+        verdict = ""
+        if x is not None and y is not None:
+            verdict = "same" if math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-12) else ""
+            if not verdict and lower is not None:
+                verdict = "better" if (y < x) == lower else "worse"
+        found.append(Change(name, x, y, verdict))
+    for name, of in (("seconds", lambda run: run.seconds), ("CPU-seconds", lambda run: run.result.get("cpu_seconds")),
+                     ("parameters", lambda run: run.result.get("parameters"))):  # fmt: skip
+        found.append(Change(name, figures.finite(of(a)), figures.finite(of(b)), ""))
+    return [row for row in found if row.a is not None or row.b is not None]
+
+
+def config_changes(a: Run, b: Run) -> list[tuple[str, str, str]]:
+    """Keys of config.yaml that differ: name, value in A, value in B; what one lacks is a dash."""
+    x, y = _config(a), _config(b)
+    return [(key, x.get(key, "–"), y.get(key, "–")) for key in dict.fromkeys([*x, *y]) if x.get(key) != y.get(key)]
+
+
+def _config(run: Run) -> dict[str, str]:
+    if run.folder is None:
+        return {}
+    try:
+        stored = yaml.safe_load((run.folder / CONFIG).read_text("utf8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return {key: value for key, value in _flat(stored).items() if not _is_aside(key)}
+
+
+def _is_aside(key: str) -> bool:
+    return any(key == word or key.startswith(f"{word}.") for word in NOT_COMPARED)
+
+
+def _flat(node: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(node, dict) and node:
+        return {key: value for name, item in node.items() for key, value in _flat(item, f"{prefix}{name}.").items()}
+    text = "null" if node is None else str(node).lower() if isinstance(node, bool) else str(node)
+    return {prefix.rstrip("."): text}
+
+
+def class_changes(a: Run, b: Run) -> tuple[list[ClassChange], str]:
+    """Classes by how much better B is, the most improved first; or a sentence why they cannot be compared."""
+    x, y = _class_errors(a), _class_errors(b)
+    missing = " and ".join(name for name, rows in (("A", x), ("B", y)) if not rows)
+    if missing:
+        return [], f"{missing} has no plots/per_class.csv: classifiers write it with plots=true."
+    shared = [name for name in x if name in y]
+    if not shared:
+        return [], "The runs share no class."
+    rows = [ClassChange(n, int(y[n][0]), x[n][1], y[n][1], y[n][2]) for n in shared]
+    return sorted(rows, key=lambda row: (-row.gain, row.name)), ""
+
+
+def _class_errors(run: Run) -> dict[str, tuple[float, float, str]]:
+    """Pictures, error and most frequent wrong answer of each class, of those that have pictures."""
+    found = {}
+    for row in _table(run, "plots/per_class.csv"):
+        try:
+            found[row["name"]] = (float(row["count"]), float(row["error"]), row.get("mostly") or "")
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def _table(run: Run, name: str) -> list[dict[str, str]]:
+    if run.folder is None:
+        return []
+    try:
+        with (run.folder / name).open(encoding="utf8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
+def _charts(a: Run, b: Run) -> list[tuple[str, Markup]]:
+    """A chart for each figure that either run logged by epoch, both splits of both runs in it."""
+    curves = {"a": _curves(a), "b": _curves(b)}
+    names = dict.fromkeys(name.rpartition("/")[2] for found in curves.values() for name in found)
+    charts = []
+    for short in sorted(names, key=lambda name: (name != "loss", name == "lr", name)):
+        lines = []
+        for which, found in curves.items():
+            for split, style in (("train", "train"), ("val", ""), ("", "")):
+                points = found.get(f"{split}/{short}" if split else short)
+                if points:
+                    label = " ".join([which.upper(), *([split] if split else [])])
+                    lines.append(Line(points, f"line-{which} {style}".strip(), label))
+        if any(len(line.points) > 1 for line in lines):
+            charts.append((short, chart(lines, short, is_share=figures.is_share(short))))
+    return charts[:MOST_CHARTS]
+
+
+def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in _table(run, "metrics.csv"):
+        try:
+            epoch = float(row["epoch"]) + 1
+        except (KeyError, TypeError, ValueError):
+            continue
+        for name, text in row.items():
+            if name in ("epoch", "step") or not isinstance(text, str):
+                continue
+            try:
+                value = float(text)
+            except ValueError:
+                continue
+            if math.isfinite(value):
+                found.setdefault(name, []).append((epoch, value))
+    return found
+
+
+def _cells(row: Change) -> list[str]:
+    return [row.name, figures.figure(row.name, row.a), figures.figure(row.name, row.b), row.verdict]
+
+
+def _markdown(
+    a: Run, b: Run, metrics: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
+) -> str:
+    def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+        plain = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+        return text_table(header, plain, markdown=True)
+
+    parts: Mapping[str, str] = {
+        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in metrics]),
+        "What was set differently": table(["key", "A", "B"], settings) if settings else "Nothing.",
+        "Classes": table(
+            ["class", "wrong in A", "wrong in B", "points better"],
+            [[c.name, f"{100 * c.a:.1f} %", f"{100 * c.b:.1f} %", f"{c.gain:+.1f}"] for c in classes],
+        )
+        if classes
+        else "Not compared.",
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
+    return f"# Two runs\n\nA: `{a.name}`\n\nB: `{b.name}`\n\n{body}\n"

@@ -1,0 +1,147 @@
+"""The report as a page and as a Markdown table."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dlcourse.reporting import figures
+from dlcourse.reporting.collect import Found, Run
+from dlcourse.reporting.entries import Entry, counts, entries, headline
+from dlcourse.reporting.pictures import Album, pictures_of
+from dlcourse.results import write_text
+from dlcourse.table import text_table
+
+MEGABYTES = 5  # of a page; with more its pictures lie beside it
+WORDS = {"better": "better", "same": "the same", "worse": "worse", "times": "as a draw", "rendered": "rendered",
+         "not-run": "not run"}  # fmt: skip
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with everything that is not theirs escaped."""
+    found = Environment(
+        loader=PackageLoader("dlcourse.reporting"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )  # fmt: skip
+    known: Any = found.globals
+    known.update(figures=figures, words=WORDS)
+    found.filters |= {"slug": slug, "duration": figures.duration, "short": short}
+    return found
+
+
+def slug(text: str) -> str:
+    """A text as the name of an anchor."""
+    return re.sub(r"[^\w-]+", "-", text).strip("-")
+
+
+def short(cell: str) -> str:
+    """A cell of a table, a long number with four digits."""
+    try:
+        return f"{float(cell):.4g}" if "." in cell else cell
+    except ValueError:
+        return cell
+
+
+def write_page(folder: Path, name: str, template: str, **values: Any) -> Path:
+    """Render a template into `folder`/`name`."""
+    text = environment().get_template(template).render(made=datetime.now().strftime("%Y-%m-%d %H:%M"), **values)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / name, text)
+    return folder / name
+
+
+def write_report(found: Found, folder: Path, most: int = 4, width: int = 640) -> tuple[list[Entry], Path]:
+    """`report.html` and `report.md`.
+
+    Args:
+        found: from `collect`.
+        folder: that they go into; pictures too, where they would make the page larger than 5 MB.
+        most: pictures of a run.
+        width: of a picture, pixels.
+
+    Returns:
+        The entries, and the page.
+    """
+    rows = entries(found.runs)
+    shown = {run.name: pictures_of(run.folder, most) for run in found.runs if run.folder is not None}
+    sweeps = [_sweep(path) for path in found.sweeps]
+    album = Album([p for paths in [*shown.values(), *(s["pictures"] for s in sweeps)] for p in paths], width)
+    beside = folder / "pictures" if album.bytes > (MEGABYTES - 1) * 2**20 else None
+    page = write_page(
+        folder, "report.html", "report.html",
+        title="dlcourse report", entries=rows, counts=counts(rows), runs=[_run_row(run) for run in found.runs],
+        sweeps=sweeps, skipped=found.skipped, sources=album.sources(beside), shown=shown,
+        areas=sorted({entry.id[0] for entry in rows}),
+    )  # fmt: skip
+    write_text(folder / "report.md", markdown(rows))
+    return rows, page
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    known = headline(run)
+    return {
+        "run": run,
+        "metric": known[0] if known else "",
+        "value": known[1] if known else None,
+        "kind": "debug" if run.trial else str(run.result["status"]),
+        "held": ", ".join(str(row["id"]) for row in run.result["references"]),
+    }
+
+
+def _sweep(folder: Path) -> dict[str, Any]:
+    """A sweep's table and its pictures; a broken table is as good as none."""
+    try:
+        with (folder / "sweep.csv").open(encoding="utf8", newline="") as file:
+            table = list(csv.reader(file))
+    except (OSError, ValueError, csv.Error):
+        table = []
+    return {"folder": folder, "table": table, "pictures": sorted(folder.glob("*.png"))}
+
+
+def markdown(rows: Sequence[Entry]) -> str:
+    """The references as a Markdown table."""
+    header = ["row", "what", "ours", "n", "reported", "difference", "", "time", "command"]
+    table = [
+        [
+            entry.id if entry.first else "", _cell(entry.reference["what"]) if entry.first else "", entry.ours_text,
+            len(entry.runs) or "", entry.theirs_text, entry.difference_text, _verdict_text(entry),
+            figures.duration(entry.seconds), f"`{_cell(entry.command)}`" if entry.command else "",
+        ]
+        for entry in rows
+    ]  # fmt: skip
+    return f"# Ours and reported\n\n{text_table(header, table, markdown=True)}\n"
+
+
+def _verdict_text(entry: Entry) -> str:
+    return f"{entry.verdict}, within our spread" if entry.within else entry.verdict
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def terminal(rows: Sequence[Entry]) -> str:
+    """What was run, as a short table."""
+    table = [[e.id, e.ours_text, len(e.runs), e.theirs_text, _verdict_text(e)] for e in rows if e.runs]
+    return text_table(["row", "ours", "n", "reported", ""], table)
+
+
+def _count(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def summary(found: Found, rows: Sequence[Entry]) -> str:
+    """One line on how much there was."""
+    tally: Mapping[str, int] = counts(rows)
+    with_run = tally["references"] - tally.get("not-run", 0)
+    return (
+        f"{_count(found.runs, 'run')}, {_count(found.sweeps, 'sweep')}, "
+        f"{with_run} of {tally['references']} references with a run"
+        + (f", {len(found.skipped)} folders or files skipped" if found.skipped else "")
+    )
