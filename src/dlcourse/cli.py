@@ -29,7 +29,8 @@ FLAGS_THAT_RUN_NOTHING = {
     "-i",
     "--shell-completion",
 }
-PATH_KEYS = {"run", "input", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+PATH_KEYS = {"run", "input", "latents", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+PATH_LISTS = {"between"}  # [A,B]
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -102,9 +103,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         key, equals, value = argument.partition("=")
         if key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
-                value = str(Path(value).expanduser()) if value.startswith("~") else value
-                quoted = value.replace("'", r"\'").replace("${", r"\${")
-                argument = f"{key}='{quoted}'"
+                argument = f"{key}={_quoted(value)}"
             if key == "run":
                 folder = Path(value.strip("'\"")).expanduser()
                 if not (folder / results.CONFIG).is_file():
@@ -112,10 +111,19 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
                 if verb == "train":
                     found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
                     return found + _unchanged(folder, [a for a in arguments if a is not given])
+        elif key.lstrip("+") in PATH_LISTS and value.startswith("[") and not re.search("['\"]", value):
+            argument = f"{key}=[{','.join(_quoted(part) for part in value.strip('[]').split(','))}]"
         found.append(argument)
     if verb == "evaluate" and not any(a.startswith("run=") or a in FLAGS_THAT_RUN_NOTHING for a in arguments):
         raise UserError("evaluate needs a run: run=DIR, a folder that train wrote")
     return found
+
+
+def _quoted(path: str) -> str:
+    """A path as Hydra takes it without reading anything into it."""
+    path = str(Path(path).expanduser()) if path.startswith("~") else path
+    quoted = path.replace("'", r"\'").replace("${", r"\${")
+    return f"'{quoted}'"
 
 
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
