@@ -85,7 +85,7 @@ class RandomFeatures(nn.Module):
         draws = torch.Generator().manual_seed(seed)
         layers = []
         for before, after in zip((3, *widths), widths, strict=False):
-            layer = nn.Conv2d(before, after, 4, 2, 1)
+            layer = nn.utils.skip_init(nn.Conv2d, before, after, 4, 2, 1)  # draws nothing from torch's own generator
             for values, spread in zip(layer.parameters(), ((2 / (before * 16)) ** 0.5, 0.1), strict=True):
                 nn.init.normal_(values, std=spread, generator=draws)
             layers.append(layer)

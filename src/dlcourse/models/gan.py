@@ -117,8 +117,12 @@ class GAN(Generative):
     def _noise(self, count: int) -> Tensor:
         return torch.randn(count, self.latent, device=self.device)
 
-    def setup(self, stage: str) -> None:
-        """Refuse what two nets that train in turn cannot use."""
+    def configure_callbacks(self) -> list[Any]:
+        """None; but it is the one hook before Lightning refuses with words of its own what is refused here.
+
+        Raises:
+            UserError: the Trainer is asked for what two nets that train in turn cannot use.
+        """
         if self.trainer.world_size > 1:
             raise UserError("a GAN trains in one process: take trainer.devices=1")
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
@@ -126,6 +130,7 @@ class GAN(Generative):
                 "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "
                 "trainer.accumulate_grad_batches as they are"
             )
+        return []
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
