@@ -84,11 +84,15 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def compare(generated: Tensor, real: Tensor, real_gaussian: Gaussian) -> dict[str, float]:
-    """All figures of one set of features [N, D] against the real ones [M, D]; precision and recall of N of those."""
-    precision, recall = precision_recall(real[: len(generated)], generated)
+    """All figures of one set of features [N, D] against the real ones [M, D], whose Gaussian is given.
+
+    The kernel distance, precision and recall are of the first N real ones, the Frechet distance is of all.
+    """
+    alike = real[: len(generated)]
+    precision, recall = precision_recall(alike, generated)
     return {
         "frechet_distance": frechet_distance(gaussian(generated), real_gaussian),
-        "kid": kernel_distance(generated, real),
+        "kid": kernel_distance(generated, alike),
         "precision": precision,
         "recall": recall,
     }

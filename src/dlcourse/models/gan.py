@@ -40,6 +40,7 @@ class GAN(Generative):
     """
 
     extra_plots = ("gan",)
+    curves = ("train/drawn_accuracy", "val/drawn_accuracy")
 
     def __init__(
         self,

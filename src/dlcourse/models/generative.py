@@ -41,6 +41,7 @@ class Generative(Family):
 
     kind = "pictures"
     samples = True  # whether it can draw from noise
+    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # drawn beside the loss
 
     def __init__(
         self,
@@ -216,7 +217,7 @@ class Generative(Family):
             found["nearest_ratio"] = near / floor if floor else float("nan")
         found |= {f"real_{key}": value for key, value in fidelity.compare(theirs, real, known).items()}
         found["mean_picture_frechet_distance"] = fidelity.frechet_distance(fidelity.gaussian(mean), known)
-        found["mean_picture_kid"] = fidelity.kernel_distance(mean, real)
+        found["mean_picture_kid"] = fidelity.kernel_distance(mean, real[:count])
         return found
 
     def real_features(self, most: int = REAL) -> Tensor:

@@ -28,7 +28,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     """
     plots = folder / "plots"
     if (folder / "metrics.csv").exists():
-        draw_curves(folder, "train/loss", "val/loss")
+        draw_curves(folder, *model.curves)
     own = data.arrays[model.split][0]
     if model.frames:
         draw_training(plots, model.frames)
@@ -94,7 +94,7 @@ def _draw_traversals(path: Path, model: Any, pictures: Tensor) -> None:
     start, ways, spans, names = directions(model, pictures)
     steps = torch.linspace(-1, 1, STEPS)[:, None]
     rows = [model.drawn(start + steps * span * way) for way, span in zip(ways, spans, strict=True)]
-    ticks = ["" if i not in (0, STEPS // 2, STEPS - 1) else f"{3 * s.item():+.0f} sd" for i, s in enumerate(steps)]
+    ticks = ["" if i not in (0, STEPS // 2, STEPS - 1) else f"{round(3 * s.item())} sd" for i, s in enumerate(steps)]
     draw_rows(path, rows, names, "Traversals of the latent", ticks=ticks)
 
 
