@@ -36,9 +36,11 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
     ]
     seconds = result["seconds"]
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
+    space = [f"distances of pictures are in the feature space {result['features']}"] * ("features" in result)
     lines = [
         "",
         text_table(["metric", "ours", "reported", "by", ""], rows),
+        *space,
         "",
         f"{result['model']} on {result['data']}: {result['parameters']:,} parameters, {result['epochs']} epochs, "
         f"{result['device']} {result['precision']}, {spent}",
