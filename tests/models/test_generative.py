@@ -48,8 +48,9 @@ def built(faces, model, *words):
 
 
 @pytest.mark.parametrize("model", PLOTS)
-def test_a_run_ends_with_scores_their_floor_and_pictures(face_run, model):
+def test_a_run_ends_with_scores_their_floor_and_pictures(face_run, capsys, model):
     result = face_run(model)
+    assert "in the feature space random_conv_seed0" in capsys.readouterr().out
     metrics, name = result["metrics"], "reconstruction_" if model == "autoencoder" else ""
     assert result["status"] == "completed" and result["features"] == "random_conv_seed0"
     for split in ("val", "test"):
