@@ -134,3 +134,37 @@ def stopped_in_epoch(monkeypatch):
             yield
 
     return stopped
+
+
+def small_faces(count: int = 120, size: int = 32, colour: bool = False) -> np.ndarray:
+    """Made-up pictures with something to learn: a bright disc on dark, its place and size drawn."""
+    draws = np.random.default_rng(0)
+    (x, y), r = draws.uniform(0.3, 0.7, (2, count, 1, 1)), draws.uniform(0.15, 0.3, (count, 1, 1))
+    rows, columns = np.mgrid[:size, :size] / size
+    discs = np.where((rows - y) ** 2 + (columns - x) ** 2 < r**2, 200, 40) + draws.integers(0, 30, (count, size, size))
+    grey = discs.astype(np.uint8)
+    return np.stack([grey, grey // 2, 255 - grey], 3) if colour else grey
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """An .npz of made-up pictures, 32x32 and grey."""
+    path = tmp_path / "faces.npz"
+    np.savez(path, train_x=small_faces())
+    return path
+
+
+FACES = ["data=faces", "data.size=32", "data.batch_size=16", "trainer=cpu", "trainer.max_epochs=2", *PINNED]
+FACE_NET = ["model.net.width=4", "model.net.layers=3", "model.latent=6", "model.features=random"]
+
+
+@pytest.fixture
+def face_run(tmp_path: Path, faces: Path):
+    """Runs a small generative model; `face_run("vae", "model.beta=2", folder="a")` gives its result."""
+
+    def start(model: str, *overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
+        net = ["model.discriminator.width=4", "model.discriminator.layers=3"] if model == "gan" else []
+        words = [f"model={model}", *FACES, f"data.path={faces}", *FACE_NET, *net, *overrides]
+        return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
+
+    return start

@@ -25,7 +25,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["model/net=resnt", "model=clock_cyclic"], "model/net=resnt is unknown; did you mean resnet?"),
         (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
         (["seed"], "seed"),
-        (["data=clocks"], "choose a model: model=clock_classification|"),
+        (["data=clocks"], "choose a model: model=autoencoder|clock_classification|"),
         (["model=clock_cyclic"], "choose a data: data=cifar10|"),
         (["run=nowhere"], "run=nowhere is no run"),
         ([*RUN, "data.count=3"], "data.count=3 is too few"),

@@ -39,6 +39,7 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
         "train",
         "evaluate",
         "predict",
+        "sample",
         "embed",
         "report",
         "references",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dlcourse.data.reading import read_picture
 from dlcourse.errors import UserError
-from dlcourse.prediction import predict, read_picture
+from dlcourse.prediction import predict
 
 
 def picture(path, mode="L", size=(60, 80), **save):

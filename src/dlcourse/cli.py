@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import config, results
 from dlcourse.errors import Stopped, UserError
-from dlcourse.paths import PATH_LIST_KEYS, quote_path_list
+from dlcourse.paths import PATH_LISTS, quote_path, quote_path_list
 
 FLAGS_THAT_RUN_NOTHING = {
     "--help",
@@ -31,7 +31,7 @@ FLAGS_THAT_RUN_NOTHING = {
     "--shell-completion",
 }
 MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", "--config-name", "--config-dir"}
-PATH_KEYS = {"run", "input", "output", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+PATH_KEYS = {"run", "input", "output", "latents", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -107,13 +107,11 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
             raise UserError(f"{flag} is no flag: options are written without dashes, as in model=mlp or seed=1")
         key, equals, value = argument.partition("=")
-        if key in PATH_LIST_KEYS and equals and verb == "report":
+        if key in PATH_LISTS.get(verb, ()) and equals:
             argument = f"{key}={quote_path_list(value)}"
         elif key.lstrip("+") in PATH_KEYS and equals:
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
-                value = str(Path(value).expanduser()) if value.startswith("~") else value
-                quoted = value.replace("'", r"\'").replace("${", r"\${")
-                argument = f"{key}='{quoted}'"
+                argument = f"{key}={quote_path(value)}"
             if key == "run":
                 folder = Path(value.strip("'\"")).expanduser()
                 if not (folder / results.CONFIG).is_file():

@@ -22,6 +22,7 @@ from dlcourse.trainers import device_name, make_trainer, quiet
 def measure_split(trainer: Trainer, model: Family, data: DataModule, split: str) -> dict[str, float]:
     """A model's metrics on one split, as `<split>/<name>`; `model.answers` holds the answers afterwards."""
     model.split = split
+    model.look_at(data)
     trainer.test(model, data.split_dataloader(split), verbose=False)
     return {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith(f"{split}/")}
 
@@ -88,6 +89,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
         "data": data.title,
         "rendered": data.rendered,
         "metrics": metrics,
+        **model.remarks(),
         "references": [{k: row[k] for k in row if k in ids} for row in before.get("references", [])],
         "seconds": {"test": round(time.perf_counter() - start, 2)},
         "device": device_name(trainer),

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-PATH_LIST_KEYS = {"compare", "folders", "publish"}
+PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",)}  # by command
 
 
 def quote_path_list(value: str) -> str:
@@ -18,7 +18,7 @@ def quote_path_list(value: str) -> str:
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") and not Path(value).exists() else value
     if re.match(r"\s*['\"]", inner) or value == "null":
         return value
-    return f"[{','.join(_quoted(path) for path in _split(inner))}]"
+    return f"[{','.join(quote_path(path) for path in _split(inner))}]"
 
 
 def _split(text: str) -> list[str]:
@@ -33,6 +33,7 @@ def _split(text: str) -> list[str]:
     return found
 
 
-def _quoted(path: str) -> str:
+def quote_path(path: str) -> str:
+    """A path as Hydra takes it, without reading anything into it."""
     path = str(Path(path).expanduser()) if path.startswith("~") else path
     return "'{}'".format(path.replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))

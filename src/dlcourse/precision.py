@@ -33,7 +33,7 @@ def choose_precision(model: Family, batch: Batch, device: torch.device) -> str:
         pictures, labels = (part[:ROWS].to(device) for part in batch)
 
         def step() -> None:
-            trial.loss(trial(pictures), labels).backward()
+            trial.training_loss(pictures, labels).backward()
             trial.zero_grad()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from dlcourse.build import load_run
+from dlcourse.data.reading import UNREADABLE, read_picture
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.results import write_text
@@ -43,7 +43,7 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
         try:
             pictures.append(read_picture(file, shape))
             read.append(file)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except UNREADABLE as error:
             if file == source:
                 raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from error
             print(f"skipped {file.name}: no picture that can be read")
@@ -91,25 +91,3 @@ def picture_files(source: Path) -> list[Path]:
     if not files:
         raise UserError(f"{source} is an empty folder: put pictures into it")
     return files
-
-
-def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
-    """A picture as a model wants it: turned as its EXIF says, cut square in the middle, resized.
-
-    Args:
-        path: of any picture that Pillow reads.
-        in_shape: channels, height and width; one channel is grey.
-
-    Returns:
-        uint8 [H, W] or [H, W, 3].
-    """
-    channels, height, width = in_shape
-    with Image.open(path) as opened:
-        picture = ImageOps.exif_transpose(opened)
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture.convert("RGBA"))
-        if picture.mode.startswith("I;16") or picture.mode == "I":
-            picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        return np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,21 @@ RESULT, CONFIG = "result.json", "config.yaml"
 UNSTARTED = {"schema": SCHEMA, "status": "failed", "metrics": {}, "references": [], "seconds": {}}
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside and rename it, so that nobody ever reads half of it."""
+@contextlib.contextmanager
+def replaced(path: Path) -> Generator[Path]:
+    """A name beside a file's to write it under; it is renamed in the end, so that nobody ever reads half of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_text(text, "utf8")
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    with replaced(path) as part:
+        part.write_text(text, "utf8")
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:

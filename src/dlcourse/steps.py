@@ -229,3 +229,4 @@ class Steps:
         self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
         for split in self.data.arrays:
             self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
+        self.result |= self.model.remarks()

@@ -74,12 +74,14 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
     short = metric.partition("/")[2]
     shown = [name for name in metrics if name.partition("/")[2] == short]
     shown += [name for name in tested if name not in shown]
-    header = ["job", *keys, *shown, "seconds", "status"]
+    space = ["features"] * any("features" in result for _, result in results)  # that distances of pictures are in
+    header = ["job", *keys, *shown, *space, "seconds", "status"]
     rows = []
     for (name, result), job in zip(results, overrides, strict=True):
         seconds = round(sum(result["seconds"].values()), 1)
         values = [result["metrics"].get(metric_name) for metric_name in shown]
-        rows.append([name, *(job.get(key, "") for key in keys), *values, seconds, result["error"] or result["status"]])
+        rows.append([name, *(job.get(key, "") for key in keys), *values])
+        rows[-1] += [*(result.get(key) for key in space), seconds, result["error"] or result["status"]]
     return header, rows, keys, metric
 
 

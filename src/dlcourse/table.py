@@ -37,9 +37,12 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
     ]
     seconds = result["seconds"]
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
+    space = result.get("features")
+    spaces = [f"distances of pictures are in the feature space {space}"] if space else []
     lines = [
         "",
         text_table(["metric", "ours", "reported", "by", ""], rows),
+        *spaces,
         "",
         f"{result['model']} on {result['data']}: {result['parameters']:,} parameters, {result['epochs']} epochs, "
         f"{result['device']} {result['precision']}, {spent}",

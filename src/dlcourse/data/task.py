@@ -14,7 +14,7 @@ class Task:
     Attributes:
         data: name of the data set.
         kind: what the labels are: `time` is an hour and a minute [N, 2]; `classes` a class [N], or a fine and a
-            coarse one [N, 2]; `pictures` has none to learn, but may have factors.
+            coarse one [N, 2]; `pictures` has none to learn, a model draws such pictures itself, but may have factors.
         in_shape: channels, height and width of a picture, or the number of plain features.
         mean: mean of the training inputs in the units they are stored in; one a channel, or one for all.
         std: their standard deviation, likewise.

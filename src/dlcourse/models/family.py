@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from dlcourse.data.batches import Batch, mix
+from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -80,6 +81,13 @@ class Family(LightningModule, ABC):
     @abstractmethod
     def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """A row of words and numbers for each answer, as `predict` prints them."""
+
+    def look_at(self, data: DataModule) -> None:
+        """Take from the data what `measure` needs beside the answers; most families need nothing."""
+
+    def remarks(self) -> dict[str, Any]:
+        """What result.json should say of how the metrics were measured."""
+        return {}
 
     # What all of them share -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""Pictures from files, as models want them."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# What Pillow may raise at a file that is broken, or no picture at all.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
+    """A picture as a model wants it: turned as its EXIF says, cut square in the middle, resized.
+
+    Args:
+        path: of any picture that Pillow reads.
+        in_shape: channels, height and width; one channel is grey.
+
+    Returns:
+        uint8 [H, W] or [H, W, 3].
+    """
+    channels, height, width = in_shape
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened)
+        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture.convert("RGBA"))
+        if picture.mode.startswith("I;16") or picture.mode == "I":
+            picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        return np.asarray(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))

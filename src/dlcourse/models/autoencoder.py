@@ -1,0 +1,237 @@
+"""Autoencoders: a picture through a short vector and back, and the variational one that can be drawn from."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.data.batches import Batch, seeded
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.generative import SHOWN, Generative
+
+ACTIVE = 0.01  # variance of a latent's mean over the data, above which it is in use (Burda et al., 2015)
+LEVELS = 255
+
+
+class Autoencoder(Generative):
+    """Learns to draw a picture again from `latent` numbers, by mean squared error.
+
+    Args:
+        latent: numbers that a picture is put into.
+        task, net, optimizer, schedule, seed, features: see `Generative`.
+    """
+
+    samples = False
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        latent: int = 32,
+        features: str = "auto",
+    ):
+        super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features)
+
+    @staticmethod
+    def heads(latent: int) -> tuple[int, ...]:
+        """Sizes of the encoder's heads."""
+        return (latent,)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Stored pictures to latents [N, L]; of a distribution, to its mean."""
+        return self(inputs)[:, : self.latent]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents [N, L] to pictures [N, C, H, W] in -1 to 1."""
+        decoder: Any = self.net.decoder
+        return decoder(z)
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Mean squared error in the scale of -1 to 1."""
+        x = self.scaled(inputs)
+        return squared_error(self.decode(self.net(x)), x).mean()
+
+    def snapshot(self) -> Tensor:
+        """Pictures of the validation split drawn again, of the training split where there is none."""
+        arrays = self.trainer.datamodule.arrays  # ty: ignore[missing-attribute]
+        pictures = arrays["val" if "val" in arrays else "train"][0]
+        return self.reconstructed(pictures[:SHOWN])
+
+    def _collect(self, batch: Batch) -> None:
+        inputs, labels = batch
+        z = self.encode(inputs).float()
+        error = squared_error(self.decode(z), self.scaled(inputs))
+        self._gathered.append({"latent": z, "squared_error": error, "loss": error, "labels": labels})
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """`reconstruction_rmse`: root mean squared error of a pixel in levels of 255; and the scores of `compared`.
+
+        `mean_picture_rmse` is the same for the training mean in place of each reconstruction.
+        """
+        found = {"reconstruction_rmse": LEVELS / 2 * answers["squared_error"].mean().sqrt().item()}
+        if self.data is not None and self.trainer.state.fn == "test":
+            own = self.data.arrays[self.split][0][: len(answers["labels"])]
+            mean = self.mean_picture().float()
+            square = torch.stack([(part.float() - mean).square().sum() for part in own.split(500)]).sum()
+            found["mean_picture_rmse"] = (square / own.numel()).sqrt().item()
+        return found | super().measure(answers)
+
+
+class VAE(Autoencoder):
+    """Variational autoencoder (Kingma and Welling, 2013, arXiv:1312.6114) with a Gaussian for each pixel.
+
+    Args:
+        latent: numbers that a picture is put into.
+        beta: weight of the divergence from the prior (Higgins et al., 2017); 1 is the evidence's lower bound.
+        warmup: part of the steps in which that weight rises from 0.
+        noise: standard deviation of a pixel in levels of 255, the same for all; or `learned`, with the weights
+            (Rybkin et al., 2020, arXiv:2006.13202).
+        prior: where samples are drawn from: `normal`, N(0, 1), or `fitted`, a normal distribution with the mean and
+            covariance that the latents of the training pictures were seen to have (Ghosh et al., 2019,
+            arXiv:1903.12436).
+        task, net, optimizer, schedule, seed, features: see `Generative`.
+    """
+
+    samples = True
+    extra_plots = ("vae",)
+    latent_mean: Tensor
+    latent_covariance: Tensor
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        latent: int = 32,
+        beta: float = 1.0,
+        warmup: float = 0.1,
+        noise: float | str = "learned",
+        prior: str = "normal",
+        features: str = "auto",
+    ):
+        if prior not in ("normal", "fitted"):
+            raise UserError(f"model.prior={prior} is unknown: take normal or fitted")
+        if beta < 0 or not 0 <= warmup <= 1:
+            raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} a share of the steps")
+        learned = noise == "learned"
+        if not learned and (isinstance(noise, str) or noise <= 0):
+            raise UserError(f"model.noise={noise} is no standard deviation: take 20, say, or learned")
+        super().__init__(task, net, optimizer, schedule, seed, latent, features)
+        start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
+        self.log_noise = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learned)
+        self.beta, self.warmup, self.prior = beta, warmup, prior
+        self.register_buffer("latent_mean", torch.zeros(latent))
+        self.register_buffer("latent_covariance", torch.eye(latent))
+
+    @staticmethod
+    def heads(latent: int) -> tuple[int, ...]:
+        """Means and logarithms of the variances."""
+        return (latent, latent)
+
+    def draws(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+        """Latents [N, L] from the prior."""
+        z = super().draws(count, generator, truncation)
+        if self.prior == "normal":
+            return z
+        return self.latent_mean + z @ torch.linalg.cholesky(self.latent_covariance).T
+
+    def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and logarithms of the variances of the latents of stored pictures, both [N, L]."""
+        means, logs = self(inputs).float().split(self.latent, 1)
+        return means, logs.clamp(-12, 8)
+
+    def log_likelihood(self, drawn: Tensor, x: Tensor) -> Tensor:
+        """Logarithm of the density of pictures x [N, C, H, W] around the drawn ones, in nats a picture [N].
+
+        The density is that of pixels counted in levels of 255, so that, the noise being wider than a level, it is also
+        the logarithm of the probability of the stored whole numbers, and does not depend on how the net scales them.
+        """
+        return self._log_likelihood(squared_error(drawn, x), x[0].numel())
+
+    def _log_likelihood(self, error: Tensor, pixels: int) -> Tensor:
+        square = error * pixels / (2 * self.log_noise).exp()
+        return -0.5 * square - pixels * (self.log_noise + math.log(LEVELS / 2) + 0.5 * math.log(2 * math.pi))
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Minus the bound in nats a pixel, with the divergence's present weight."""
+        x = self.scaled(inputs)
+        means, logs = self.posterior(inputs)
+        z = means + (logs / 2).exp() * torch.randn_like(means)
+        likelihood = self.log_likelihood(self.decode(z), x).mean()
+        divergence = kl_divergence(means, logs).sum(1).mean()
+        self._follow(means.detach(), logs.detach())
+        self.note("kl", divergence)
+        self.note("noise", LEVELS / 2 * self.log_noise.exp())
+        return (self._weight() * divergence - likelihood) / x[0].numel()
+
+    def _weight(self) -> float:
+        if self._trainer is None or not self.warmup:
+            return self.beta
+        steps = self.warmup * float(self.trainer.estimated_stepping_batches)
+        return self.beta * min(1.0, (self.global_step + 1) / max(1.0, steps))
+
+    @torch.no_grad()
+    def _follow(self, means: Tensor, logs: Tensor, rate: float = 0.01) -> None:
+        """Moving mean and covariance of the latents, for the fitted prior."""
+        spread = logs.exp().mean(0).diag()
+        off = means - self.latent_mean
+        self.latent_mean.lerp_(means.mean(0), rate)
+        self.latent_covariance.lerp_(off.T @ off / len(off) + spread, rate)
+
+    def snapshot(self) -> Tensor:
+        """Samples of the same draws each time."""
+        return self.sampled(SHOWN, 0)
+
+    def _collect(self, batch: Batch) -> None:
+        inputs, labels = batch
+        x = self.scaled(inputs)
+        means, logs = self.posterior(inputs)
+        draws = torch.randn(means.shape, generator=seeded(self.seed, 5, len(self._gathered))).to(means.device)
+        kl = kl_divergence(means, logs)
+        likelihood = self.log_likelihood(self.decode(means + (logs / 2).exp() * draws), x)
+        error = squared_error(self.decode(means), x)
+        loss = (self.beta * kl.sum(1) - likelihood) / x[0].numel()
+        self._gathered.append(
+            {
+                "latent": means,
+                "squared_error": error,
+                "log_likelihood": likelihood,
+                "kl": kl,
+                "loss": loss,
+                "labels": labels,
+            }
+        )
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """As of an autoencoder; `elbo` and `kl` in nats a picture, `bits_per_pixel` (of each channel), `active_units`.
+
+        `elbo` is of one draw for each picture and, whatever beta was, the bound itself.
+        """
+        kl = answers["kl"].sum(1).mean().item()
+        elbo = answers["log_likelihood"].mean().item() - kl
+        pixels = math.prod(self.task.in_shape)
+        found = {
+            "elbo": elbo,
+            "kl": kl,
+            "bits_per_pixel": -elbo / pixels / math.log(2),
+            "active_units": float((answers["latent"].var(0) > ACTIVE).sum()),
+        }
+        return super().measure(answers) | found
+
+
+def squared_error(drawn: Tensor, x: Tensor) -> Tensor:
+    """Mean squared error of each picture of [N, C, H, W]: [N], in float32."""
+    return (drawn.float() - x).square().flatten(1).mean(1)
+
+
+def kl_divergence(means: Tensor, logs: Tensor) -> Tensor:
+    """Divergence of N(means, exp(logs)) from N(0, 1), in nats a dimension [N, L]."""
+    return 0.5 * (means.square() + logs.exp() - 1 - logs)

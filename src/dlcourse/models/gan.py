@@ -1,0 +1,231 @@
+"""Generative adversarial nets: DCGAN by default, the modern recipe by its options."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from dlcourse.data.batches import Batch, seeded
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.models.generative import Generative
+from dlcourse.models.many import at_least_one, one_of
+
+LOSSES = ("logistic", "hinge", "relativistic")
+
+
+class GAN(Generative):
+    """A generator that learns to deceive a discriminator, and that learns to tell its pictures from real ones.
+
+    Each step is one of the discriminator and one of the generator, on the same drawn pictures.
+
+    Args:
+        discriminator: makes it from (in_shape).
+        latent: numbers that a picture is drawn from.
+        objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
+            `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
+            between a real and a drawn picture's logits, which has no collapsed minima (R3GAN; Huang et al., 2024,
+            arXiv:2501.05441).
+        r1, r2: weights of the squared gradient of the logits with respect to real and to drawn pictures.
+        penalty_every: steps between those, each of which then counts as many times.
+        augment: what the discriminator sees pictures through: any of flip, colour, translation, cutout.
+        ema: part that the averaged generator, from which samples come, keeps of itself at each step; 0 averages none.
+        discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
+        task, net, optimizer, schedule, seed, features: see `Generative`; optimiser and schedule are made twice.
+    """
+
+    extra_plots = ("gan",)
+    curves = ("train/drawn_accuracy", "val/drawn_accuracy")
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        discriminator: Callable[..., nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        latent: int = 256,
+        objective: str = "logistic",
+        r1: float = 0.0,
+        r2: float = 0.0,
+        penalty_every: int = 1,
+        augment: Sequence[str] = (),
+        ema: float = 0.0,
+        discriminator_rate: float = 1.0,
+        features: str = "auto",
+    ):
+        one_of(LOSSES, objective=objective)
+        at_least_one(penalty_every=penalty_every)
+        for name in augment:
+            one_of(tuple(CHANGES), augment=name)
+        if not 0 <= ema < 1 or min(r1, r2) < 0 or discriminator_rate <= 0:
+            raise UserError(
+                f"model.ema={ema} must be 0 or more and below 1, model.r1={r1} and model.r2={r2} 0 or more, and "
+                f"model.discriminator_rate={discriminator_rate} above 0"
+            )
+        super().__init__(task, net, (latent,), optimizer, schedule, seed, features)
+        self.automatic_optimization = False
+        self.discriminator = discriminator(in_shape=task.in_shape).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
+        self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
+        self.augment, self.ema, self.discriminator_rate = tuple(augment), ema, discriminator_rate
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Noise [N, L] to pictures [N, C, H, W] in -1 to 1, by the averaged generator where there is one."""
+        return (self.net if self.average is None else self.average)(z)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Stored pictures to the discriminator's logits [N]."""
+        return self.discriminator(self.scaled(inputs))
+
+    def judged(self, x: Tensor) -> Tensor:
+        """Logits [N] of pictures [N, C, H, W] as the discriminator sees them in training."""
+        return self.discriminator(diff_augment(x, self.augment)).float()
+
+    def discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """From the logits [N] of real and of drawn pictures."""
+        if self.objective == "relativistic":
+            return F.softplus(drawn - real).mean()
+        if self.objective == "hinge":
+            return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
+        return F.softplus(-real).mean() + F.softplus(drawn).mean()
+
+    def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """From the same; only the relativistic one looks at the real pictures too."""
+        if self.objective == "relativistic":
+            return F.softplus(real - drawn).mean()
+        return -drawn.mean() if self.objective == "hinge" else F.softplus(-drawn).mean()
+
+    def penalty(self, x: Tensor) -> Tensor:
+        """Mean squared gradient of the logits with respect to pictures [N, C, H, W] (Mescheder et al., 2018)."""
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.judged(x).sum(), x, create_graph=True)
+        return gradient.float().square().flatten(1).sum(1).mean()
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Both losses of a batch together; a training step takes them in turn."""
+        real = self.scaled(inputs)
+        drawn = self.net(self._noise(len(real)))
+        logits = self.judged(real), self.judged(drawn)
+        return self.discriminator_loss(*logits) + self.generator_loss(*logits)
+
+    def _noise(self, count: int) -> Tensor:
+        return torch.randn(count, self.latent, device=self.device)
+
+    def configure_callbacks(self) -> list[Any]:
+        """None; but it is the one hook before Lightning refuses with words of its own what is refused here.
+
+        Raises:
+            UserError: the Trainer is asked for what two nets that train in turn cannot use.
+        """
+        if self.trainer.world_size > 1:
+            raise UserError("a GAN trains in one process: take trainer.devices=1")
+        if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
+            raise UserError(
+                "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "
+                "trainer.accumulate_grad_batches as they are"
+            )
+        return []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
+        """One step of the discriminator, then one of the generator."""
+        real = self.scaled(batch[0])
+        drawn = self.net(self._noise(len(real)))
+        generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
+        logits = self.judged(real), self.judged(drawn.detach())
+        loss = self.discriminator_loss(*logits)
+        discriminator.zero_grad()
+        # two calls, so that the maps of the one are freed before those of the penalty are made
+        self.manual_backward(loss)
+        if (self.r1 or self.r2) and self.global_step // 2 % self.penalty_every == 0:
+            self.manual_backward(self._penalties(real, drawn.detach()))
+        discriminator.step()
+
+        self.discriminator.requires_grad_(False)  # saves the work for gradients that nobody uses
+        with torch.no_grad():
+            known = self.judged(real) if self.objective == "relativistic" else logits[0]
+        deceit = self.generator_loss(known.detach(), self.judged(drawn))
+        generator.zero_grad()
+        self.manual_backward(deceit)
+        self.discriminator.requires_grad_(True)
+        generator.step()
+        self._follow()
+        for entry in self.trainer.lr_scheduler_configs:
+            if entry.interval == "step":
+                entry.scheduler.step()
+        self._note(loss.detach(), deceit.detach(), *(part.detach() for part in logits))
+
+    def _penalties(self, real: Tensor, drawn: Tensor) -> Tensor:
+        parts = [weight / 2 * self.penalty(x) for weight, x in ((self.r1, real), (self.r2, drawn)) if weight]
+        self.note("penalty", torch.stack(parts).sum())
+        return self.penalty_every * torch.stack(parts).sum()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The averaged generator a step on; at first it follows faster, so that it forgets the start."""
+        if self.average is None:
+            return
+        step = self.global_step // 2
+        keep = min(self.ema, (1 + step) / (10 + step))
+        for ours, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            ours.lerp_(theirs, 1 - keep)
+        for ours, theirs in zip(self.average.buffers(), self.net.buffers(), strict=True):
+            ours.copy_(theirs)
+
+    def _note(self, loss: Tensor, deceit: Tensor, real: Tensor, drawn: Tensor) -> None:
+        middle = torch.zeros((), device=real.device) if self.objective != "relativistic" else (real + drawn).mean() / 2
+        self.note("loss", loss + deceit)
+        self.note("discriminator_loss", loss)
+        self.note("generator_loss", deceit)
+        self.note("real_accuracy", (real > middle).float().mean())
+        self.note("drawn_accuracy", (drawn < middle).float().mean())
+        self._check_finite(loss + deceit)
+        if self.trainer.is_last_batch:
+            self._log_epoch()
+
+    def on_train_epoch_end(self) -> None:
+        """A snapshot, and a step of schedules that go by epochs."""
+        super().on_train_epoch_end()
+        for entry in self.trainer.lr_scheduler_configs:
+            if entry.interval == "epoch":
+                entry.scheduler.step()
+
+    def configure_optimizers(self) -> Any:
+        """One optimiser for each net, with its schedule over all batches of the fit."""
+        found = []
+        for net, factor in ((self.net, 1.0), (self.discriminator, self.discriminator_rate)):
+            optimizer = self.optimizer([p for p in net.parameters() if p.requires_grad])
+            for group in optimizer.param_groups:
+                group["lr"] *= factor
+            schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+            if isinstance(schedule["scheduler"], ReduceLROnPlateau):
+                raise UserError("a GAN has no loss that should fall: take model/schedule=constant or triangular")
+            found.append({"optimizer": optimizer, "lr_scheduler": schedule})
+        return found
+
+    def _collect(self, batch: Batch) -> None:
+        """Logits of held-out pictures and of as many samples, without augmentation."""
+        inputs, labels = batch
+        z = self.draws(len(labels), seeded(self.seed, 6, len(self._gathered)))
+        real, drawn = self(inputs).float(), self.discriminator(self.decode(z)).float()
+        loss = (self.discriminator_loss(real, drawn) + self.generator_loss(real, drawn)).expand(len(labels))
+        self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Shares of real and drawn pictures that the discriminator tells, and the scores of `compared`.
+
+        Real ones that it tells much worse than training pictures are a sign that it learnt those by heart.
+        """
+        real, drawn = answers["real"], answers["drawn"]
+        middle = (real.mean() + drawn.mean()) / 2 if self.objective == "relativistic" else 0.0
+        told = {"real_accuracy": real > middle, "drawn_accuracy": drawn < middle}
+        found = {name: hits.float().mean().item() for name, hits in told.items()}
+        if self.trainer.state.fn == "fit":
+            found["epoch"] = self.current_epoch + 1.0  # by which the newest checkpoint is the one that is kept
+        return found | super().measure(answers)

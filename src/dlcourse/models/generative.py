@@ -1,0 +1,255 @@
+"""What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse import fidelity
+from dlcourse.data.batches import Batch, seeded
+from dlcourse.data.faces import mean_picture
+from dlcourse.data.module import DataModule
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.features import CHOICES, FeatureSpace, feature_space
+from dlcourse.models.family import Family
+
+SHOWN = 25  # pictures of a snapshot
+FRAMES = 60  # snapshots of a training at most
+REAL = 5000  # training pictures that others are compared with
+QUICK = 100  # of either where only a few batches are tested
+DRAW = 250  # pictures drawn at once
+
+
+class Generative(Family):
+    """Base of models that draw pictures from a short vector, the latent.
+
+    The nets see pictures in -1 to 1. A snapshot of the same pictures after each epoch (`frames`) travels with the
+    checkpoint that a run goes on from. At the end of a run its samples, or its reconstructions, are compared with
+    training pictures in a named feature space, and beside them stands what other real pictures and the mean of the
+    training pictures would get.
+
+    Args:
+        task: what the data asks, of kind `pictures`.
+        net: makes the net from (in_shape, outputs).
+        outputs: sizes of its heads, the first of them the latent.
+        features: name of the feature space, see `dlcourse.features.feature_space`.
+        optimizer, schedule, seed: see `Family`.
+    """
+
+    kind = "pictures"
+    samples = True  # whether it can draw from noise
+    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # drawn beside the loss
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        outputs: tuple[int, ...],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        features: str = "auto",
+    ):
+        if outputs[0] < 1:
+            raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
+        if features not in CHOICES:
+            raise UserError(f"model.features={features} is unknown: take {', '.join(CHOICES)}")
+        super().__init__(task, net, outputs, optimizer, schedule, seed)
+        low, high = task.levels
+        self.mean.fill_((low + high) / 2)
+        self.std.fill_((high - low) / 2)
+        self.latent, self.features = outputs[0], features
+        self.frames: dict[int, Tensor] = {}  # by epoch
+        self.data: DataModule | None = None  # whose pictures it is compared with
+        self.space: FeatureSpace | None = None
+        self._real: dict[str, Tensor] = {}
+
+    # What a family defines ------------------------------------------------------------------------------------------
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents [N, L] to pictures [N, C, H, W] in -1 to 1."""
+        raise NotImplementedError
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Stored pictures to latents [N, L].
+
+        Raises:
+            UserError: the family has no encoder.
+        """
+        raise UserError(f"a {type(self).__name__} has no encoder to find the latents of given pictures with")
+
+    def draws(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+        """Latents [N, L] as the model wants them for samples, nearer to the middle for a truncation below 1."""
+        if not self.samples:
+            raise UserError(
+                f"an {type(self).__name__} has learnt no distribution to draw from: give it pictures by "
+                "between=[A,B] or input=FOLDER, or train a vae or gan"
+            )
+        z = torch.randn(count, self.latent, generator=generator, device=generator.device)
+        return truncation * z.to(self.device)
+
+    # What all of them share -----------------------------------------------------------------------------------------
+
+    def stored(self, x: Tensor) -> Tensor:
+        """Pictures [N, C, H, W] in -1 to 1 as data sets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
+        levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
+        return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
+
+    @torch.no_grad()
+    def drawn(self, z: Tensor) -> Tensor:
+        """Latents [N, L] to pictures as they are stored, batch normalisation as after training."""
+        training = self.training
+        self.eval()
+        try:
+            return torch.cat([self.stored(self.decode(part.to(self.device))) for part in z.split(DRAW)])
+        finally:
+            self.train(training)
+
+    @torch.no_grad()
+    def reconstructed(self, pictures: Tensor) -> Tensor:
+        """Stored pictures, each drawn again from its own latent."""
+        return self.drawn(self.latents(pictures))
+
+    @torch.no_grad()
+    def latents(self, pictures: Tensor) -> Tensor:
+        """Latents [N, L] of stored pictures, on the CPU."""
+        training = self.training
+        self.eval()
+        try:
+            parts = [self.encode(part.to(self.device)).float().cpu() for part in pictures.split(DRAW)]
+        finally:
+            self.train(training)
+        return torch.cat(parts)
+
+    def sampled(self, count: int, *step: int) -> Tensor:
+        """As many samples as stored pictures, a function of (seed, step)."""
+        return self.drawn(self.draws(count, seeded(self.seed, 4, *step)))
+
+    def look_at(self, data: DataModule) -> None:
+        """Be compared with this data's training pictures from now on."""
+        self.data = data
+        self._real.clear()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Stored pictures to the encoder's heads [N, K]."""
+        return self.net(self.scaled(inputs))
+
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Not of labels: see `training_loss`."""
+        raise NotImplementedError
+
+    def answer(self, output: Tensor) -> dict[str, Tensor]:
+        """There is nothing to answer.
+
+        Raises:
+            UserError: always; it says what to do instead.
+        """
+        raise UserError(
+            f"a {type(self).__name__} draws pictures and answers nothing about them: "
+            "python -m dlcourse.sample run=DIR input=FILE_OR_FOLDER draws yours again"
+        )
+
+    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """As `answer`."""
+        self.answer(torch.empty(0))
+        return []
+
+    def snapshot(self) -> Tensor:
+        """What the model draws now, for a picture of its training: stored pictures [25, ...]."""
+        return self.sampled(SHOWN, 0)
+
+    def on_train_epoch_end(self) -> None:
+        """Keep a snapshot."""
+        every = -(-max(1, self.trainer.max_epochs or 1) // FRAMES)
+        last = self.current_epoch + 1 == self.trainer.max_epochs
+        if self.current_epoch % every == 0 or last:
+            self.frames[self.current_epoch] = self.snapshot()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """As in `Family`, and the snapshots where it is for going on."""
+        super().on_save_checkpoint(checkpoint)
+        if "optimizer_states" in checkpoint:
+            checkpoint["dlcourse"]["frames"] = dict(self.frames)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """As in `Family`, and the snapshots so far."""
+        super().on_load_checkpoint(checkpoint)
+        self.frames = dict(checkpoint["dlcourse"].get("frames", {}))
+
+    # Scores ---------------------------------------------------------------------------------------------------------
+
+    def remarks(self) -> dict[str, Any]:
+        """The feature space's name, for result.json."""
+        return {"features": self.space.name} if self.space is not None else {}
+
+    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """At a test the scores of `compared`; a validation during training does without them."""
+        testing = self.trainer.state.fn == "test" and self.split != "train" and self.data is not None
+        return self.compared(len(answers["labels"])) if testing else {}
+
+    def compared(self, count: int) -> dict[str, float]:
+        """Samples, and the first `count` pictures of `split`, against training pictures, and the training mean.
+
+        Returns:
+            `frechet_distance`, `kid`, `precision` and `recall` of samples, of a model that has none of
+            reconstructions, as `reconstruction_...`; the same of the split's own pictures, the floor, as `real_...`;
+            the first two of the mean picture as `mean_picture_...`; and `nearest_ratio`, how far a sample is from its
+            nearest training picture, as a multiple of how far a real one is: much below 1, pictures were memorised.
+        """
+        assert self.data is not None
+        quick = isinstance(self.trainer.limit_test_batches, int)
+        count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
+        real = self.real_features(most)
+        own = self.data.arrays[self.split][0][:count]
+        folder, space = self._cache(), self._space()
+        known = fidelity.gaussian(real)
+        if self.samples:
+            drawn, name = self.sampled(count, 1), ""
+        else:
+            drawn, name = self.reconstructed(own), "reconstruction_"
+        ours, theirs = self.features_of(drawn), space.cached(own.to(self.device), folder)
+        mean = self.features_of(self.mean_picture()[None]).expand(count, -1)
+        found = {f"{name}{key}": value for key, value in fidelity.compare(ours, real, known).items()}
+        if self.samples:
+            near, floor = (fidelity.nearest(f, real)[0].median().item() for f in (ours, theirs))
+            found["nearest_ratio"] = near / floor if floor else float("nan")
+        found |= {f"real_{key}": value for key, value in fidelity.compare(theirs, real, known).items()}
+        found["mean_picture_frechet_distance"] = fidelity.frechet_distance(fidelity.gaussian(mean), known)
+        found["mean_picture_kid"] = fidelity.kernel_distance(mean, real[:count])
+        return found
+
+    def real_features(self, most: int = REAL) -> Tensor:
+        """Features [M, D] of the first training pictures, at most so many."""
+        assert self.data is not None
+        key = f"features{most}"
+        if key not in self._real:
+            pictures = self.data.arrays["train"][0][:most]
+            self._real[key] = self._space().cached(pictures.to(self.device), self._cache())
+        return self._real[key]
+
+    def features_of(self, pictures: Tensor) -> Tensor:
+        """Features [N, D] of stored pictures, in the space that the model is judged in."""
+        return self._space()(pictures.to(self.device))
+
+    def mean_picture(self) -> Tensor:
+        """Of the training pictures, as one is stored."""
+        assert self.data is not None
+        if "mean" not in self._real:
+            self._real["mean"] = mean_picture(self.data.arrays["train"][0])
+        return self._real["mean"]
+
+    def _space(self) -> FeatureSpace:
+        if self.space is None:
+            self.space = feature_space(self.features, self.device)
+        return self.space
+
+    def _cache(self) -> Path | None:
+        folder = getattr(self.data, "data_dir", None)
+        return Path(folder) if folder else None
+
+    def _collect(self, batch: Batch) -> None:
+        """Collect one batch's answers; a subclass says which."""
+        raise NotImplementedError

@@ -1,0 +1,41 @@
+"""What only a GAN has: two losses against one another, and how often the discriminator is right."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dlcourse.data.module import DataModule
+from dlcourse.plots.curves import TRAIN, VALIDATION, save
+
+PANELS = {
+    "Losses": (("train/discriminator_loss", "discriminator", TRAIN), ("train/generator_loss", "generator", VALIDATION)),
+    "Discriminator's accuracy": (
+        ("train/real_accuracy", "real", TRAIN),
+        ("val/real_accuracy", "real, held out", "#66ccee"),
+        ("train/drawn_accuracy", "drawn", VALIDATION),
+    ),
+}
+
+
+def draw(folder: Path, model: Any, data: DataModule) -> None:
+    """`plots/adversaries.png`, from metrics.csv."""
+    del model, data
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return
+    with path.open(encoding="utf8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, (title, lines) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+        for name, label, colour in lines:
+            points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
+            axes.plot(*zip(*points, strict=True) if points else ([], []), color=colour, label=label, marker=".")
+        axes.set(xlabel="epoch", title=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.axes[1].set_ylim(-0.02, 1.02)
+    save(figure, folder / "plots" / "adversaries.png")

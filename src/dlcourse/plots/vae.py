@@ -1,0 +1,33 @@
+"""What only a VAE has: the divergence of each latent from the prior."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from dlcourse.data.module import DataModule
+from dlcourse.models.autoencoder import ACTIVE
+from dlcourse.plots.curves import TRAIN, VALIDATION, save
+from dlcourse.plots.numbers import write_numbers
+
+
+def draw(folder: Path, model: Any, data: DataModule) -> None:
+    """`plots/kl.png` and kl.csv: divergence of each latent, and how much of its variance the pictures account for."""
+    del data
+    plots, answers = folder / "plots", model.answers
+    kl, variance = answers["kl"].mean(0), answers["latent"].var(0)
+    order = kl.argsort(descending=True).tolist()
+    rows = [(i, kl[i].item(), variance[i].item(), int(variance[i] > ACTIVE)) for i in order]
+    write_numbers(plots / "kl.csv", ["latent", "kl_nats", "variance_of_mean", "active"], rows)
+    figure = Figure(figsize=(max(5.0, 0.16 * len(order) + 2), 3.4), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(order))
+    axes.bar(places, kl[order].tolist(), color=TRAIN)
+    axes.set(xlabel="latents, the most used first", ylabel="divergence from the prior, nats")
+    beside = axes.twinx()
+    beside.plot(places, variance[order].tolist(), ".", color=VALIDATION)
+    beside.set_ylabel("variance of the mean", color=VALIDATION)
+    beside.set_ylim(bottom=0)
+    active = sum(row[3] for row in rows)
+    axes.set_title(f"{active} of {len(rows)} latents in use, {kl.sum():.1f} nats a picture ({model.split})")
+    save(figure, plots / "kl.png")

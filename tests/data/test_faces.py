@@ -1,0 +1,124 @@
+"""Faces: folders of any pictures and prepared files."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcourse.data.faces import Faces, mean_picture
+from dlcourse.errors import UserError
+from tests.conftest import small_faces
+
+
+def make(path, tmp_path, **options):
+    settings = {"size": 32, "batch_size": 8, "path": str(path) if path else None} | options
+    return Faces("faces", str(tmp_path / "cache"), **settings)
+
+
+def loaded(path, tmp_path, **options):
+    data = make(path, tmp_path, **options)
+    data.setup()
+    return data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Forty pictures of two sizes, and one each of other modes."""
+    found = tmp_path / "pictures"
+    (found / "below").mkdir(parents=True)
+    for i, picture in enumerate(small_faces(40)):
+        image = Image.fromarray(picture).resize((50, 40) if i % 2 else (30, 70))
+        image.save(found / ("below" if i % 3 else ".") / f"{i}.png")
+    return found
+
+
+def test_a_folder_of_mixed_sizes_is_cut_square_and_kept(folder, tmp_path):
+    data = loaded(folder, tmp_path)
+    assert data.task.kind == "pictures" and data.task.in_shape == (1, 32, 32)
+    assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 32, "val": 4, "test": 4}
+    assert all(x.dtype == torch.uint8 and not y.any() for x, y in data.arrays.values())
+    (cached,) = (tmp_path / "cache").iterdir()
+    stamp = cached.stat().st_mtime_ns
+    again = loaded(folder, tmp_path)
+    assert torch.equal(again.arrays["train"][0], data.arrays["train"][0])
+    assert [p.stat().st_mtime_ns for p in (tmp_path / "cache").iterdir()] == [stamp]
+    loaded(folder, tmp_path, size=16)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_one_picture_with_colour_makes_all_of_them_colour(folder, tmp_path):
+    Image.new("RGBA", (30, 30), (255, 0, 0, 255)).save(folder / "red.png")
+    Image.new("P", (30, 30)).save(folder / "palette.gif")
+    data = loaded(folder, tmp_path)
+    assert data.task.in_shape == (3, 32, 32) and len(data.task.mean) == 3
+    assert sum(len(x) for x, _ in data.arrays.values()) == 42
+    assert loaded(folder, tmp_path, colour=False).task.in_shape == (1, 32, 32)
+
+
+def test_broken_files_are_skipped_by_name_and_counted(folder, tmp_path, caplog):
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("neither")
+    with caplog.at_level(logging.WARNING, "dlcourse"):
+        data = loaded(folder, tmp_path)
+    assert sum(len(x) for x, _ in data.arrays.values()) == 40
+    assert "skipped broken.png" in caplog.text and "skipped notes.txt" in caplog.text
+    assert "2 of 42 files skipped" in caplog.text
+
+
+def test_a_prepared_file_keeps_its_own_test_split_and_is_resized(tmp_path):
+    np.savez(tmp_path / "own.npz", train_x=small_faces(60, 48, colour=True), test_x=small_faces(20, 48, colour=True))
+    data = loaded(tmp_path / "own.npz", tmp_path)
+    assert data.task.in_shape == (3, 32, 32)
+    assert [len(data.arrays[s][0]) for s in ("train", "val", "test")] == [54, 6, 20]
+    grey = loaded(tmp_path / "own.npz", tmp_path, colour=False, size=48, validation=0)
+    assert grey.task.in_shape == (1, 48, 48) and set(grey.arrays) == {"train", "test"}
+
+
+def test_the_split_is_by_its_own_seed(faces, tmp_path):
+    first, other = loaded(faces, tmp_path, seed=1), loaded(faces, tmp_path, seed=2)
+    assert torch.equal(first.arrays["test"][0], other.arrays["test"][0])
+    drawn_anew = loaded(faces, tmp_path, split_seed=1)
+    assert not torch.equal(first.arrays["test"][0], drawn_anew.arrays["test"][0])
+    together = np.concatenate([x.numpy().reshape(len(x), -1) for x, _ in first.arrays.values()])
+    assert len(np.unique(together, axis=0)) == 120  # no picture is in two splits
+
+
+def test_the_mean_picture_is_exact():
+    pictures = torch.randint(256, (50, 4, 4), dtype=torch.uint8)
+    assert torch.equal(mean_picture(pictures), pictures.float().mean(0).round().byte())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"path": "nowhere"}, "data.path=nowhere does not exist: name a folder of pictures, or an .npz"),
+        ({"path": None}, "name a folder of pictures, or an .npz with train_x, by data.path"),
+        ({"batch_size": 1000}, "fewer than a batch of 1000: set data.batch_size=96 or less"),
+        ({"size": 4}, "data.size=4 is too small"),
+        ({"test": 0}, "data.test=0"),
+    ],
+)
+def test_bad_settings_get_a_sentence(faces, tmp_path, options, words):
+    with pytest.raises(UserError, match=words):
+        loaded(options.pop("path", faces), tmp_path, **options)
+
+
+def test_bad_files_get_a_sentence(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="is an empty folder"):
+        loaded(empty, tmp_path)
+    (empty / "a.png").write_bytes(b"x")
+    with pytest.raises(UserError, match="holds no picture that can be read"):
+        loaded(empty, tmp_path)
+    assert not list((tmp_path / "cache").iterdir())
+    for arrays, words in (
+        ({"x": small_faces(20)}, "has no train_x"),
+        ({"train_x": small_faces(20).astype(float)}, "must be uint8"),
+        ({"train_x": small_faces(5)}, "has 5 pictures, too few to hold some out"),
+    ):
+        np.savez(tmp_path / "bad.npz", **arrays)
+        with pytest.raises(UserError, match=words):
+            loaded(tmp_path / "bad.npz", tmp_path)

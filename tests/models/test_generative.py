@@ -1,0 +1,279 @@
+"""Autoencoder, VAE and GAN on small pictures: runs, resumes, and what can be checked by hand."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch.distributions import Normal, kl_divergence
+
+from dlcourse.build import build_data, build_model, load_checkpoint, load_run
+from dlcourse.errors import UserError
+from dlcourse.evaluation import evaluate
+from dlcourse.models import autoencoder
+from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.run import compose, run
+from tests.conftest import FACE_NET, FACES
+
+MODERN = [
+    "model.objective=relativistic",
+    "model.r1=0.1",
+    "model.r2=0.1",
+    "model.penalty_every=2",
+    "model.augment=[flip,colour,translation,cutout]",
+    "model.ema=0.9",
+    "model.discriminator.norm=none",
+    "model.discriminator.spectral=true",
+    "model.discriminator.deviation=true",
+    "model/schedule=triangular",
+]
+EVERYWHERE = {"epochs.png", "training.gif", "traversals.png", "curves.png"}
+DRAWN = {"samples.png", "interpolation.png", "nearest.png"}
+ENCODED = {"reconstructions.png", "interpolation_pictures.png"}
+PLOTS = {
+    "autoencoder": EVERYWHERE | ENCODED,
+    "vae": EVERYWHERE | DRAWN | ENCODED | {"kl.png", "kl.csv"},
+    "gan": EVERYWHERE | DRAWN | {"adversaries.png"},
+}
+
+
+def built(faces, model, *words):
+    cfg = compose(f"model={model}", *FACES, f"data.path={faces}", *FACE_NET, *words)
+    data = build_data(cfg)
+    data.setup()
+    torch.manual_seed(0)
+    return build_model(cfg, data.task), data
+
+
+@pytest.mark.parametrize("model", PLOTS)
+def test_a_run_ends_with_scores_their_floor_and_pictures(face_run, capsys, model):
+    result = face_run(model)
+    assert "in the feature space random_conv_seed0" in capsys.readouterr().out
+    metrics, name = result["metrics"], "reconstruction_" if model == "autoencoder" else ""
+    assert result["status"] == "completed" and result["features"] == "random_conv_seed0"
+    for split in ("val", "test"):
+        for key in ("frechet_distance", "kid", "precision", "recall"):
+            assert math.isfinite(metrics[f"{split}/{name}{key}"]), key
+        # made-up discs: real pictures are nearer to other real ones than two epochs or their mean come
+        assert metrics[f"{split}/real_frechet_distance"] < metrics[f"{split}/{name}frechet_distance"]
+        assert metrics[f"{split}/real_frechet_distance"] < metrics[f"{split}/mean_picture_frechet_distance"]
+    assert not any("frechet" in key for key in metrics if key.startswith("train/"))
+    found = {path.name for path in (Path(result["folder"]) / "plots").iterdir()}
+    assert found == PLOTS[model]
+    with Image.open(Path(result["folder"]) / "plots" / "training.gif") as animation:
+        assert animation.n_frames == 2
+
+
+@pytest.mark.parametrize(("model", "words"), [("autoencoder", []), ("vae", []), ("gan", []), ("gan", MODERN)])
+def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces, tmp_path, model, words):
+    result = face_run(model, *words, "plots=false", "trainer.max_epochs=1")
+    cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "plots=false", verb="evaluate")
+    again = evaluate(cfg, tmp_path / "again")
+    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again["features"] == result["features"]
+    first, second = (load_run(Path(result["folder"]))[1] for _ in range(2))
+    z = torch.randn(3, 6)
+    assert torch.equal(first.drawn(z), second.drawn(z)) and first.drawn(z).shape == (3, 32, 32)
+    assert json.loads((tmp_path / "again" / "result.json").read_text())["features"] == "random_conv_seed0"
+
+
+@pytest.mark.parametrize(("model", "words"), [("vae", ["model.prior=fitted"]), ("gan", []), ("gan", MODERN)])
+def test_a_resumed_run_ends_like_an_undisturbed_one(face_run, tmp_path, stopped_in_epoch, model, words):
+    words = [*words, "trainer.max_epochs=3", "plots=false"]
+    whole = face_run(model, *words, folder="whole")
+    with stopped_in_epoch(2):
+        face_run(model, *words, folder="stopped")
+    resumed = run(compose(f"run='{tmp_path}/stopped'"), folder=tmp_path / "stopped", resume=True)
+    assert resumed["metrics"] == whole["metrics"]
+    first, second = (load_checkpoint(tmp_path / f / "checkpoints" / "last.ckpt") for f in ("whole", "stopped"))
+    for name, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][name]), name
+    optimizers = zip(first["optimizer_states"], second["optimizer_states"], strict=True)
+    for ours, theirs in optimizers:
+        for number, state in ours["state"].items():
+            assert all(torch.equal(state[key], theirs["state"][number][key]) for key in state)
+    assert len(first["optimizer_states"]) == (2 if model == "gan" else 1)
+    frames = [point["dlcourse"]["frames"] for point in (first, second)]
+    assert list(frames[0]) == list(frames[1]) == [0, 1, 2]
+    assert all(torch.equal(frames[0][epoch], frames[1][epoch]) for epoch in frames[0])
+    assert (tmp_path / "whole/metrics.csv").read_text() == (tmp_path / "stopped/metrics.csv").read_text()
+
+
+def test_divergence_and_likelihood_are_those_of_torch_distributions(faces):
+    means, logs = torch.randn(4, 6), torch.randn(4, 6)
+    ours = autoencoder.kl_divergence(means, logs)
+    assert torch.allclose(ours, kl_divergence(Normal(means, (logs / 2).exp()), Normal(0.0, 1.0)), atol=1e-5)
+    model, _ = built(faces, "vae", "model.noise=20")
+    drawn, x = torch.rand(2, 3, 1, 32, 32) * 2 - 1
+    levels = Normal(127.5 * drawn, 20.0).log_prob(127.5 * x).flatten(1).sum(1)
+    assert torch.allclose(model.log_likelihood(drawn, x), levels, rtol=1e-4)
+
+
+def test_the_bound_is_the_mean_of_likelihood_less_divergence(face_run):
+    metrics = face_run("vae", "plots=false", "model.beta=0.5", "trainer.max_epochs=1")["metrics"]
+    pixels = 32 * 32
+    assert metrics["test/bits_per_pixel"] == pytest.approx(-metrics["test/elbo"] / pixels / math.log(2))
+    trained_on = -metrics["test/elbo"] - 0.5 * metrics["test/kl"]
+    assert metrics["test/loss"] == pytest.approx(trained_on / pixels, rel=1e-4)
+
+
+def test_beta_rises_over_the_warm_up(face_run, monkeypatch):
+    seen = []
+    weight = autoencoder.VAE._weight
+    monkeypatch.setattr(autoencoder.VAE, "_weight", lambda self: seen.append(weight(self)) or seen[-1])
+    face_run("vae", "plots=false", "model.beta=2", "model.warmup=0.5")  # 12 steps
+    assert seen[:6] == pytest.approx([2 / 6 * i for i in range(1, 7)]) and seen[6:] == [2.0] * 6
+
+
+def test_a_vae_learns_the_discs_and_how_far_off_it_is(face_run):
+    words = ["plots=false", "trainer.max_epochs=20", "model.optimizer.lr=1e-2", "model.net.width=8"]
+    result = face_run("vae", *words)
+    metrics = result["metrics"]
+    assert metrics["test/reconstruction_rmse"] < 0.7 * metrics["test/mean_picture_rmse"]
+    assert metrics["test/active_units"] >= 3
+    _, model = load_run(Path(result["folder"]))
+    noise = 127.5 * model.log_noise.exp().item()
+    # what the latent's own spread costs comes on top of the error of its mean
+    assert 0.95 < noise / metrics["train/reconstruction_rmse"] < 1.6
+
+
+def test_the_fitted_prior_is_the_spread_of_the_latents(faces):
+    model, data = built(faces, "vae", "model.prior=fitted")
+    with torch.no_grad():
+        model.net.encoder.head.bias[:6] += 3
+    inputs, _ = data.arrays["train"]
+    for _ in range(800):
+        model._follow(*(part.detach() for part in model.eval().posterior(inputs)))
+    z = model.draws(4000, torch.Generator().manual_seed(0))
+    assert torch.allclose(z.mean(0), model.latents(inputs).mean(0), atol=0.2)
+    assert torch.allclose(z.T.cov(), model.latent_covariance, atol=0.2)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_gradients_flow_through_the_augmentation_and_pictures_change(name):
+    torch.manual_seed(0)
+    x = (torch.rand(8, 3, 16, 16) * 2 - 1).requires_grad_()
+    y = diff_augment(x, [name])
+    assert y.shape == x.shape and not torch.equal(y, x)
+    y.square().sum().backward()
+    assert torch.isfinite(x.grad).all()
+    assert (x.grad.abs().flatten(1).sum(1) > 0).all()
+
+
+def test_each_picture_has_its_own_translation_and_hole():
+    torch.manual_seed(0)
+    x = torch.ones(64, 1, 16, 16)
+    holes = (diff_augment(x, ["cutout"]) == 0).flatten(1).sum(1)
+    assert holes.max() == 64 and holes.min() >= 16 and len(holes.unique()) > 5  # 8x8, cut by the border
+    dot = torch.zeros(64, 1, 16, 16)
+    dot[:, :, 8, 8] = 1
+    moved = diff_augment(dot, ["translation"]).flatten(1)
+    assert (moved.sum(1) == 1).all() and len(moved.argmax(1).unique()) > 15
+
+
+def test_objectives_are_the_published_ones(faces):
+    real, drawn = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
+    log = torch.nn.functional.logsigmoid
+    expected = {
+        "logistic": (-(log(real) + log(-drawn)).mean(), -log(drawn).mean()),
+        "hinge": (torch.tensor((0 + 2) / 2 + (1.5 + 0) / 2), -drawn.mean()),
+        "relativistic": (-log(real - drawn).mean(), -log(drawn - real).mean()),
+    }
+    for objective, (first, second) in expected.items():
+        model, _ = built(faces, "gan", f"model.objective={objective}", "model.discriminator.layers=3")
+        assert model.discriminator_loss(real, drawn) == pytest.approx(first.item())
+        assert model.generator_loss(real, drawn) == pytest.approx(second.item())
+
+
+def test_the_penalty_is_the_squared_gradient(faces):
+    model, _ = built(faces, "gan", "model.discriminator.layers=3", "model.discriminator.norm=none")
+    x = torch.rand(2, 1, 32, 32)
+    model.discriminator = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 1), torch.nn.Flatten(0))
+    weight = model.discriminator[1].weight
+    penalty = model.penalty(x)
+    assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
+    penalty.backward()
+    assert torch.allclose(weight.grad, 2 * weight, atol=1e-5)
+
+
+def test_the_averaged_generator_follows_and_is_what_draws(face_run):
+    result = face_run("gan", *MODERN, "plots=false")
+    _, model = load_run(Path(result["folder"]))
+    weights = [net.stem.weight for net in (model.net, model.average)]
+    assert not torch.equal(*weights) and torch.allclose(*weights, atol=0.05)
+    z = torch.randn(2, 6)
+    assert torch.equal(model.decode(z), model.average(z))
+
+
+@pytest.mark.parametrize("model", PLOTS)
+@pytest.mark.parametrize("layers", [3, 4])
+@pytest.mark.parametrize("colour", [False, True])
+def test_three_and_four_layers_grey_and_colour(faces, model, layers, colour):
+    size = 32 if layers == 3 else 64
+    words = [f"model.net.layers={layers}", f"data.size={size}", f"data.colour={colour}"]
+    words += ["model.net.resize=true", "model.net.blocks=1", "model.net.norm=group"]
+    words += [f"model.discriminator.layers={layers}", "model.discriminator.width=4"] * (model == "gan")
+    net, data = built(faces, model, *words)
+    inputs, labels = next(iter(data.train_dataloader()))
+    loss = net.training_loss(inputs, labels)
+    loss.backward()
+    assert torch.isfinite(loss) and all(p.grad is not None for p in net.net.parameters())
+    drawn = net.drawn(torch.randn(2, 6))
+    assert drawn.shape == inputs[:2].shape and drawn.dtype == torch.uint8
+
+
+def test_pictures_of_128_pixels_fit_too(faces):
+    model, _ = built(faces, "vae", "data.size=128", "model.net.layers=5")
+    assert model.drawn(torch.zeros(1, 6)).shape == (1, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "said"),
+    [
+        ("vae", ["model.latent=0"], "model.latent=0 leaves nothing to draw from"),
+        ("gan", ["model.latent=0"], "model.latent=0 leaves nothing"),
+        ("autoencoder", ["data.size=36"], "pictures of 36x36 cannot be halved 3 times"),
+        ("gan", ["model.net.layers=3", "model.discriminator.layers=4"], "cannot be halved 4 times"),
+        ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
+        ("vae", ["model.prior=other"], "model.prior=other is unknown"),
+        ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
+        ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
+        ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
+        ("gan", ["model.ema=1"], "model.ema=1"),
+        ("vae", ["model.net.norm=layer"], "norm=layer is unknown"),
+        ("vae", ["model.features=vgg"], "model.features=vgg is unknown"),
+        ("vae", ["data=mnist"], "VAE learns pictures but mnist asks for classes"),
+    ],
+)
+@pytest.mark.usefixtures("image_sets")
+def test_bad_settings_get_a_sentence(faces, model, words, said):
+    words = [word for word in words if word != "data=mnist"]
+    cfg = compose(f"model={model}", *FACES, f"data.path={faces}", *FACE_NET, *words)
+    if "mnist" in said:
+        cfg = compose(f"model={model}", "data=mnist", "data.validation=60", *FACE_NET)
+    data = build_data(cfg)
+    data.setup()
+    with pytest.raises(UserError, match=said):
+        build_model(cfg, data.task)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
+        (["model/schedule=plateau"], "no loss that should fall"),
+        (["lr_find=true"], "lr_find cannot try rates"),
+    ],
+)
+def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):
+    with pytest.raises(UserError, match=said):
+        face_run("gan", *words)
+
+
+def test_there_are_no_answers_for_own_pictures(face_run, command, faces, tmp_path):
+    result = face_run("vae", "plots=false", "trainer.max_epochs=1")
+    Image.new("L", (40, 40)).save(tmp_path / "a.png")
+    code, _, err = command("predict", f"run={result['folder']}", f"input={tmp_path / 'a.png'}")
+    assert code == 1 and "draws pictures and answers nothing" in err and "dlcourse.sample" in err

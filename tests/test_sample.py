@@ -1,0 +1,171 @@
+"""`sample`: what a trained model draws, and a sentence for what it cannot."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dlcourse.data.reading import read_picture
+from dlcourse.latents import between, directions
+from tests.conftest import small_faces
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, request):
+    """A run of each family, made once."""
+    from dlcourse.run import compose, run
+    from tests.conftest import FACE_NET, FACES
+
+    folder = tmp_path_factory.mktemp("runs")
+    np.savez(folder / "faces.npz", train_x=small_faces())
+    found = {}
+    for model in ("autoencoder", "vae", "gan"):
+        net = ["model.discriminator.width=4", "model.discriminator.layers=3"] * (model == "gan")
+        words = [f"model={model}", *FACES, *FACE_NET, *net, "plots=false", "debug=fast"]
+        words += [f"data.path={folder / 'faces.npz'}", f"data_dir={folder}"]
+        found[model] = run(compose(*words), folder=folder / model)["folder"]
+    return found
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two files, one of them with a name that a shell's user might give it."""
+    paths = [tmp_path / "a.png", tmp_path / "bär (2).png"]
+    for path, picture in zip(paths, small_faces(2), strict=True):
+        Image.fromarray(picture).resize((50, 40)).save(path)
+    return paths
+
+
+def outcome():
+    (folder,) = Path("out").iterdir() if Path("out").exists() else (None,)
+    return arrays_of(folder), sheet_size(folder)
+
+
+def arrays_of(folder):
+    with np.load(Path(folder) / "samples.npz") as file:
+        return dict(file)
+
+
+def sheet_size(folder):
+    with Image.open(Path(folder) / "samples.png") as sheet:
+        return sheet.size
+
+
+def where(name="one"):
+    return f"hydra.run.dir=out/{name}"
+
+
+@pytest.mark.parametrize("model", ["vae", "gan"])
+def test_samples_are_a_function_of_the_seed(command, runs, model):
+    def drawn(name, *words):
+        code, said, err = command("sample", f"run={runs[model]}", f"hydra.run.dir={name}", "n=10", *words)
+        assert code == 0 and "everything is in" in said, err
+        return arrays_of(name)
+
+    first, again, other = drawn("a"), drawn("b"), drawn("c", "seed=1")
+    assert first["pictures"].shape == (10, 32, 32) and first["z"].shape == (10, 6)
+    assert (first["pictures"] == again["pictures"]).all() and (first["z"] != other["z"]).any()
+    assert np.allclose(drawn("d", "truncation=0.5")["z"], first["z"] / 2)
+    assert sheet_size("a") == (4 * 34 - 2, 3 * 34 - 2)  # ten in four columns
+    drawn("e", "grid=5")
+    assert sheet_size("e") == (5 * 34 - 2, 2 * 34 - 2)
+    assert (drawn("f", "latents=a/samples.npz")["pictures"] == first["pictures"]).all()
+
+
+def test_nine_steps_between_random_points(command, runs):
+    code, _, err = command("sample", f"run={runs['gan']}", where(), "interpolate=9", "n=3", "way=lerp")
+    assert code == 0, err
+    arrays, sheet = outcome()
+    z = arrays["z"].reshape(3, 9, 6)
+    assert np.allclose(z[:, 4], (z[:, 0] + z[:, 8]) / 2, atol=1e-6)
+    assert sheet == (9 * 34 - 2, 3 * 34 - 2)
+
+
+@pytest.mark.parametrize("model", ["autoencoder", "vae"])
+def test_between_given_pictures_the_ends_are_those_pictures(command, runs, pictures, model):
+    code, _, err = command("sample", f"run={runs[model]}", where(), f"between=[{pictures[0]},{pictures[1]}]")
+    assert code == 0, err
+    arrays, sheet = outcome()
+    assert arrays["pictures"].shape == (11, 32, 32) and arrays["z"].shape == (9, 6)
+    assert sheet == (11 * 34 - 2, 32)
+    assert np.allclose(arrays["pictures"][0], read_picture(pictures[0], (1, 32, 32)))
+    assert np.allclose(arrays["pictures"][-1], read_picture(pictures[1], (1, 32, 32)))
+
+
+def test_given_pictures_are_drawn_again_beside_the_originals(command, runs, pictures):
+    code, _, err = command("sample", f"run={runs['autoencoder']}", where(), f"input={pictures[0].parent}/a.png")
+    assert code == 0, err
+    arrays, _ = outcome()
+    assert arrays["pictures"].shape == (2, 32, 32) and arrays["z"].shape == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "said"),
+    [
+        ("autoencoder", [], "an Autoencoder has learnt no distribution to draw from"),
+        ("autoencoder", ["interpolate=9"], "has learnt no distribution"),
+        ("gan", ["between=[a.png,b.png]"], "a GAN has no encoder"),
+        ("gan", ["input=a.png"], "a GAN has no encoder"),
+        ("vae", ["between=[a.png,nowhere.png]"], "nowhere.png does not exist"),
+        ("vae", ["between=[a.png]"], "are not two pictures"),
+        ("vae", ["between=[a.png,text.png]"], "text.png is no picture"),
+        ("vae", ["input=nowhere"], "input=nowhere does not exist"),
+        ("vae", ["interpolate=1"], "interpolate=1 is no number of 2 or more"),
+        ("vae", ["n=0"], "n=0 is no number of 1 or more"),
+        ("vae", ["truncation=-1"], "truncation=-1 is no number of 0 or more"),
+        ("vae", ["way=round"], "way=round is unknown"),
+        ("vae", ["input=a.png", "latents=z.npz"], "input and latents are different wishes"),
+        ("vae", ["input=a.png", "interpolate=9"], "leaves nothing to interpolate"),
+        ("vae", ["latents=z.npz"], "latents of 7 numbers, but the run draws from 6"),
+        ("vae", ["latents=nothing.npz"], "latents=nothing.npz does not exist"),
+        ("vae", ["latents=empty.npz"], "holds no numbers z"),
+    ],
+)
+def test_what_cannot_be_done_gets_a_sentence(command, runs, tmp_path, model, words, said):
+    for name, picture in zip("ab", small_faces(2), strict=True):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    (tmp_path / "text.png").write_text("no picture")
+    np.savez(tmp_path / "z.npz", z=np.zeros((2, 7), np.float32))
+    np.savez(tmp_path / "empty.npz", pictures=np.zeros(3))
+    code, _, err = command("sample", f"run={runs[model]}", where(), *words)
+    assert code == 1 and said in err and "Traceback" not in err
+    assert not list(Path("out").rglob("samples.*"))
+
+
+def test_a_wrong_run_gets_a_sentence(command, tmp_path, tiny_run):
+    code, _, err = command("sample")
+    assert code == 1 and "sample needs a run to draw with" in err
+    code, _, err = command("sample", f"run={tmp_path}")
+    assert code == 1 and "is no run" in err
+    clock = tiny_run("plots=false")["folder"]
+    code, _, err = command("sample", f"run={clock}")
+    assert code == 1 and "holds a ClockReader, which draws nothing" in err
+
+
+def test_along_the_sphere_the_length_is_kept():
+    torch.manual_seed(0)
+    first, last = torch.randn(2, 256)
+    ways = {way: between(first, last, 9, way) for way in ("slerp", "lerp")}
+    for path in ways.values():
+        assert torch.allclose(path[0], first, atol=1e-5) and torch.allclose(path[-1], last, atol=1e-5)
+    assert ways["lerp"][4].norm() < 0.8 * first.norm() < ways["slerp"][4].norm()
+    lengths = ways["slerp"].norm(dim=1)
+    assert torch.allclose(lengths.diff(), (last.norm() - first.norm()) / 8, atol=1e-3)
+    around = torch.nn.functional.cosine_similarity(ways["slerp"][1:], ways["slerp"][:-1])
+    assert torch.allclose(around, around.mean(), atol=1e-4)
+    assert torch.isfinite(between(first, first, 9)).all() and torch.isfinite(between(first, -first, 9)).all()
+
+
+def test_traversals_take_the_latents_that_vary_most(runs):
+    from dlcourse.build import load_run
+
+    _, model = load_run(Path(runs["autoencoder"]))
+    start, ways, spans, names = directions(model, torch.from_numpy(small_faces(40)))
+    spread = model.latents(torch.from_numpy(small_faces(40))).std(0)
+    assert names[0] == f"latent {spread.argmax().item()}" and torch.allclose(spans[0], 3 * spread.max())
+    assert len(start) == 6 and ways.shape == (6, 6)
+    _, gan = load_run(Path(runs["gan"]))
+    start, ways, _, names = directions(gan, torch.from_numpy(small_faces(4)))
+    assert torch.allclose(ways @ ways.T, torch.eye(6), atol=1e-4) and names[0] == "direction 1"
