@@ -6,6 +6,7 @@ import pytest
 from dlcourse.errors import UserError
 from dlcourse.plots.probe import draw_probe
 from dlcourse.probe import baseline, linear_probe, principal_components
+from dlcourse.run import compose, run
 
 FACTORS, CATEGORIES = ("size", "kind", "noise"), (0, 4, 0)
 
@@ -66,3 +67,14 @@ def test_the_plot_has_a_bar_a_factor_and_its_numbers(tmp_path):
     assert (tmp_path / "probe.png").stat().st_size > 5000
     rows = (tmp_path / "probe.csv").read_text().splitlines()
     assert rows == ["factor,values,latent,pixels,guessing", "size,,0.9,0.5,0", "kind,4,0.8,0.6,0.3", "noise,,-0.2,0,0"]
+
+
+def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
+    words = ["model=autoencoder", "data=toons", "data.count=240", "data.validation=60", "data.test=60", "data.size=32"]
+    small = ["model.net.width=4", "model.net.layers=3", "model.latent=8", "model.features=random"]
+    cfg = compose(*words, *small, "trainer=cpu", "trainer.max_epochs=1", "trainer.precision=32-true")
+    result = run(cfg, folder=tmp_path / "run")
+    assert 0 < result["metrics"]["test/factors_accuracy"] < 1 and result["metrics"]["test/factors_r2"] < 1
+    lines = (tmp_path / "run" / "plots" / "probe.csv").read_text().splitlines()
+    assert lines[0] == "factor,values,latent,pixels,guessing" and len(lines) == 44
+    assert (tmp_path / "run" / "plots" / "probe.png").exists()

@@ -57,6 +57,16 @@ def linear_probe(
     return found
 
 
+def means(scores: dict[str, float], categories: Sequence[int]) -> dict[str, float]:
+    """`factors_r2`, the mean over the numbers, and `factors_accuracy`, over the categories; left out where none."""
+    kinds = list(categories) or [0] * len(scores)
+    parts = {
+        "factors_r2": [score for score, kind in zip(scores.values(), kinds, strict=True) if not kind],
+        "factors_accuracy": [score for score, kind in zip(scores.values(), kinds, strict=True) if kind],
+    }
+    return {name: float(np.mean(values)) for name, values in parts.items() if values}
+
+
 def baseline(
     train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()
 ) -> dict[str, float]:

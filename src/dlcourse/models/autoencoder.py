@@ -11,9 +11,11 @@ from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.generative import SHOWN, Generative
+from dlcourse.probe import linear_probe, means
 
 ACTIVE = 0.01  # variance of a latent's mean over the data, above which it is in use (Burda et al., 2015)
 LEVELS = 255
+PROBED = 3000  # training pictures that a probe learns to read factors from
 
 
 class Autoencoder(Generative):
@@ -25,6 +27,7 @@ class Autoencoder(Generative):
     """
 
     samples = False
+    extra_plots: tuple[str, ...] = ("probe",)
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Autoencoder(Generative):
         features: str = "auto",
     ):
         super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features)
+        self.probe: dict[str, float] = {}  # how well each factor of the data can be read from the latents
 
     @staticmethod
     def heads(latent: int) -> tuple[int, ...]:
@@ -72,7 +76,9 @@ class Autoencoder(Generative):
     def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """`reconstruction_rmse`: root mean squared error of a pixel in levels of 255; and the scores of `compared`.
 
-        `mean_picture_rmse` is the same for the training mean in place of each reconstruction.
+        `mean_picture_rmse` is the same for the training mean in place of each reconstruction. Where the data knows the
+        factors of its pictures, `factors_r2` and `factors_accuracy` say how well a linear probe reads them from the
+        latents, the mean over the numbers and over the categories among them.
         """
         found = {"reconstruction_rmse": LEVELS / 2 * answers["squared_error"].mean().sqrt().item()}
         if self.data is not None and self.trainer.state.fn == "test":
@@ -80,7 +86,19 @@ class Autoencoder(Generative):
             mean = self.mean_picture().float()
             square = torch.stack([(part.float() - mean).square().sum() for part in own.split(500)]).sum()
             found["mean_picture_rmse"] = (square / own.numel()).sqrt().item()
+            if self.task.factors and self.split != "train" and not isinstance(self.trainer.limit_test_batches, int):
+                self.probe = self._probed(answers)
+                found |= means(self.probe, self.task.categories)
         return found | super().measure(answers)
+
+    def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """The score of each factor, by a probe that learnt on training pictures."""
+        assert self.data is not None
+        pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
+        learnt, asked = self.latents(pictures).numpy(), answers["latent"].numpy()
+        return linear_probe(
+            learnt, factors.numpy(), asked, answers["labels"].numpy(), self.task.factors, self.task.categories
+        )
 
 
 class VAE(Autoencoder):
@@ -99,7 +117,7 @@ class VAE(Autoencoder):
     """
 
     samples = True
-    extra_plots = ("vae",)
+    extra_plots = ("vae", "probe")
     latent_mean: Tensor
     latent_covariance: Tensor
 

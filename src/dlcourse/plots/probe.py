@@ -2,15 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TRAIN, save
 from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain
+from dlcourse.probe import baseline, linear_probe, principal_components
 
 PIXELS = "#bbbbbb"
+LEARNT = 3000  # training pictures for the probes of raw pixels, as many as the model's has
+
+
+def draw(folder: Path, model: Any, data: DataModule) -> None:
+    """`plots/probe.png` and probe.csv of an autoencoder whose data knows the factors; else nothing.
+
+    Args:
+        folder: the run folder.
+        model: tested, so that `model.probe` holds the scores.
+        data: whose `arrays` hold the pictures and factors.
+    """
+    if not model.probe:
+        return
+    task, (pictures, factors) = model.task, data.arrays["train"]
+    asked, truth = data.arrays[model.split]
+    known = factors[:LEARNT].numpy(), truth.numpy()
+    learnt, places = principal_components(pictures[:LEARNT].numpy(), asked.numpy(), model.latent)
+    pixels = linear_probe(learnt, known[0], places, known[1], task.factors, task.categories)
+    guessing = baseline(*known, task.factors, task.categories)
+    draw_probe(folder / "plots" / "probe.png", model.probe, pixels, guessing, task.categories, "latent")
 
 
 def draw_probe(
