@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not abs(value) < float("inf"):
         return None
     return value
+
+
+def record_failure(job: Path, sentence: str, overrides: list[str]) -> None:
+    """Say in the folder of a sweep's job, in result.json and train.log, why it failed, also before it began."""
+    job.mkdir(parents=True, exist_ok=True)
+    with (job / "train.log").open("a", encoding="utf8") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")
+    try:
+        before = read_result(job)
+    except UserError:
+        before = None
+    if before is None or before["status"] != "completed":
+        result = UNSTARTED | {"overrides": overrides} | (before or {})
+        write_result(job, result | {"status": "failed", "error": sentence})
 
 
 def unique_folder(parent: str, name: str) -> str:
