@@ -74,9 +74,9 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             elif isinstance(error, UserError):
                 results.drop_empty(folder)
 
-    # Resolved more than once, but a folder is taken once.
-    OmegaConf.register_new_resolver("unique", cache(results.unique_folder), replace=True)
-    OmegaConf.register_new_resolver("sweep_folder", cache(_sweep_folder), replace=True)
+    for name, resolver in (("unique", _unique_folder), ("sweep_folder", _sweep_folder)):
+        resolver.cache_clear()
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
@@ -99,6 +99,13 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         sys.exit(1)
 
 
+# Resolved more than once, but a folder is taken once. Of this module, so that launchers can pickle them.
+@cache
+def _unique_folder(parent: str, name: str) -> str:
+    return results.unique_folder(parent, name)
+
+
+@cache
 def _sweep_folder(name: str | None, stamp: str) -> str:
     """outputs/sweeps/NAME, or a folder of this moment that no other sweep gets."""
     return f"outputs/sweeps/{name}" if name is not None else results.unique_folder("outputs/sweeps", stamp)

@@ -30,10 +30,9 @@ def split_overrides(overrides: Sequence[str]) -> dict[str, str]:
 
 def _plain(value: str) -> str:
     try:
-        number = float(value)
+        return repr(float(value)).removesuffix(".0")
     except ValueError:
         return value.strip("'\"")
-    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 
 
 def folder_order(name: str) -> tuple[int, str]:

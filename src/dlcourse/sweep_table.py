@@ -203,7 +203,11 @@ def _figure(row: Configuration, metric: str) -> float | str | None:
     mean, deviation = row.mean(metric), row.deviation(metric)
     if math.isnan(mean):
         return None
-    return mean if math.isnan(deviation) else f"{mean:.4g} ± {deviation:.2g}"
+    return mean if math.isnan(deviation) else f"{mean:.4g} ± {_two_digits(deviation)}"
+
+
+def _two_digits(deviation: float) -> str:
+    return f"{deviation:.0f}" if deviation >= 10 else f"{deviation:.2g}"
 
 
 def _words(figure: float | str | None) -> str:

@@ -49,7 +49,8 @@ def task(cfg: DictConfig) -> Any:
     return run(
         cfg,
         folder=folder,
-        resume=cfg.resume or cfg.run is not None,
+        # a sweep gives a folder to one job only, and a queue may start that job again
+        resume=cfg.resume or cfg.run is not None or hydra_cfg.mode == RunMode.MULTIRUN,
         overrides=list(hydra_cfg.overrides.task),
         experiment=hydra_cfg.runtime.choices.get("experiment"),
     )

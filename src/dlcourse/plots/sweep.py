@@ -152,7 +152,7 @@ def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
 def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     """A row of bars a configuration, the best at the top; dots are its seeds."""
     shown, series = rows[:MOST_BARS], _series(sweep)
-    figure = Figure(figsize=(7.5, 1.4 + len(shown) * (0.16 + 0.17 * len(series))), layout="constrained")
+    figure = Figure(figsize=(7.5, max(2.6, 1.4 + len(shown) * (0.16 + 0.17 * len(series)))), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(series)
     for place, (metric, colour) in enumerate(series):

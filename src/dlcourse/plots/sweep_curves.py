@@ -49,11 +49,13 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     lines, labels = axes.get_legend_handles_labels()
+    order = "best first"
     if len(lines) > NAMED:
         ends = [*range(NAMED // 2), *range(len(lines) - NAMED // 2, len(lines))]
         lines, labels = [lines[i] for i in ends], [labels[i] for i in ends]
-    title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys())
-    figure.legend(lines, labels, loc="outside right upper", fontsize=8, title=f"{title}\nbest first", title_fontsize=8)
+        order = f"the best and\nthe worst {NAMED // 2}"
+    title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
+    figure.legend(lines, labels, loc="outside right upper", fontsize=8, title=f"{title}\n{order}", title_fontsize=8)
     save(figure, path)
 
 
