@@ -104,6 +104,7 @@ def test_a_failure_is_in_the_jobs_log_and_result_and_never_covers_a_completed_on
         ("experiment=glob([mnist/*,cifar10/*],exclude=*4)", "experiment=mnist/fast,cifar10/fast"),
         ("experiment=cifar10/fast,mnist/fast?", "experiment=cifar10/fast,mnist/fast4"),
         ("model=mlp", "model=mlp"),
+        ("model=[mlp,clock_cyclic]", "model=[mlp,clock_cyclic]"),
         ("data.path=a*", "data.path=a*"),
     ],
 )

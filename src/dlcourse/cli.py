@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import config, results
 from dlcourse.errors import UserError
-from dlcourse.jobs import expand_patterns
+from dlcourse.jobs import expand_patterns, first_of_groups
 
 FLAGS_THAT_RUN_NOTHING = {
     "--help",
@@ -114,7 +114,10 @@ def _sweep_folder(name: str | None, stamp: str) -> str:
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     """Quote values that hold paths, so that Hydra takes them as the shell gave them; let `train run=DIR` run in DIR."""
     swept = bool({"-m", "--multirun"} & set(arguments))
-    arguments = expand_patterns(arguments, {group: config.choices(group) for group in _groups()}, swept)
+    groups = {group: config.choices(group) for group in _groups() if not group.startswith("hydra/")}
+    arguments = expand_patterns(arguments, groups, swept)
+    if swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
+        arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
         argument = given

@@ -1,6 +1,7 @@
 """The jobs of a sweep: each is known by its overrides, and finds its folder by them when the sweep goes on."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -151,6 +152,22 @@ def _other_sweep(folder: Path, known: Sequence[str], asked: Sequence[str]) -> st
     )
 
 
+def first_of_groups(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Let a sweep over a group's choices be composed with the first one, and tell the sweeper of all of them.
+
+    Hydra composes a sweep's own config without what is swept, so that `model=xor,mlp model.optimizer.lr=1` would have
+    no model to set the rate of.
+    """
+    swept = [
+        word
+        for word in arguments
+        if word.partition("=")[0] in groups and "," in word and not re.search(r"[\[({'\"]", word)
+    ]
+    words = [word.partition(",")[0] if word in swept else word for word in arguments]
+    listed = ",".join(f"'{word}'" for word in swept)
+    return [*words, f"hydra.sweeper.groups=[{listed}]"] if swept else words
+
+
 def expand_patterns(arguments: Sequence[str], groups: Mapping[str, Sequence[str]], swept: bool) -> list[str]:
     """Replace patterns for choices of a group by what they match: `experiment=mnist/*`, `experiment=glob(mnist/*)`.
 
@@ -164,12 +181,12 @@ def expand_patterns(arguments: Sequence[str], groups: Mapping[str, Sequence[str]
     Raises:
         UserError: a pattern matches nothing, or it matches several choices and this is no sweep.
     """
-    return [
-        _expanded(word, key, groups[key], swept)
-        if ((key := word.partition("=")[0]) in groups and any(sign in word for sign in "*?[")) or "=glob(" in word
-        else word
-        for word in arguments
-    ]
+    found = []
+    for word in arguments:
+        key, _, value = word.partition("=")
+        pattern = key in groups and (value.startswith("glob(") or any(sign in value for sign in "*?"))
+        found.append(_expanded(word, key, groups[key], swept) if pattern else word)
+    return found
 
 
 def _expanded(word: str, key: str, choices: Sequence[str], swept: bool) -> str:
@@ -183,7 +200,7 @@ def _expanded(word: str, key: str, choices: Sequence[str], swept: bool) -> str:
     included = value.include if isinstance(value, Glob) else value.list if isinstance(value, ChoiceSweep) else [value]
     found: list[str] = []
     for pattern in included:
-        if not isinstance(pattern, str) or not any(sign in pattern for sign in "*?["):
+        if not isinstance(pattern, str) or not any(sign in pattern for sign in "*?"):
             found.append(str(pattern))
             continue
         matched = [name for name in choices if fnmatchcase(name, pattern)]

@@ -24,6 +24,10 @@ from dlcourse.results import drop_empty
 class Grid(BasicSweeper):
     """All combinations of the swept values, each in `<sweep>/<n>`; n is looked up by the job's overrides."""
 
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None, groups: Sequence[str] = ()):
+        super().__init__(max_batch_size, params)
+        self.groups = groups
+
     def sweep(self, arguments: list[str]) -> Any:
         """Run what has not ended.
 
@@ -49,14 +53,14 @@ class Grid(BasicSweeper):
             print(f"go on with: {_command(config, arguments, folder)}", file=sys.stderr)
             raise
         except Exception as error:  # of the launcher itself: a worker was killed, a queue refused; jobs' own are kept
-            print(f"the launcher stopped: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"the launcher stopped: {' '.join(f'{type(error).__name__}: {error}'.split())}", file=sys.stderr)
 
     def _planned(self, arguments: list[str], folder: Path, resume: bool) -> dict[str, list[str]]:
         """The jobs that have not ended, by the name of their folder; the plan is written."""
         assert self.hydra_context is not None
         loader = self.hydra_context.config_loader
         params = [f"{key}={value}" for key, value in self.params.items()]
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments])
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments, *self.groups])
         check(parsed)
         jobs = [job for batch in self.split_arguments(parsed, None) for job in batch]
         if resume and all(key_of(override) in OWN_KEYS for override in parsed) and (stored := read_jobs(folder)):
@@ -70,10 +74,13 @@ class Grid(BasicSweeper):
 
 def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
     """The command that goes on with a sweep."""
-    words = [*config.hydra.overrides.hydra, *arguments]
-    words = [w for w in words if _key(w) not in ("name", "resume", "hydra.mode", "hydra.sweep.dir")]
+    words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
+    words = [w for w in words if _key(w) not in UNSAID]
     where = f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
     return shlex.join(["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m", *words, where, "resume=true"])
+
+
+UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
 
 
 def key_of(override: Override) -> str:

@@ -14,7 +14,7 @@ from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 from dlcourse.sweep_table import Configuration, Sweep
 
 LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
-MOST_BARS = 40
+MOST_BARS, FEW_BARS = 40, 12  # configurations in all, and with a bar for each split
 WIDE = 8  # a swept number whose largest value is more than so many times the smallest is read on a logarithmic axis
 COLOURS = {"train": TRAIN, "val": VALIDATION, "test": ANSWER}
 
@@ -152,6 +152,8 @@ def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
 def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     """A row of bars a configuration, the best at the top; dots are its seeds."""
     shown, series = rows[:MOST_BARS], _series(sweep)
+    if len(shown) > FEW_BARS:
+        series = [(sweep.metric, ANSWER)]
     figure = Figure(figsize=(7.5, max(2.6, 1.4 + len(shown) * (0.16 + 0.17 * len(series)))), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(series)
@@ -167,7 +169,7 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     keys = sweep.config_keys()
     labels = [_label(keys, row.values) for row in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.4, -0.6)
     cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""
     axes.set(xlabel=_name(sweep), title=_title(sweep, rows) + cut)
     figures = [value for row in shown for metric, _ in series for value in row.figures(metric)]
