@@ -40,7 +40,7 @@ def sweep(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     Path("command.py").write_text(TASK)
     call = [sys.executable, "command.py", "-m", "model=mlp", "data=mnist", "seed=0,1,2,3", "name=four", *words]
     clean = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | environment
-    return subprocess.run(call, capture_output=True, text=True, env=clean, timeout=200, check=False)
+    return subprocess.run(call, capture_output=True, text=True, env=clean, timeout=120, check=False)
 
 
 def check(done: subprocess.CompletedProcess[str]) -> list[dict]:
@@ -83,11 +83,13 @@ def test_submitit_on_this_machine():
 SBATCH = """#!/usr/bin/env bash
 script="${@: -1}"
 cp "$script" "$QUEUE/script.sh"
+(
 for task in 0 1 2 3; do
   export SLURM_JOB_ID=$((100 + task)) SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=$task SLURM_CPUS_PER_TASK=4
   export SLURM_LOCALID=0 SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_NNODES=1 SLURM_NODEID=0 SLURMD_NODENAME=here
   bash "$script" > "$QUEUE/$task.log" 2>&1
 done
+) > /dev/null 2>&1 &
 echo "Submitted batch job 7"
 """
 SRUN = """#!/usr/bin/env bash

@@ -45,7 +45,10 @@ def task(cfg: DictConfig) -> Any:
     if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
         return run_apart(folder, list(hydra_cfg.overrides.task))
     from dlcourse.run import run
+    from dlcourse.trainers import claim_gpu
 
+    if "joblib" in hydra_cfg.launcher._target_ and hydra_cfg.mode == RunMode.MULTIRUN:
+        claim_gpu()
     return run(
         cfg,
         folder=folder,
