@@ -7,6 +7,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def drop_empty(folder: Path) -> None:
             folder = folder.parent
 
 
+@cache
 def versions(*more: str) -> dict[str, str]:
     """Versions of what a figure may depend on, and of `more` distributions."""
     from importlib.metadata import version
@@ -107,6 +109,7 @@ def versions(*more: str) -> dict[str, str]:
     return {"python": platform.python_version()} | found
 
 
+@cache  # the code is what was imported, so one answer is right for all runs of a process
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where files differ from it; None outside of one."""
     checkout = Path(__file__).parents[2]
