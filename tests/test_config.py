@@ -35,6 +35,7 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
     known = {f"{group}/{name}" for group, name in CHOICES}
     files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
     families = {f"model/family/{name}" for name in choices("model/family")}
+    known |= {f"hydra/launcher/{name}" for name in choices("hydra/launcher")}  # tests/test_launchers.py runs them
     assert files - known - families == {
         "train",
         "evaluate",
@@ -44,6 +45,7 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
         "report",
         "references",
         "hydra/dlcourse",
+        "hydra/sweeper/grid",
     }
 
 

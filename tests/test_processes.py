@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PINNED
 from tests.test_cli import RUN
 
 
@@ -56,3 +57,24 @@ def test_two_processes_train_one_model(tmp_path):
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "completed" and out.count("everything is in") == 1
     assert [path.name for path in Path.cwd().glob("outputs")] == []
+
+
+@pytest.mark.slow
+def test_a_sweep_of_jobs_of_two_processes_gives_what_one_process_gives():
+    """The helpers of DDP start their command line again: neither the sweep once more, nor folders beside it."""
+    net = ["model=mlp", "data=digits8", "data.validation=200", "trainer.max_epochs=2", "plots=false", *PINNED]
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=16"]
+    process = start("-m", *net, *two, "seed=0,1", "name=both")
+    out, error = process.communicate(timeout=500)
+    assert process.returncode == 0, error
+    assert out.count("everything is in") == 3  # a job each, and the sweep
+    assert sorted(path.name for path in Path("outputs/sweeps/both").iterdir() if path.is_dir()) == ["0", "1"]
+    assert [path.name for path in Path("outputs").iterdir()] == ["sweeps"]
+    process = start(*net, "trainer=cpu", "data.batch_size=32", "hydra.run.dir=alone")
+    _, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    together, alone = (
+        json.loads((Path(folder) / "result.json").read_text())["metrics"]
+        for folder in ("outputs/sweeps/both/0", "alone")
+    )
+    assert together == pytest.approx(alone, rel=1e-3, abs=2e-3)

@@ -1,13 +1,28 @@
-"""A multirun ends with a table and a picture, and one failing job does not end it."""
+"""A multirun ends with a table and a picture, one failing job does not end it, and it goes on where it was left."""
 
 import csv
+import json
+import warnings
 from pathlib import Path
 
+import pytest
+
+from dlcourse.data import kept
+from tests.conftest import PINNED
 from tests.test_cli import RUN
 
+XOR = ["-m", "model=xor", "data=xor", "model.restarts=8", "trainer.max_epochs=1", "trainer=cpu", "plots=false"]
+SOME = Path("outputs/sweeps/some")
 
-def rows(folder):
-    return list(csv.DictReader((folder / "sweep.csv").read_text().splitlines()))
+
+def rows(folder=SOME):
+    """The rows of sweep.csv in the order of the jobs' numbers."""
+    found = list(csv.DictReader((folder / "sweep.csv").read_text().splitlines()))
+    return sorted(found, key=lambda row: int(row["job"]))
+
+
+def stamps(folder=SOME):
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
 def test_a_sweep_ends_with_csv_table_and_picture(command):
@@ -23,23 +38,121 @@ def test_a_sweep_ends_with_csv_table_and_picture(command):
     assert "model.num_classes" in out and "everything is in outputs/sweeps/classes" in out
     code, _, error = command("train", *words)
     assert code == 1 and "holds a sweep already" in error
-    assert command("train", *words, "resume=true")[0] == 0
-    assert [row["model.num_classes"] for row in rows(folder)] == ["24", "720"] and "resume" not in rows(folder)[0]
 
 
-def test_a_job_refused_before_it_began_has_its_row_too(command):
-    code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=counts")
+def test_a_job_refused_before_it_began_has_its_row_and_its_log_too(command):
+    code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=some")
     assert code == 1 and "1 jobs failed: 0" in error
-    found = rows(Path("outputs/sweeps/counts"))
+    found = rows()
     assert "data.count=5 is too few" in found[0]["status"] and found[1]["status"] == "completed"
+    assert "failed: data.count=5 is too few" in (SOME / "0" / "train.log").read_text()
 
 
 def test_a_failing_job_is_reported_and_the_others_go_on(command):
-    code, _, error = command(
-        "train", "-m", *RUN, "model=clock_classification", "model.num_classes=7,24", "seed=0,1", "name=some",
-    )  # fmt: skip
+    code, _, error = command("train", *XOR, "model.stop=never,solved", "seed=0,1", "name=some")
     assert code == 1 and "2 jobs failed: 0, 1" in error
-    found = rows(Path("outputs/sweeps/some"))
+    found = rows()
     assert [row["status"] == "completed" for row in found] == [False, False, True, True]
-    assert "does not divide 720" in found[0]["status"]
-    assert (Path("outputs/sweeps/some") / "sweep.png").exists()
+    assert "never" in found[0]["status"] and (SOME / "sweep.png").exists()
+    code, _, error = command("train", *XOR, "model.stop=never,solved", "seed=0,1", "name=some", "resume=true")
+    assert code == 1 and "2 jobs failed: 0, 1" in error
+
+
+def test_going_on_runs_what_is_missing_in_any_order(command):
+    assert command("train", *XOR, "model.optimizer.lr=0.5,0.8", "seed=0", "name=some")[0] == 0
+    (SOME / "1" / "result.json").unlink()  # as if it had been killed
+    before = stamps()
+    code, out, error = command(
+        "train", *XOR, "seed=0", "model.optimizer.lr=1.2,0.8,5e-1", "name=some", "resume=true"
+    )  # fmt: skip
+    assert code == 0, error
+    assert "1 of 3 jobs of outputs/sweeps/some have ended already" in out
+    assert [row["model.optimizer.lr"] for row in rows()] == ["0.5", "0.8", "1.2"]
+    assert stamps()["0"] == before["0"] and "resume" not in rows()[0]
+    # with nothing but its name a sweep goes on with its own jobs; finished, it draws its summary
+    before = stamps()
+    (SOME / "sweep.png").unlink()
+    code, out, error = command("train", "-m", "name=some", "resume=true")
+    assert code == 0 and "3 of 3 jobs" in out, error
+    assert stamps() == before and (SOME / "sweep.png").exists()
+
+
+def test_presets_are_swept_by_a_pattern(command):
+    code, out, error = command(
+        "train", "-m", "experiment=glob(xor/b?,exclude=[*3,*4])", *XOR[3:], "trainer.max_epochs=1", "name=some"
+    )
+    assert code == 0, error
+    assert "experiment=xor/b? matches xor/b1, xor/b2" in out
+    assert [row["experiment"] for row in rows()] == ["xor/b1", "xor/b2"]
+
+
+def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command, image_sets, monkeypatch):
+    read = []
+    monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, _: read.append(path) or load(path))
+    load = __import__("dlcourse.data.files", fromlist=["read_npz"]).read_npz
+    words = ["-m", "model=mlp", "data=mnist", "data.validation=50", "debug=fast", "trainer=cpu", "plots=false", *PINNED]
+    kept._kept.clear()
+    assert command("train", *words, "seed=0,1", "data.batch_size=10,20", "name=some")[0] == 0
+    assert len(read) == 1
+    first, second = (json.loads((SOME / job / "result.json").read_text())["metrics"] for job in ("0", "2"))
+    assert first != second
+    monkeypatch.setattr(kept, "LIMIT", 10)
+    kept._kept.clear()
+    assert command("train", *words, "seed=0,1", "name=bounded")[0] == 0
+    assert len(read) == 3 and not kept._kept
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model.optimizer.lrr=1,2"], "there is no key model.optimizer.lrr; did you mean model.optimizer.lr?"),
+        (["seed="], "seed= has no value"),
+        (["seed=range(3,3)"], "seed=range(3,3) is an empty range"),
+        (["name=a,b"], "a sweep has one name, it cannot be swept"),
+        (["resume=true,false"], "a sweep has one resume"),
+        (["hydra.sweep.subdir=a,b"], "hydra.sweep.subdir"),
+        (["hydra.sweeper.max_batch_size=1,2"], "hydra.sweeper.max_batch_size"),
+        (["seed=1,1"], "two jobs of the sweep are the same"),
+        (["experiment=mnits/*"], "experiment=mnits/* matches nothing"),
+        (["experiment=xor/b1,xor/b9"], "experiment=xor/b9 is unknown"),
+        (["model=xor,xorr"], "model=xorr is unknown; did you mean xor"),
+        (["hydra/launcher=paralel"], "hydra/launcher=paralel is unknown; did you mean parallel?"),
+        (["seed=0,1", "hydra.sweep.dir=mine"], "mine is no sweep but holds other files"),
+        (["seed=0,1", "hydra.sweep.dir=mine", "resume=true"], "mine is no sweep but holds other files"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_in_one_sentence_and_leaves_nothing(command, words, said):
+    Path("mine").mkdir()
+    Path("mine/letter.txt").write_text("dear")
+    code, out, error = command("train", *XOR, *words)
+    assert code == 1 and said in error and "Traceback" not in error, out
+    assert error.startswith("error: ") and len(error.strip().splitlines()) == 1
+    assert not Path("outputs").exists() or not list(Path("outputs").rglob("*"))
+
+
+def test_a_launcher_that_is_not_installed_is_named_with_the_command_that_installs_it(command):
+    pytest.importorskip("hydra")
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        code, _, error = command("train", *XOR, "seed=0,1", "hydra/launcher=ray_here")
+        assert code == 1 and "uv pip install hydra-ray-launcher" in error and len(error.strip().splitlines()) == 1
+    else:
+        pytest.skip("Ray is installed")
+
+
+def test_two_sweeps_in_one_second_have_two_folders(command):
+    for _ in range(2):
+        code, _, error = command("train", *XOR, "seed=0,1")
+        assert code == 0, error
+    assert len(list(Path("outputs/sweeps").glob("*/sweep.csv"))) == 2
+
+
+def test_a_summary_that_fails_is_an_error(command, monkeypatch):
+    def fail(*_):
+        raise ValueError("no picture")
+
+    monkeypatch.setattr("dlcourse.sweeps.summarise", fail)
+    with warnings.catch_warnings():
+        code, _, error = command("train", *XOR, "seed=0,1")
+    assert code == 1 and "the summary of outputs/sweeps" in error and "no picture" in error

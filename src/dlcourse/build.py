@@ -68,7 +68,9 @@ def build_data(cfg: DictConfig) -> DataModule:
     """The data module that `data=NAME` chose."""
     require(cfg, "data")
     OmegaConf.resolve(cfg)
-    return build(cfg.data)
+    data = build(cfg.data)
+    data.settings = OmegaConf.to_container(cfg.data)
+    return data
 
 
 def build_model(cfg: DictConfig, task: Task) -> Family:

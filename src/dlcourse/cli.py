@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import config, results
 from dlcourse.errors import Stopped, UserError
+from dlcourse.jobs import expand_patterns, first_of_groups
 from dlcourse.paths import PATH_LISTS, quote_path, quote_path_list
 
 FLAGS_THAT_RUN_NOTHING = {
@@ -32,6 +33,14 @@ FLAGS_THAT_RUN_NOTHING = {
 }
 MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", "--config-name", "--config-dir"}
 PATH_KEYS = {"run", "input", "output", "latents", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+# Launchers of Hydra and the packages that they come in.
+PLUGINS = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",
+}
+SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -42,7 +51,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # more than that goes into train.log alone
-    failures: list[tuple[int | None, Exception]] = []
+    failures: list[tuple[str | None, Exception]] = []
 
     def job(cfg: DictConfig) -> Any:
         """One job; what goes wrong is kept, so that Hydra neither prints it its way nor ends a sweep for it."""
@@ -50,22 +59,27 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         from hydra.types import RunMode
 
         hydra_cfg = HydraConfig.get()
-        number = hydra_cfg.job.num if hydra_cfg.mode == RunMode.MULTIRUN else None
+        # Unresolved: a folder may be called ${x}.
+        folder = Path(OmegaConf.to_container(hydra_cfg.runtime, resolve=False)["output_dir"])  # ty: ignore
+        number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
         try:
             return task(cfg)
         except Exception as error:
             failures.append((number, error))
-            if isinstance(error, UserError):
-                _tidy(Path(hydra_cfg.runtime.output_dir), error, hydra_cfg.overrides.task, number is not None)
             if number is not None:
                 if full_error:
                     traceback.print_exc()
-                print(f"job {number} failed: {explain(error, verb)}", file=sys.stderr, flush=True)
+                sentence = explain(error, verb)
+                print(f"job {number} failed: {sentence}", file=sys.stderr, flush=True)
+                results.record_failure(folder, sentence.removesuffix(SHOWS_WHERE), list(hydra_cfg.overrides.task))
+            elif isinstance(error, UserError):
+                results.drop_empty(folder)
 
-    # Resolved more than once, but a folder is taken once.
-    OmegaConf.register_new_resolver("unique", cache(results.unique_folder), replace=True)
+    for name, resolver in (("unique", _unique_folder), ("sweep_folder", _sweep_folder)):
+        resolver.cache_clear()
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
@@ -90,16 +104,25 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         sys.exit(1)
 
 
-def _tidy(folder: Path, error: UserError, overrides: Sequence[str], swept: bool) -> None:
-    """What a job that could not begin leaves: a row in the sweep's table, else nothing."""
-    if swept and not (folder / results.RESULT).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        results.write_result(folder, results.UNSTARTED | {"error": str(error), "overrides": list(overrides)})
-    results.drop_empty(folder)
+# Resolved more than once, but a folder is taken once. Of this module, so that launchers can pickle them.
+@cache
+def _unique_folder(parent: str, name: str) -> str:
+    return results.unique_folder(parent, name)
+
+
+@cache
+def _sweep_folder(name: str | None, stamp: str) -> str:
+    """outputs/sweeps/NAME, or a folder of this moment that no other sweep gets."""
+    return f"outputs/sweeps/{name}" if name is not None else results.unique_folder("outputs/sweeps", stamp)
 
 
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     """Quote values that hold paths, so that Hydra takes them as the shell gave them; let `train run=DIR` run in DIR."""
+    swept = bool({"-m", "--multirun"} & set(arguments))
+    groups = {group: config.choices(group) for group in _groups() if not group.startswith("hydra/")}
+    arguments = expand_patterns(arguments, groups, swept)
+    if swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
+        arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
         argument = given
@@ -148,13 +171,17 @@ def explain(error: BaseException, verb: str) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror} (HYDRA_FULL_ERROR=1 shows where)"
+        return f"{where}{error.strerror}{SHOWS_WHERE}"
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         reason = next((line for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
         return f"torch.compile failed ({reason}): install a C++ compiler, or leave compile=false"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
-        return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
+        return f"{type(error).__name__}: {error}{SHOWS_WHERE}"
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
+    if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
+        return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
+    if "Sweeping over Hydra's configuration" in text:
+        return f"{' '.join(text.split())}: give it one value"
     if found := re.search(r"Could not find '([^']+)'", text):
         path = found[1]
         group = next((g for g in _groups() if path.startswith(f"{g}/")), path.partition("/")[0])
@@ -165,7 +192,7 @@ def explain(error: BaseException, verb: str) -> str:
     ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
         return f"there is no key {key}{config.nearest(key, [*_known_keys(verb), *_groups()])}"
-    return f"{' '.join(text.split())} (HYDRA_FULL_ERROR=1 shows where)"
+    return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 
 def _groups() -> list[str]:

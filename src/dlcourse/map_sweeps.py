@@ -1,7 +1,6 @@
 """What a multirun of `embed` leaves behind: a sweep's summary and its maps side by side."""
 
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
@@ -14,10 +13,9 @@ MOST = 6  # maps in one picture
 class MapsSummary(SweepSummary):
     """A Hydra callback: `SweepSummary`, and maps.png with the finished jobs' maps."""
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+    def summarise(self, folder: Path, config: DictConfig) -> None:
         """Write and say the summary, then draw."""
-        super().on_multirun_end(config, **kwargs)
-        folder = Path(config.hydra.sweep.dir)
+        super().summarise(folder, config)
         jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
         jobs = [job for job in jobs if (job / "plots" / "map.csv").exists()]
         if not jobs:

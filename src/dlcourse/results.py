@@ -5,7 +5,9 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Generator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def record_failure(job: Path, sentence: str, overrides: list[str]) -> None:
+    """Say in the folder of a sweep's job, in result.json and train.log, why it failed, also before it began."""
+    job.mkdir(parents=True, exist_ok=True)
+    with (job / "train.log").open("a", encoding="utf8") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")
+    try:
+        before = read_result(job)
+    except UserError:
+        before = None
+    if before is None or before["status"] != "completed":
+        result = UNSTARTED | {"overrides": overrides} | (before or {})
+        write_result(job, result | {"status": "failed", "error": sentence})
+
+
 def unique_folder(parent: str, name: str) -> str:
     """The first free one of parent/name, parent/name-2 ..., made at once so that no other run gets it."""
     root = Path(parent)
@@ -91,6 +107,7 @@ def drop_empty(folder: Path) -> None:
             folder = folder.parent
 
 
+@cache
 def versions(*more: str) -> dict[str, str]:
     """Versions of what a figure may depend on, and of `more` distributions."""
     from importlib.metadata import version
@@ -99,6 +116,7 @@ def versions(*more: str) -> dict[str, str]:
     return {"python": platform.python_version()} | found
 
 
+@cache  # the code is what was imported, so one answer is right for all runs of a process
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where files differ from it; None outside of one."""
     checkout = Path(__file__).parents[2]

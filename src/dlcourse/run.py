@@ -23,7 +23,7 @@ from dlcourse.table import result_table
 from dlcourse.trainers import process_rank, quiet
 
 # What a resumed run may change: where things lie, and what is said and drawn.
-NOT_COMPARED = {"run", "resume", "name", "plots", "data_dir", "data.data_dir", "data.path"}
+NOT_COMPARED = {"run", "resume", "name", "sweep_margin", "plots", "data_dir", "data.data_dir", "data.path"}
 
 
 def compose(*overrides: str, verb: str = "train") -> DictConfig:

@@ -1,18 +1,24 @@
-"""What a multirun leaves behind: sweep.csv after each job, sweep.md and sweep.png at its end."""
+"""What a multirun leaves behind: sweep.csv after each job; sweep.md, its pictures and the table at its end."""
 
 import csv
 import io
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from dlcourse.errors import UserError
 from dlcourse.job_plots import draw_together
-from dlcourse.results import RESULT, read_result, write_text
+from dlcourse.jobs import check_folder
+from dlcourse.results import write_text
+from dlcourse.sweep_table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
 from dlcourse.table import text_table
+
+__all__ = ["SweepSummary", "read_sweep", "summarise", "sweep_rows"]
+
+MARGIN = 0.1
 
 
 class SweepSummary(Callback):
@@ -20,72 +26,75 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder that holds a sweep already, unless it is resumed."""
-        folder = Path(config.hydra.sweep.dir)
-        if not config.get("resume") and any(folder.glob(f"*/{RESULT}")):
-            # Hydra swallows a callback's exceptions, this one it does not
-            sys.exit(
-                f"error: {folder} holds a sweep already: go on with it by resume=true, or choose another name=NAME"
-            )
+        try:
+            check_folder(Path(config.hydra.sweep.dir), bool(config.get("resume")))
+        except UserError as error:
+            sys.exit(f"error: {error}")  # Hydra swallows a callback's exceptions, this one it does not
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
-        """Bring sweep.csv up to date."""
+        """Bring sweep.csv up to date; in the job's process, whatever launcher runs it."""
         if config.hydra.mode.name == "MULTIRUN":
-            folder = Path(config.hydra.sweep.dir)
-            _write_csv(folder, *sweep_rows(folder)[:2])
+            _write_csv(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write and say the summary."""
-        summarise(Path(config.hydra.sweep.dir))
+        """Write and say the summary; exit code 1 where a job has not completed."""
+        folder = Path(config.hydra.sweep.dir)
+        try:
+            self.summarise(folder, config)
+        except Exception as error:  # Hydra would swallow it
+            sys.exit(f"error: the summary of {folder} failed: {type(error).__name__}: {error}")
+        if failed := failures(read_sweep(folder)):
+            sys.exit(f"{len(failed)} jobs failed: {', '.join(job.name for job in failed)}")
+
+    def summarise(self, folder: Path, config: DictConfig) -> None:
+        """What stands at the end of a sweep; another command's callback may add to it."""
+        summarise(folder, config.get("sweep_margin", MARGIN))
 
 
-def summarise(folder: Path) -> None:
-    """sweep.csv, sweep.md and sweep.png of a sweep's folder, and the table on the terminal."""
-    header, rows, keys, metric = sweep_rows(folder)
-    if not rows:
-        return
-    _write_csv(folder, header, rows)
-    write_text(folder / "sweep.md", f"# {folder.name}\n\n{text_table(header, rows, markdown=True)}\n")
-    print(f"\n{text_table(header, rows)}\n")
-    finished = [row for row in rows if row[header.index(metric)] is not None] if metric else []
-    if finished:
-        from dlcourse.plots.sweep import draw_sweep
+def summarise(folder: Path, margin: float = MARGIN) -> None:
+    """sweep.csv, sweep.md, the pictures of a sweep's folder, and the table on the terminal; also before its end.
 
-        draw_sweep(folder / "sweep.png", keys, header, finished, metric)
-    draw_together(folder)
-    print(f"everything is in {folder}")
-
-
-def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str]:
-    """The sweep as a table, read from its jobs' results.
-
-    Returns:
-        The header; a row a job, in the jobs' order; the swept keys; the metric that the jobs are held against.
+    Args:
+        folder: of the sweep.
+        margin: how far from the best a configuration may be to be counted as near it, see `Sweep.bound`.
     """
-    jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
-    results = [(job.name, result) for job in jobs if (result := read_result(job))]
-    overrides = [dict(o.split("=", 1) for o in result["overrides"] if "=" in o) for _, result in results]
-    names = list(dict.fromkeys(key for job in overrides for key in job if key not in ("name", "resume", "plots")))
-    keys = [key for key in names if len({job.get(key) for job in overrides}) > 1] or names[-1:]
-    metrics = list(dict.fromkeys(name for _, r in results for name in r["metrics"] if not name.endswith("/loss")))
-    held = [row["metric"] for _, result in results for row in result["references"] if row["metric"] in metrics]
-    tested = [name for name in metrics if name.startswith("test/")] or metrics  # a map has no test
-    metric = (held or tested or metrics or [""])[0]
-    # the figure itself for every split first, then what else was measured on the test split
-    short = metric.partition("/")[2]
-    shown = [name for name in metrics if name.partition("/")[2] == short]
-    shown += [name for name in tested if name not in shown]
-    space = ["features"] * any("features" in result for _, result in results)  # that distances of pictures are in
-    header = ["job", *keys, *shown, *space, "seconds", "status"]
-    rows = []
-    for (name, result), job in zip(results, overrides, strict=True):
-        seconds = round(sum(result["seconds"].values()), 1)
-        values = [result["metrics"].get(metric_name) for metric_name in shown]
-        rows.append([name, *(job.get(key, "") for key in keys), *values])
-        rows[-1] += [*(result.get(key) for key in space), seconds, result["error"] or result["status"]]
-    return header, rows, keys, metric
+    sweep = read_sweep(folder)
+    if not sweep.jobs:
+        return
+    _write_csv(folder)
+    header, rows = configuration_rows(sweep)
+    said = verdicts(sweep, margin)
+    write_text(folder / "sweep.md", _page(sweep, header, rows, said))
+    print("\n".join(["", text_table(header, rows), "", *said]))
+    if done := finished(sweep.configurations(), sweep.metric):
+        from dlcourse.plots.sweep import draw_sweep
+        from dlcourse.plots.sweep_curves import draw_sweep_curves
+
+        draw_sweep(folder / "sweep.png", sweep, done)
+        draw_sweep_curves(folder / "sweep_curves.png", sweep, done)
+    draw_together(folder)
+    print(f"everything is in {folder}", flush=True)
 
 
-def _write_csv(folder: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _page(sweep: Sweep, header: list[str], rows: list[list[Any]], said: list[str]) -> str:
+    """sweep.md: the table, what it says, and each failed job with its error."""
+    order = "largest" if sweep.higher else "smallest"
+    parts = [f"# {sweep.folder.name}", text_table(header, rows, markdown=True)]
+    parts += [f"By {sweep.metric}, the {order} first."] if sweep.metric else []
+    parts += [" ".join(said)] if said else []
+    lost = [
+        f"- job {job.name} ({_values(sweep, job.values)}): {' '.join(job.said().split())}" for job in failures(sweep)
+    ]
+    parts += ["Not completed:", "\n".join(lost)] if lost else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _values(sweep: Sweep, values: tuple[str, ...]) -> str:
+    return " ".join(f"{key}={value}" for key, value in zip(sweep.keys, values, strict=True))
+
+
+def _write_csv(folder: Path) -> None:
+    header, rows, *_ = sweep_rows(folder)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     write_text(folder / "sweep.csv", text.getvalue())

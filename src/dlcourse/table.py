@@ -13,7 +13,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: b
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     if not markdown:
         return "\n".join(lines)
-    lines = [f"| {' | '.join(row)} |" for row in cells]
+    lines = [f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |" for row in cells]
     return "\n".join([lines[0], f"|{'|'.join(' --- ' for _ in header)}|", *lines[1:]])
 
 

@@ -1,5 +1,8 @@
 """Train a model on a data set: `python -m dlcourse.train model=clock_multihead data=clocks`."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,26 @@ from omegaconf import DictConfig
 from dlcourse.cli import launch
 from dlcourse.config import require
 from dlcourse.errors import UserError
-from dlcourse.results import CONFIG
+from dlcourse.results import CONFIG, read_result
+
+
+def run_apart(folder: Path, overrides: list[str]) -> None:
+    """One job of a sweep as a command of its own.
+
+    The processes of DDP start the command line again that began them, which in a sweep would be the whole sweep.
+
+    Raises:
+        UserError: it failed.
+    """
+    quoted = str(folder).replace("'", r"\'")
+    call = [sys.executable, "-m", "dlcourse.train", *overrides, f"hydra.run.dir='{quoted}'"]
+    environment = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
+    code = subprocess.run(call, env=environment, check=False).returncode
+    result = read_result(folder) or {}
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise UserError(result.get("error") or f"its process ended with exit code {code} before it began")
 
 
 def task(cfg: DictConfig) -> Any:
@@ -21,13 +43,17 @@ def task(cfg: DictConfig) -> Any:
     if not (folder / CONFIG).exists():
         require(cfg, "model", "data")  # before the seconds that torch takes to import
     if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
-        raise UserError("a sweep's job is one process: take trainer=auto, or run the jobs one by one without -m")
+        return run_apart(folder, list(hydra_cfg.overrides.task))
     from dlcourse.run import run
+    from dlcourse.trainers import claim_gpu
 
+    if "joblib" in hydra_cfg.launcher._target_ and hydra_cfg.mode == RunMode.MULTIRUN:
+        claim_gpu()
     return run(
         cfg,
         folder=folder,
-        resume=cfg.resume or cfg.run is not None,
+        # a sweep gives a folder to one job only, and a queue may start that job again
+        resume=cfg.resume or cfg.run is not None or hydra_cfg.mode == RunMode.MULTIRUN,
         overrides=list(hydra_cfg.overrides.task),
         experiment=hydra_cfg.runtime.choices.get("experiment"),
     )

@@ -1,19 +1,25 @@
 """The Lightning Trainer as dlcourse uses it: quiet, and with one sentence where it cannot be made."""
 
 import logging
+import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
+
+_claims: list[FileLock] = []  # of this process
 
 
 def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
@@ -68,6 +74,24 @@ def torch_threads(count: int | None) -> Generator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def claim_gpu() -> None:
+    """Of several CUDA devices let this process see one alone, which no other process of a sweep has claimed.
+
+    The claim ends with the process. Without a free one the devices are shared out by process number.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
+    if _claims or len(visible) < 2:
+        return
+    for name in visible:
+        lock = FileLock(Path(tempfile.gettempdir()) / f"dlcourse-gpu-{name}.lock")
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            _claims.append(lock)
+            os.environ["CUDA_VISIBLE_DEVICES"] = name
+            return
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible[os.getpid() % len(visible)]
 
 
 def device_name(trainer: Trainer) -> str:

@@ -77,7 +77,7 @@ class Clocks(Rendered):
             raise UserError(f"data.scene: {error}") from None
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
 
-    def settings(self) -> Mapping[str, Any]:
+    def file_settings(self) -> Mapping[str, Any]:
         """What the stored pictures depend on."""
         return {
             "count": self.count,

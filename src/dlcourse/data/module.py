@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from dlcourse.data.batches import Augment, Batch, Batches, seeded
+from dlcourse.data.kept import loaded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -29,6 +30,7 @@ class DataModule(LightningDataModule, ABC):
     """
 
     task: Task
+    settings: dict[str, Any] | None = None  # that a config made it from; two modules of the same share their arrays
     rendered = False  # whether the pictures are drawn by us: no figure on them is compared with one on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -46,7 +48,10 @@ class DataModule(LightningDataModule, ABC):
     def setup(self, stage: str | None = None) -> None:
         """Load everything once; Lightning calls this for each stage."""
         if not self.arrays:
-            self.arrays = self.load()
+            if self.settings is None:
+                self.arrays = self.load()
+            else:
+                vars(self).update(loaded(self.settings, getattr(self, "path", None), self._loaded))
             for split, (x, y) in self.arrays.items():
                 if len(x) != len(y):
                     raise UserError(
@@ -54,6 +59,12 @@ class DataModule(LightningDataModule, ABC):
                     )
                 if not len(x):
                     raise UserError(f"{self.title} has no pictures in its {split} split: give it more")
+
+    def _loaded(self) -> dict[str, Any]:
+        """The attributes that `load` sets, `arrays` among them."""
+        before = dict(vars(self))
+        self.arrays = self.load()
+        return {name: value for name, value in vars(self).items() if before.get(name) is not value}
 
     @property
     def device(self) -> torch.device:

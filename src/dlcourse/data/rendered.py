@@ -31,7 +31,7 @@ class Rendered(DataModule):
         self.data_dir = data_dir
 
     @abstractmethod
-    def settings(self) -> Mapping[str, Any]:
+    def file_settings(self) -> Mapping[str, Any]:
         """Everything that the stored pictures depend on, the renderer's version too, as plain values."""
 
     @abstractmethod
@@ -41,7 +41,7 @@ class Rendered(DataModule):
     @property
     def path(self) -> Path:
         """The file of this setting; another setting or renderer has another."""
-        return Path(self.data_dir) / f"{self.KIND}-{settings_hash(self.settings())}.npz"
+        return Path(self.data_dir) / f"{self.KIND}-{settings_hash(self.file_settings())}.npz"
 
     def _render(self) -> dict[str, np.ndarray]:
         log.info("rendering %s", self.path.name)

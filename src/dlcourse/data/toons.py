@@ -56,7 +56,7 @@ class Toons(Rendered):
             raise UserError(f"data.size={size} is out of range: take {SMALLEST} to {LARGEST} pixels, 64 say")
         self.size, self.scene_seed = size, scene_seed
 
-    def settings(self) -> Mapping[str, Any]:
+    def file_settings(self) -> Mapping[str, Any]:
         """What the stored pictures depend on."""
         return {
             **self.counts,

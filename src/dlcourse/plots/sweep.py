@@ -1,62 +1,188 @@
-"""The picture of a sweep: a line over a swept number, bars over anything else."""
+"""The picture of a sweep, as its keys ask for it: lines over a number, a heat map over two, bars over the rest."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
+from dlcourse.sweep_table import Configuration, Sweep
+
+LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
+MOST_BARS, FEW_BARS = 40, 12  # configurations in all, and with a bar for each split
+WIDE = 8  # a swept number whose largest value is more than so many times the smallest is read on a logarithmic axis
+COLOURS = {"train": TRAIN, "val": VALIDATION, "test": ANSWER}
 
 
-def draw_sweep(
-    path: Path, keys: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[Any]], metric: str
-) -> None:
-    """Train, validation and test figures of finished jobs.
+def draw_sweep(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
+    """One picture of the figure that the jobs are held against; bars and whiskers are mean and deviation over seeds.
 
     Args:
         path: of the PNG.
-        keys: swept keys; one numeric key makes a line, everything else bars.
-        header, rows: the sweep's table.
-        metric: as `test/error_minutes`; the same figure of the other splits is drawn beside it.
+        sweep: whose keys choose the kind of picture. One number: a line for training, validation and test. Two: a heat
+            map. A number and a few names: a line a name. Anything else: bars.
+        rows: the configurations that have the figure, best first.
     """
-    short = metric.partition("/")[2]
-    columns = [
-        (f"{split}/{short}", colour) for split, colour in (("train", TRAIN), ("val", VALIDATION), ("test", ANSWER))
-    ]
-    columns = [(header.index(name), name, colour) for name, colour in columns if name in header]
-    positions = [header.index(key) for key in keys]
-    numbers = [_number(row[positions[0]]) for row in rows] if len(keys) == 1 else []
-    figure = Figure(figsize=(max(5.5, 0.5 * len(rows) + 3), 3.8), layout="constrained")
-    axes = figure.subplots()
-    if len(numbers) > 1 and not any(math.isnan(number) for number in numbers):
-        order = sorted(range(len(rows)), key=lambda i: numbers[i])
-        x = [numbers[i] for i in order]
-        for column, name, colour in columns:
-            axes.plot(x, [rows[i][column] for i in order], marker="o", label=name, color=colour)
-        if x[0] > 0 and x[-1] / x[0] > 8:
-            axes.set_xscale("log")
-        axes.set_xticks(x, [str(rows[i][positions[0]]) for i in order])
-        axes.minorticks_off()
-        axes.set_xlabel(keys[0])
+    columns = list(zip(*(row.values for row in rows), strict=True))
+    numeric = [place for place, column in enumerate(columns) if _numbers(column)]
+    kinds = [len(set(column)) for column in columns]
+    named = [place for place in range(len(columns)) if place not in numeric]
+    if len(columns) == 1 and numeric and kinds[0] > 1:
+        _draw_line(path, sweep, rows)
+    elif len(columns) == 2 and len(numeric) == 2:
+        _draw_map(path, sweep, rows)
+    elif len(columns) == 2 and numeric and kinds[numeric[0]] > 2 and kinds[named[0]] <= len(LINES):
+        _draw_lines(path, sweep, rows, numeric[0], named[0])
     else:
-        width = 0.8 / len(columns)
-        for place, (column, name, colour) in enumerate(columns):
-            heights = [row[column] or 0 for row in rows]
-            axes.bar([i + place * width for i in range(len(rows))], heights, width, label=name, color=colour)
-        labels = ["\n".join(str(row[position]) for position in positions) for row in rows]
-        axes.set_xticks([i + width * (len(columns) - 1) / 2 for i in range(len(rows))], labels, rotation=30, ha="right")
-        axes.set_xlabel(", ".join(keys))
-    axes.set(ylabel=short, title=path.parent.name)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    save(figure, path)
+        _draw_bars(path, sweep, rows)
 
 
-def _number(value: Any) -> float:
+def number(value: str) -> float:
     """The number, NaN where it is none."""
     try:
         return float(value)
     except ValueError:
         return math.nan
+
+
+def _numbers(values: Sequence[str]) -> bool:
+    return all(math.isfinite(number(value)) for value in values)
+
+
+def _series(sweep: Sweep) -> list[tuple[str, str]]:
+    """The figure on each split that has it, and its colour."""
+    short = sweep.metric.partition("/")[2]
+    found = [(f"{split}/{short}", colour) for split, colour in COLOURS.items() if f"{split}/{short}" in sweep.shown]
+    return found or [(sweep.metric, ANSWER)]
+
+
+def _name(sweep: Sweep) -> str:
+    return sweep.metric.partition("/")[2] or sweep.metric
+
+
+def _draw_line(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
+    figure = Figure(figsize=(min(max(5.5, 0.5 * len(rows) + 3), 14), 3.8), layout="constrained")
+    axes = figure.subplots()
+    for metric, colour in _series(sweep):
+        _line(axes, rows, 0, metric, metric, colour)
+    _finish(axes, sweep, rows, 0)
+    save(figure, path)
+
+
+def _draw_lines(path: Path, sweep: Sweep, rows: Sequence[Configuration], x: int, by: int) -> None:
+    key = sweep.config_keys()[by]
+    names = sorted({row.values[by] for row in rows})
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, colour in zip(names, LINES, strict=False):
+        _line(axes, [row for row in rows if row.values[by] == name], x, sweep.metric, f"{key}={name}", colour)
+    _finish(axes, sweep, rows, x)
+    axes.set_ylabel(sweep.metric)
+    save(figure, path)
+
+
+def _line(axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label: str, colour: str) -> None:
+    points = sorted((number(row.values[x]), row.mean(metric), row.deviation(metric)) for row in rows)
+    places, means, deviations = np.array(points).T
+    axes.errorbar(places, means, np.nan_to_num(deviations), marker="o", capsize=3, label=label, color=colour)
+
+
+def _finish(axes: Axes, sweep: Sweep, rows: Sequence[Configuration], x: int) -> None:
+    """Axes and title of a picture of lines."""
+    shown = dict(sorted((number(row.values[x]), row.values[x]) for row in rows))
+    places = list(shown)
+    if _logarithmic(places):
+        axes.set_xscale("log")
+    if len(places) <= 12:
+        axes.set_xticks(places, list(shown.values()))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel=sweep.config_keys()[x], ylabel=_name(sweep), title=_title(sweep, rows))
+    figures = [value for row in rows for metric, _ in _series(sweep) for value in row.figures(metric)]
+    if not sweep.higher and min(figures) > 0 and max(figures) / min(figures) > 50:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
+
+
+def _logarithmic(places: Sequence[float]) -> bool:
+    return min(places) > 0 and max(places) / min(places) > WIDE
+
+
+def _title(sweep: Sweep, rows: Sequence[Configuration]) -> str:
+    counts = {len(row.figures(sweep.metric)) for row in rows}
+    seeds = f", mean ± sd of {'-'.join(map(str, sorted({min(counts), max(counts)})))} seeds" if sweep.seeds() else ""
+    return f"{sweep.folder.name}{seeds}"
+
+
+def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
+    """The first swept key upwards, the second to the right; the best cell is framed, a missing one left empty."""
+    axis = [sorted({row.values[place] for row in rows}, key=number) for place in (0, 1)]
+    cells = np.full([len(values) for values in axis], np.nan)
+    for row in rows:
+        cells[axis[0].index(row.values[0]), axis[1].index(row.values[1])] = row.mean(sweep.metric)
+    figure = Figure(figsize=(2.6 + 0.75 * len(axis[1]), 1.8 + 0.5 * len(axis[0])), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(cells, origin="lower", aspect="auto", cmap="viridis" if sweep.higher else "viridis_r")
+    figure.colorbar(image, label=sweep.metric)
+    low, high = np.nanmin(cells), np.nanmax(cells)
+    small = len(axis[0]) * len(axis[1]) > 60
+    for place in np.ndindex(cells.shape):
+        if not np.isnan(cells[place]):
+            bright = (cells[place] - low) / (high - low or 1)
+            dark = bright < 0.5 if sweep.higher else bright > 0.5
+            colour, size = "white" if dark else "black", 6.5 if small else 8.5
+            axes.text(place[1], place[0], f"{cells[place]:.3g}", ha="center", va="center", color=colour, fontsize=size)
+    best = [axis[place].index(rows[0].values[place]) for place in (0, 1)]
+    frame: dict[str, Any] = {"fill": False, "edgecolor": ANSWER, "linewidth": 2.5}
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(Rectangle((best[1] - 0.5, best[0] - 0.5), 1, 1, **frame))
+    axes.set_xticks(range(len(axis[1])), axis[1])
+    axes.set_yticks(range(len(axis[0])), axis[0])
+    keys = sweep.config_keys()
+    axes.set(xlabel=keys[1], ylabel=keys[0], title=_title(sweep, rows))
+    save(figure, path)
+
+
+def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
+    """A row of bars a configuration, the best at the top; dots are its seeds."""
+    shown, series = rows[:MOST_BARS], _series(sweep)
+    if len(shown) > FEW_BARS:
+        series = [(sweep.metric, ANSWER)]
+    figure = Figure(figsize=(7.5, max(2.6, 1.4 + len(shown) * (0.16 + 0.17 * len(series)))), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(series)
+    for place, (metric, colour) in enumerate(series):
+        heights = [middle + (place - (len(series) - 1) / 2) * width for middle in range(len(shown))]
+        means = [row.mean(metric) for row in shown]
+        sd = np.nan_to_num([row.deviation(metric) for row in shown])
+        more: dict[str, Any] = {"xerr": sd, "capsize": 2} if sd.any() else {}
+        axes.barh(heights, np.nan_to_num(means), width, label=metric, color=colour, alpha=0.85, **more)
+        for height, row in zip(heights, shown, strict=True):
+            if len(figures := row.figures(metric)) > 1:
+                axes.plot(figures, [height] * len(figures), ".", color="black", markersize=3)
+    keys = sweep.config_keys()
+    labels = [_label(keys, row.values) for row in shown]
+    axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""
+    axes.set(xlabel=_name(sweep), title=_title(sweep, rows) + cut)
+    figures = [value for row in shown for metric, _ in series for value in row.figures(metric)]
+    if sweep.higher and min(figures) > 0.5 and max(figures) <= 1:
+        low = min(figures)
+        axes.set_xlim(left=max(0, low - 0.25 * (max(figures) - low) - 0.002))  # bars that all but fill it say nothing
+    axes.grid(alpha=0.3, axis="x")
+    figure.legend(loc="outside lower center", ncols=len(series), fontsize=9)
+    save(figure, path)
+
+
+def _label(keys: Sequence[str], values: Sequence[str]) -> str:
+    """The values; with the last word of their keys where there are several."""
+    if len(keys) < 2:
+        return values[0] if values else "all jobs"
+    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in zip(keys, values, strict=True))

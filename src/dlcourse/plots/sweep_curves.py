@@ -1,0 +1,83 @@
+"""The learning curves of a sweep's jobs in one plot."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dlcourse.plots.curves import save
+from dlcourse.plots.sweep import LINES, number
+from dlcourse.sweep_table import Configuration, Sweep
+
+NAMED = 10  # configurations that a legend lists; of more, the best and the worst
+Points = tuple[list[float], list[float]]
+
+
+def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
+    """The figure that the jobs are held against by epoch: on the validation split, else the loss there, or in training.
+
+    Nothing is drawn where no job has two epochs of any.
+
+    Args:
+        path: of the PNG.
+        sweep: whose jobs are drawn.
+        rows: the configurations to draw, best first; seeds of one share a colour.
+    """
+    short = sweep.metric.partition("/")[2]
+    tables = {job.name: _read(sweep.folder / job.name / "metrics.csv") for row in rows for job in row.jobs}
+    for metric in (f"val/{short}", "val/loss", f"train/{short}", "train/loss"):
+        curves = {name: _points(table, metric) for name, table in tables.items()}
+        if any(len(x) > 1 for x, _ in curves.values()):
+            break
+    else:
+        return
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    colours = _colours(rows)
+    for row, colour in zip(rows, colours, strict=True):
+        drawn = [curves[job.name] for job in row.jobs if curves[job.name][0]]
+        for place, (x, y) in enumerate(drawn):
+            label = ", ".join(row.values) or "each seed"
+            axes.plot(x, y, color=colour, alpha=0.9 if len(drawn) == 1 else 0.6, label="" if place else label)
+    values = [value for _, y in curves.values() for value in y]
+    if not sweep.higher and min(values) > 0 and max(values) / min(values) > 20:
+        axes.set_yscale("log")
+    axes.set(xlabel="epoch", ylabel=metric, title=sweep.folder.name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    lines, labels = axes.get_legend_handles_labels()
+    order = "best first"
+    if len(lines) > NAMED:
+        ends = [*range(NAMED // 2), *range(len(lines) - NAMED // 2, len(lines))]
+        lines, labels = [lines[i] for i in ends], [labels[i] for i in ends]
+        order = f"the best and\nthe worst {NAMED // 2}"
+    title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
+    figure.legend(lines, labels, loc="outside right upper", fontsize=8, title=f"{title}\n{order}", title_fontsize=8)
+    save(figure, path)
+
+
+def _colours(rows: Sequence[Configuration]) -> list:
+    """A colour for each configuration: by the number where one is swept, else one after the other."""
+    numbers = [number(row.values[0]) if len(row.values) == 1 else float("nan") for row in rows]
+    ramp = colormaps["viridis"]
+    if len(rows) > 1 and all(value == value for value in numbers):
+        order = sorted(numbers)
+        return [ramp(0.95 * order.index(value) / (len(order) - 1)) for value in numbers]
+    if len(rows) <= len(LINES):
+        return list(LINES[: len(rows)])
+    return [ramp(0.95 * place / (len(rows) - 1)) for place in range(len(rows))]
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _points(table: list[dict[str, str]], metric: str) -> Points:
+    found = [(float(row["epoch"]) + 1, float(row[metric])) for row in table if row.get(metric) and row.get("epoch")]
+    return [epoch for epoch, _ in found], [value for _, value in found]
