@@ -1,0 +1,211 @@
+"""The steps of one run, in their order: prepare, fit, test, draw, write."""
+
+import logging
+import shlex
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse import results
+from dlcourse.build import build, build_model, load_checkpoint
+from dlcourse.config import known_references, references
+from dlcourse.data.module import DataModule
+from dlcourse.errors import UserError
+from dlcourse.evaluation import draw, draw_beside, measure_split
+from dlcourse.loggers import MetricsCSV
+from dlcourse.lr_finder import find_rate
+from dlcourse.models.family import Family
+from dlcourse.precision import choose_precision
+from dlcourse.progress import progress_callbacks
+from dlcourse.table import result_table
+from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, process_rank, torch_threads
+
+log = logging.getLogger(__name__)
+
+ADAPT = 5000  # training inputs that a net may take its first layer's statistics from
+
+
+class Steps:
+    """One run under way, and what its steps leave for result.json."""
+
+    def __init__(
+        self,
+        cfg: DictConfig,
+        model: Family | None,
+        data: DataModule,
+        folder: Path,
+        overrides: Sequence[str],
+        experiment: str | None,
+    ):
+        self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
+        self.resumed = (folder / results.CONFIG).exists()
+        self.leader = process_rank() == 0  # the one process of several that writes
+        chosen = cfg.get("model") or {}
+        # The command that began the run, not the one that goes on with it; and what it has taken so far.
+        begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        OmegaConf.update(self.cfg, "begun", begun, force_add=True)
+        before = results.read_result(folder) or {}
+        # A model names the rows that may exist for it: there is no G3-12, but the figure of 12 classes is worth having.
+        rows: Any = chosen.get("references", [])
+        rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
+        ids = list(cfg.references) or known_references(rows)
+        self.result: dict[str, Any] = {
+            "schema": results.SCHEMA,
+            "status": "failed",
+            "experiment": begun["experiment"],
+            "model": chosen.get("name", type(model).__name__),
+            "data": data.title,
+            "rendered": data.rendered,
+            "metrics": {},
+            "references": [{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
+            "parameters": None,
+            "checkpoint_mb": None,
+            "seed": cfg.seed,
+            "epochs": 0,
+            "seconds": before.get("seconds", {}),
+            "cpu_seconds": before.get("cpu_seconds"),
+            "device": None,
+            "precision": None,
+            "versions": results.versions(),
+            "git": results.git_commit(),
+            "overrides": list(begun["overrides"]),
+            "error": None,
+        }
+
+    def go(self) -> dict[str, Any]:
+        """All steps; whatever happens, result.json says so."""
+        with torch_threads(self.cfg.threads):
+            return self._go()
+
+    def _go(self) -> dict[str, Any]:
+        try:
+            with self._timed("prepare"):
+                trainer = self._prepare()
+            cpu = time.process_time()
+            with self._timed("fit"):
+                self._fit(trainer)
+            with self._timed("test"):
+                self._test(trainer)
+            self.result["cpu_seconds"] = round((self.result["cpu_seconds"] or 0) + time.process_time() - cpu, 1)
+            if self.cfg.plots and self.leader:
+                draw(self.folder, self.model, self.data)
+            self.result["status"] = "completed"
+        except (KeyboardInterrupt, SystemExit) as stop:  # Lightning ends a Ctrl-C by SystemExit(1)
+            self.result |= {"status": "interrupted", "error": "interrupted"}
+            log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            raise KeyboardInterrupt from stop
+        except Exception as error:
+            self.result["error"] = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            if not isinstance(error, UserError):
+                log.debug("failed", exc_info=True)
+            raise
+        finally:
+            if self.leader:
+                results.write_result(self.folder, self.result)
+        if self.leader:
+            if self.cfg.plots:
+                draw_beside(self.folder, self.model, self.result)
+            print(result_table(self.result, self.folder), flush=True)
+        return self.result | {"folder": str(self.folder)}
+
+    @contextmanager
+    def _timed(self, step: str) -> Generator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.result["seconds"].get(step, 0) + time.perf_counter() - start
+            self.result["seconds"][step] = round(spent, 2)
+
+    def _prepare(self) -> Trainer:
+        """Data, model and trainer; config.yaml is written once everything in it is decided."""
+        check_accelerator(self.cfg.trainer)  # before minutes of preparing
+        self.data.prepare_data()
+        self.data.setup()
+        self.model = self._build()
+        self.result["parameters"] = self.model.parameter_count()
+        settings = self.cfg.trainer
+        if settings.max_epochs is None:
+            settings.max_epochs = self._budget()
+        if not isinstance(settings.max_epochs, int):
+            raise UserError(f"trainer.max_epochs={settings.max_epochs} is no whole number: give one, as in 10")
+        if settings.precision == "auto":
+            batch = next(iter(self.data.train_dataloader()))
+            settings.precision = choose_precision(self.model, batch, likely_device(settings))
+        if self.cfg.lr_find and not self.resumed:
+            self._find_rate()
+        self.model.adapt(self.data.arrays["train"][0][:ADAPT])
+        if self.cfg.compile:
+            self.model.net.compile()
+        stored = self.folder / results.CONFIG
+        for key in ("data_dir", "data.data_dir", "data.path"):  # found again from another folder
+            if OmegaConf.select(self.cfg, key) is not None:
+                OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
+        if self.leader and not stored.exists():
+            results.write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
+        trainer = self._trainer()
+        self.result |= {"device": device_name(trainer), "precision": settings.precision}
+        return trainer
+
+    def _build(self) -> Family:
+        seed_everything(self.cfg.seed, workers=True, verbose=False)
+        return self.given_model or build_model(self.cfg, self.data.task)
+
+    def _find_rate(self) -> None:
+        if self.given_model is not None:
+            raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
+        if not self.result["parameters"]:
+            raise UserError(
+                "this model learns without gradients and has no learning rate to look for: leave lr_find out"
+            )
+        rate = find_rate(self.model, self.data, self.cfg.trainer, self.folder / "plots")
+        log.info("learning rate: %.3g", rate)
+        OmegaConf.update(self.cfg, "model.optimizer.lr", rate)
+        self.model = self._build()  # anew, from the same seed
+
+    def _budget(self) -> int:
+        epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
+        if isinstance(epochs, int):
+            return epochs
+        if self.data.title not in epochs:
+            raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
+        return epochs[self.data.title]
+
+    def _trainer(self) -> Trainer:
+        cfg = self.cfg
+        callbacks: list[Callback] = progress_callbacks()
+        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values()]
+        for name, node in cfg.checkpoints.items():
+            if name != "best" or "val" in self.data.arrays:
+                callbacks.append(build(node, dirpath=str((self.folder / "checkpoints").absolute())))
+        loggers: list[Logger] = [build(node, save_dir=str(self.folder)) for node in cfg.logger.values()]
+        if not any(isinstance(logger, MetricsCSV) for logger in loggers):
+            loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
+        more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
+        return make_trainer(cfg.trainer, callbacks=callbacks, logger=loggers, default_root_dir=str(self.folder), **more)
+
+    def _fit(self, trainer: Trainer) -> None:
+        last = self.folder / "checkpoints" / "last.ckpt"
+        if last.exists():
+            load_checkpoint(last)
+            log.info("going on from %s", last)
+        trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        self.result["epochs"] = trainer.current_epoch
+
+    def _test(self, trainer: Trainer) -> None:
+        """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
+        best = self.folder / "checkpoints" / "best.ckpt"
+        if not best.exists():
+            if "val" in self.data.arrays:
+                log.warning("the run ended before a validation, so its last weights are the ones that are tested")
+            trainer.save_checkpoint(best, weights_only=True)
+        self.model.load_state_dict(load_checkpoint(best)["state_dict"])
+        self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
+        for split in self.data.arrays:
+            self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
