@@ -54,7 +54,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         try:
             return task(cfg)
         except Exception as error:
-            failures.append((number, error))
+            if number is None or cfg.get("search") is None:  # a search goes by what went well
+                failures.append((number, error))
             if isinstance(error, UserError):
                 _tidy(Path(hydra_cfg.runtime.output_dir), error, hydra_cfg.overrides.task, number is not None)
             if number is not None:

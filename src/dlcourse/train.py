@@ -22,6 +22,14 @@ def task(cfg: DictConfig) -> Any:
         require(cfg, "model", "data")  # before the seconds that torch takes to import
     if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
         raise UserError("a sweep's job is one process: take trainer=auto, or run the jobs one by one without -m")
+    more = {}
+    if cfg.search is not None:
+        if hydra_cfg.mode != RunMode.MULTIRUN:
+            raise UserError("search=... is many runs: put -m before it, as in train -m search=vgg_block name=NAME")
+        from dlcourse.search.trials import job_callbacks
+
+        more = {"callbacks": job_callbacks(cfg, hydra_cfg), "tested": False}
+        cfg.search = None  # of the search, not of this run
     from dlcourse.run import run
 
     return run(
@@ -30,6 +38,7 @@ def task(cfg: DictConfig) -> Any:
         resume=cfg.resume or cfg.run is not None,
         overrides=list(hydra_cfg.overrides.task),
         experiment=hydra_cfg.runtime.choices.get("experiment"),
+        **more,
     )
 
 
