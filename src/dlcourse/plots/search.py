@@ -67,7 +67,7 @@ def draw_importance(path: Path, study: Any) -> None:
     bars = axes.barh(names, values, color=TRAIN)
     axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
     axes.set(xlabel="share of the importance", xlim=(0, 1.12 * max(values)))
-    count = sum(trial.value is not None for trial in study.get_trials(deepcopy=False))
+    count = sum(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False))
     axes.set_title(f"{path.parent.name}: what mattered, by {count} completed trials", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
