@@ -115,8 +115,8 @@ class Steps:
         finally:
             if self.leader:
                 results.write_result(self.folder, self.result)
-        if self.leader:
-            if self.cfg.plots and self.tested:
+        if self.leader and self.tested:
+            if self.cfg.plots:
                 draw_beside(self.folder, self.model, self.result)
             print(result_table(self.result, self.folder), flush=True)
         return self.result | {"folder": str(self.folder)}

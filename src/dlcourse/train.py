@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import launch
 from dlcourse.config import require
@@ -22,14 +22,14 @@ def task(cfg: DictConfig) -> Any:
         require(cfg, "model", "data")  # before the seconds that torch takes to import
     if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
         raise UserError("a sweep's job is one process: take trainer=auto, or run the jobs one by one without -m")
-    more = {}
-    if cfg.search is not None:
+    more: dict[str, Any] = {}
+    if cfg.get("search") is not None:
         if hydra_cfg.mode != RunMode.MULTIRUN:
             raise UserError("search=... is many runs: put -m before it, as in train -m search=vgg_block name=NAME")
         from dlcourse.search.trials import job_callbacks
 
         more = {"callbacks": job_callbacks(cfg, hydra_cfg), "tested": False}
-        cfg.search = None  # of the search, not of this run
+        cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "search"])  # that is no part of the run
     from dlcourse.run import run
 
     return run(

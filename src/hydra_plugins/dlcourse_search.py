@@ -14,13 +14,13 @@ class Search(Sweeper):
         """Make the launcher that runs each trial."""
         from hydra.core.plugins import Plugins
 
-        self.hydra_context, self.config = hydra_context, config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        self.parts = config, launcher, hydra_context.config_loader
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the whole search."""
         from dlcourse.search.trials import search
 
-        return search(arguments, self.config, self.launcher, self.hydra_context.config_loader)
+        return search(arguments, *self.parts)

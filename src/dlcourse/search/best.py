@@ -29,7 +29,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
         errors = [r["error"] for t in trials if (r := _result(folder / str(t.number))) and r.get("error")]
         raise UserError(f"no trial of {folder} was completed{f', the first: {errors[0]}' if errors else ''}")
     job = folder / str(study.best_trial.number)
-    measured = _test(job, bool(cfg.get("plots")))
+    measured = _test(job)
     overrides = (_result(job) or {})["overrides"]
     preset = folder / "experiment" / "best.yaml"
     preset.parent.mkdir(exist_ok=True)
@@ -41,7 +41,9 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     draw_importance(folder / "importance.png", study)
     states = [sum(t.state == s for t in trials) for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)]
     print("\n{} trials: {} completed, {} pruned, {} failed".format(len(trials), *states))
-    print(f"best is trial {job.name}, chosen by {study.user_attrs['settings']['monitor']} {study.best_value:.4g}; again:")
+    print(
+        f"best is trial {job.name}, chosen by {study.user_attrs['settings']['monitor']} {study.best_value:.4g}; again:"
+    )
     print(f"  python -m dlcourse.train --config-dir {folder} experiment=best", flush=True)
 
 
@@ -52,8 +54,8 @@ def _result(job: Path) -> dict[str, Any] | None:
         return None
 
 
-def _test(job: Path, plots: bool) -> dict[str, Any]:
-    """The best trial on the test split, once: into a folder beside its result, as `evaluate` does."""
+def _test(job: Path) -> dict[str, Any]:
+    """The best trial on the test split, once, and its pictures: into a folder beside its result, as `evaluate` does."""
     from dlcourse.evaluation import evaluate
     from dlcourse.trainers import torch_threads
 
@@ -63,7 +65,7 @@ def _test(job: Path, plots: bool) -> dict[str, Any]:
         return done
     stored = config.read_stored(job / results.CONFIG)
     with torch_threads(stored.get("threads")):
-        cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, "plots": plots})
+        cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, "plots": True})
         return evaluate(cfg, folder)
 
 

@@ -53,7 +53,7 @@ def read_space(cfg: DictConfig, given: Iterable[str]) -> list[Parameter]:
     """
     node = OmegaConf.to_container(cfg.search.get("space") or OmegaConf.create(), resolve=True)
     assert isinstance(node, dict)
-    known = config.keys_of(cfg)
+    known = [key for key in config.keys_of(cfg) if key.partition(".")[0] not in ("search", "hydra")]
     fixed = set(given)
     found = [parameter for parameter in _parameters(node, "", known) if parameter.key not in fixed]
     if not found:
@@ -72,7 +72,9 @@ def _parameters(node: Mapping[Any, Any], prefix: str, known: list[str]) -> list[
         key = f"{prefix}.{name}" if prefix else str(name)
         if not isinstance(inner, dict):
             where = f"search.space.{key}"
-            raise UserError(f"{where}={inner} is neither a range nor choices: take {{low: 0, high: 1}} or {{choices: [0, 1]}}")
+            raise UserError(
+                f"{where}={inner} is neither a range nor choices: take {{low: 0, high: 1}} or {{choices: [0, 1]}}"
+            )
         found += _parameters(inner, key, known)
     return found
 
@@ -85,7 +87,9 @@ def _parameter(key: str, described: dict[str, Any], known: list[str]) -> Paramet
     if "choices" in described:
         choices = described["choices"]
         if not isinstance(choices, list) or not choices or len(described) > 1:
-            raise UserError(f"search.space.{key} needs a list of choices and nothing beside it, as in {{choices: [0, 1]}}")
+            raise UserError(
+                f"search.space.{key} needs a list of choices and nothing beside it, as in {{choices: [0, 1]}}"
+            )
         for name in choices if names else ():
             if name not in names:
                 raise UserError(f"search.space: {group}={name} is unknown{config.nearest(str(name), names)}")

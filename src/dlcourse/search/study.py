@@ -17,7 +17,9 @@ PRUNERS = ("median", "hyperband", "none")
 def require_optuna() -> None:
     """Raise a UserError with the command that installs Optuna, where it is not."""
     if find_spec("optuna") is None:
-        raise UserError("a search needs Optuna: install it with pip install 'optuna>=4.5,<6', or uv sync --extra search")
+        raise UserError(
+            "a search needs Optuna: install it with pip install 'optuna>=4.5,<6', or uv sync --extra search"
+        )
 
 
 def begin(folder: Path, direction: str, settings: dict[str, Any], resume: bool) -> "Study":
@@ -60,7 +62,9 @@ def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> N
         if isinstance(value, dict) and isinstance(old, dict):
             for key in [*old, *value]:
                 if old.get(key) != value.get(key):
-                    raise UserError(f"{folder} was begun with another {name} for {key}: take that one, or another name=NAME")
+                    raise UserError(
+                        f"{folder} was begun with another {name} for {key}: take that one, or another name=NAME"
+                    )
         elif old != value:
             raise UserError(f"{folder} was begun with {name}={old}, not {value}: take that one, or another name=NAME")
 
@@ -77,7 +81,7 @@ def end_part(study: "Study") -> None:
 
 
 def sampler(seed: int, startup: int, number: int) -> Any:
-    """What proposes trial `number`: a function of the seed and of the trials before it, however often it was resumed."""
+    """What proposes trial `number`: a function of the seed and the trials before, however often resumed."""
     import numpy as np
     import optuna
 

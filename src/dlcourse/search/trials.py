@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import results
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from optuna import Study
 
 log = logging.getLogger(__name__)
+
+REPEATS = 20  # proposals in a row that were made before, after which a space of few choices counts as searched
 
 
 def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any) -> "Study":
@@ -35,6 +37,8 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     """
     given = _given(arguments, loader)
     require(cfg, "model", "data")
+    if cfg.data.get("validation") == 0:
+        raise UserError("a search chooses by validation, and nothing is held out: set data.validation=0.2, say")
     memory.require_optuna()
     settings = _settings(cfg)
     space = read_space(cfg, [*given, *(key.replace("/", ".") for key in given)])
@@ -113,6 +117,7 @@ def _go(
             _run(study, trial, folder, [*words, *(p.suggest(trial) for p in space)], launcher)
         else:  # broken off while it was proposed
             study.tell(trial, state=TrialState.FAIL)
+    again = 0
     while settings["trials"] is None or len(study.get_trials(deepcopy=False)) < settings["trials"]:
         done = study.get_trials(deepcopy=False)
         if settings["minutes"] is not None and done:
@@ -128,7 +133,12 @@ def _go(
         if twin is not None:  # it would end as that one did
             print(f"trial {trial.number} is trial {twin.number} again", flush=True)
             study.tell(trial, twin.value if twin.state == TrialState.COMPLETE else None, state=twin.state)
+            again += 1
+            if again == REPEATS:
+                print("nothing new was proposed for a while: the search ends", flush=True)
+                break
             continue
+        again = 0
         _run(study, trial, folder, [*words, *proposed], launcher)
 
 
@@ -155,6 +165,7 @@ def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: A
     value = result["metrics"].get(monitor)
     if result["status"] == "pruned":
         study.tell(trial, state=TrialState.PRUNED)
+        print(f"trial {trial.number}: pruned after epoch {result['epochs']}, {monitor} {value:.4g}", flush=True)
     elif result["status"] == "completed" and value is not None:
         study.tell(trial, value)
         print(f"trial {trial.number}: {monitor} {value:.4g}; best is trial {study.best_trial.number}, "
