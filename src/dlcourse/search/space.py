@@ -100,9 +100,8 @@ def _parameter(key: str, described: dict[str, Any], known: list[str]) -> Paramet
 def _range(key: str, described: dict[str, Any]) -> Parameter:
     where = f"search.space.{key}"
     low, high, step = (described.get(word) for word in ("low", "high", "step"))
-    for word, value in (("low", low), ("high", high), ("step", 1 if step is None else step)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise UserError(f"{where}: {word}={value} is no number: give low and high, as in {{low: 0, high: 1}}")
+    low, high = _number(where, "low", low), _number(where, "high", high)
+    step = None if step is None else _number(where, "step", step)
     log = bool(described.get("log", False))
     if low > high:
         raise UserError(f"{where}: low={low} is above high={high}: swap them")
@@ -113,6 +112,13 @@ def _range(key: str, described: dict[str, Any]) -> Parameter:
     if type(low) is not type(high):
         low, high = float(low), float(high)
     return Parameter(key, (), low, high, log, step)
+
+
+def _number(where: str, word: str, value: Any) -> float:
+    """The value, a whole number as such."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise UserError(f"{where}: {word}={value} is no number: give low and high, as in {{low: 0, high: 1}}")
+    return value
 
 
 def as_word(value: Any) -> str:

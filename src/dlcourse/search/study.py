@@ -3,7 +3,7 @@
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dlcourse.errors import UserError
 
@@ -22,7 +22,7 @@ def require_optuna() -> None:
         )
 
 
-def begin(folder: Path, direction: str, settings: dict[str, Any], resume: bool) -> "Study":
+def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: dict[str, Any], resume: bool) -> "Study":
     """The study of a sweep's folder, made or gone on with.
 
     Args:

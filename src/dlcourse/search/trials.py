@@ -158,7 +158,7 @@ def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: A
         if result is None:
             job.mkdir(exist_ok=True)
             own = [word for word in words if not word.startswith("hydra")]
-            result = results.UNSTARTED | {"error": error, "overrides": own}
+            result: dict[str, Any] = {**results.UNSTARTED, "error": error, "overrides": own}
             results.write_result(job, result)
             print(f"trial {trial.number} failed: {error}", flush=True)
     monitor = study.user_attrs["settings"]["monitor"]
@@ -185,7 +185,7 @@ def _ended(job: Path) -> dict[str, Any] | None:
     return result if result and result["status"] in ("completed", "pruned", "failed") else None
 
 
-def job_callbacks(cfg: DictConfig, hydra_cfg: DictConfig) -> list[Any]:
+def job_callbacks(cfg: DictConfig, hydra_cfg: Any) -> list[Any]:
     """What a trial's training needs beside its config.
 
     Raises:
