@@ -109,6 +109,9 @@ def test_a_search_goes_on_after_a_kill_as_if_there_had_been_none(command, words,
     while not (folder / "1" / "checkpoints" / "last.ckpt").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    code, _, error = command("train", *words, "resume=true")
+    assert code == 1 and f"process {process.pid} is at work in" in error
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = results(folder)

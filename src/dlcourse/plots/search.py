@@ -11,6 +11,8 @@ from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, save
 
 log = logging.getLogger(__name__)
 
+FEW = 20  # completed trials below which importances are a hint at most
+
 
 def draw_history(path: Path, study: Any) -> None:
     """The figure of each trial and the best so far, by number.
@@ -68,7 +70,8 @@ def draw_importance(path: Path, study: Any) -> None:
     axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=8)
     axes.set(xlabel="share of the importance", xlim=(0, 1.12 * max(values)))
     count = sum(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False))
-    axes.set_title(f"{path.parent.name}: what mattered, by {count} completed trials", fontsize=11)
+    rough = ", few: rough" if count < FEW else ""
+    axes.set_title(f"{path.parent.name}: what mattered, by {count} completed trials{rough}", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     save(figure, path)

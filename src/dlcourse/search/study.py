@@ -1,5 +1,7 @@
 """A search's memory: an Optuna study in a journal file, which survives a kill."""
 
+import os
+import platform
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +34,7 @@ def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: di
         resume: whether there may be one already.
 
     Raises:
-        UserError: there is one and it is not to be resumed, or it was begun with other settings.
+        UserError: there is one and it is not to be resumed, it was begun with other settings, or is under way.
     """
     import optuna
 
@@ -51,9 +53,27 @@ def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: di
         study.set_user_attr("settings", settings)
     else:
         _compare(folder, begun, settings)
-    parts = [[start, end or seen] for start, end in study.user_attrs.get("parts", [])]
-    study.set_user_attr("parts", [*parts, [time.time(), None]])
+    before = study.user_attrs.get("parts", [])
+    if before and before[-1][1] is None and _alive(*before[-1][2:]):
+        raise UserError(
+            f"process {before[-1][3]} is at work in {folder}: wait for it or end it, or choose another name=NAME"
+        )
+    parts = [[start, end or seen, *where] for start, end, *where in before]
+    study.set_user_attr("parts", [*parts, [time.time(), None, platform.node(), os.getpid()]])
     return study
+
+
+def _alive(machine: str, process: int) -> bool:
+    """Whether a process of this machine is at work; where that cannot be asked, it is taken for dead."""
+    if machine != platform.node() or process == os.getpid() or os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -71,13 +91,13 @@ def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> N
 
 def spent(study: "Study") -> float:
     """Seconds of all parts of a search, the one under way included."""
-    return sum((end or time.time()) - start for start, end in study.user_attrs["parts"])
+    return sum((end or time.time()) - start for start, end, *_ in study.user_attrs["parts"])
 
 
 def end_part(study: "Study") -> None:
     """Note that this part of the search is over."""
-    *parts, (start, _) = study.user_attrs["parts"]
-    study.set_user_attr("parts", [*parts, [start, time.time()]])
+    *parts, (start, _, *where) = study.user_attrs["parts"]
+    study.set_user_attr("parts", [*parts, [start, time.time(), *where]])
 
 
 def sampler(seed: int, startup: int, number: int) -> Any:
