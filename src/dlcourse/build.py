@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import read_stored, require
@@ -35,6 +35,8 @@ def build(node: DictConfig, **more: Any) -> Any:
         elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
             whole = "whole number" if kind is int else "number"
             raise UserError(f"{key}={value} is no {whole}: give one, as in {key}=10")
+        if OmegaConf.is_dict(value) and "_target_" in value:
+            _check_keys(key, value)
     try:
         # Hydra would turn a dataclass among the arguments into a config, so they are given by an ordinary call.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -44,6 +46,18 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error.__cause__ or error)) from error
     except (ValueError, TypeError) as error:
         raise UserError(str(error)) from error
+
+
+def _check_keys(name: str, node: DictConfig) -> None:
+    """Refuse what a part that is built later would not take: keys that another choice of its group left behind."""
+    takes = inspect.signature(get_object(node._target_)).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
+        return
+    left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
+    if left:
+        chosen = node._target_.rpartition(".")[2]
+        remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
+        raise UserError(f"{chosen} takes no {', '.join(left)}, which the model or preset sets: add {remedy}")
 
 
 def build_data(cfg: DictConfig) -> DataModule:
