@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import config, results
@@ -114,7 +115,7 @@ def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: A
     raw = base.copy()
     del base["hydra"]
     OmegaConf.resolve(base)
-    values = OmegaConf.create({"defaults": [{f"override /{g}": name} for g, name in (first | nested).items()]})
+    values = OmegaConf.create()
     for key in config.keys_of(stored):
         if any(key == name or key.startswith(f"{name}.") for name in LEFT_OUT):
             continue
@@ -128,4 +129,9 @@ def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: A
             OmegaConf.update(values, key, value, force_add=True)
     if stored.seed:
         values.seed = stored.seed
-    return OmegaConf.to_yaml(values)
+    lines = ["defaults:", *(f"  - override /{group}: {name}" for group, name in (first | nested).items()), ""]
+    return (
+        "\n".join(lines)
+        + "\n"
+        + yaml.safe_dump(OmegaConf.to_container(values), default_flow_style=None, sort_keys=False)
+    )
