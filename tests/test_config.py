@@ -11,7 +11,7 @@ from dlcourse.config import CONF, buildable, choices, keys_of, nearest, referenc
 from dlcourse.errors import UserError
 from dlcourse.run import compose
 
-GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "experiment"]
+GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "search", "experiment"]
 NESTED = ["data/augment", "model/net", "model/optimizer", "model/schedule"]
 CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(group)]
 
@@ -36,17 +36,9 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
     files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
     families = {f"model/family/{name}" for name in choices("model/family")}
     known |= {f"hydra/launcher/{name}" for name in choices("hydra/launcher")}  # tests/test_launchers.py runs them
-    assert files - known - families == {
-        "train",
-        "evaluate",
-        "predict",
-        "sample",
-        "embed",
-        "report",
-        "references",
-        "hydra/dlcourse",
-        "hydra/sweeper/grid",
-    }
+    verbs = {"train", "evaluate", "predict", "sample", "embed", "report"}
+    shared = {"references", "hydra/dlcourse", "hydra/sweeper/grid", "hydra/sweeper/search", "search/sampler/tpe"}
+    assert files - known - families == verbs | shared
 
 
 @pytest.mark.parametrize("name", choices("model"))

@@ -29,7 +29,17 @@ def test_every_command_composes(verb, words):
 
 def test_there_are_commands_and_choices_are_named():
     assert len(COMMANDS) >= 6 and ROWS
-    for group in ("model", "model/net", "model/optimizer", "model/schedule", "data", "trainer", "callbacks", "logger"):
+    for group in (
+        "model",
+        "model/net",
+        "model/optimizer",
+        "model/schedule",
+        "data",
+        "trainer",
+        "callbacks",
+        "logger",
+        "search",
+    ):
         for name in choices(group):
             assert f"`{name}`" in README or f"`[{name}" in README, f"{group}={name} is not in README"
 

@@ -67,7 +67,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         try:
             return task(cfg)
         except Exception as error:
-            failures.append((number, error))
+            if number is None or cfg.get("search") is None:  # a search goes by what went well
+                failures.append((number, error))
             if number is not None:
                 if full_error:
                     traceback.print_exc()
@@ -121,7 +122,9 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: config.choices(group) for group in _groups() if not group.startswith("hydra/")}
     arguments = expand_patterns(arguments, groups, swept)
-    if swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
+    if swept and any(word.startswith("search=") and word != "search=null" for word in arguments):
+        arguments = [*arguments, "hydra/sweeper=search"]
+    elif swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
         arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:

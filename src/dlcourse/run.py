@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
@@ -45,6 +46,8 @@ def run(
     resume: bool = False,
     overrides: Sequence[str] = (),
     experiment: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    tested: bool = True,
 ) -> dict[str, Any]:
     """Fit, test and write one run.
 
@@ -55,6 +58,8 @@ def run(
         folder: the run folder; refused if it holds a run, unless `resume`.
         resume: go on from the folder's last checkpoint, start if there is none, give the result if it is completed.
         overrides, experiment: recorded in result.json.
+        callbacks: of Lightning, beside those of the config. One with a true `pruned` after the fit ends the run there.
+        tested: whether the test split is looked at, too; a search's trials leave it alone.
 
     Returns:
         The content of result.json, and `folder`.
@@ -91,7 +96,7 @@ def run(
         results.drop_empty(folder)
         raise
     with _log_file(folder / "train.log") if not helper else nullcontext():
-        return Steps(cfg, model, data, folder, overrides, experiment).go()
+        return Steps(cfg, model, data, folder, overrides, experiment, callbacks, tested).go()
 
 
 def _stored_config(path: Path, cfg: DictConfig) -> DictConfig:

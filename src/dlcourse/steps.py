@@ -45,7 +45,10 @@ class Steps:
         folder: Path,
         overrides: Sequence[str],
         experiment: str | None,
+        callbacks: Sequence[Callback] = (),
+        tested: bool = True,
     ):
+        self.callbacks, self.tested = list(callbacks), tested
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / results.CONFIG).exists()
         self.loggers: list[Logger] = []
@@ -101,12 +104,16 @@ class Steps:
             with self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
-                with self._timed("test"):
-                    self._test(trainer)
+                pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
+                if pruned:
+                    self.result["metrics"] = {n: v.item() for n, v in trainer.callback_metrics.items() if "/" in n}
+                else:
+                    with self._timed("test"):
+                        self._test(trainer)
             self.result["cpu_seconds"] = round((self.result["cpu_seconds"] or 0) + time.process_time() - cpu, 1)
-            if self.cfg.plots and self.leader:
+            if self.cfg.plots and self.leader and self.tested and not pruned:
                 draw(self.folder, self.model, self.data)
-            self.result["status"] = "completed"
+            self.result["status"] = "pruned" if pruned else "completed"
         except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
             self.result |= {"status": "interrupted", "error": "interrupted"}
             log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
@@ -119,7 +126,7 @@ class Steps:
         finally:
             if self.leader:
                 results.write_result(self.folder, self.result)
-        if self.leader:
+        if self.leader and self.tested:
             if self.cfg.plots:
                 draw_beside(self.folder, self.model, self.result)
             print(result_table(self.result, self.folder), flush=True)
@@ -198,6 +205,7 @@ class Steps:
     def _trainer(self) -> Trainer:
         cfg = self.cfg
         callbacks: list[Callback] = progress_callbacks()
+        callbacks += self.callbacks
         callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values()]
         for name, node in cfg.checkpoints.items():
             if name != "best" or "val" in self.data.arrays:
@@ -227,6 +235,6 @@ class Steps:
             trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])
         self.result["checkpoint_mb"] = round(best.stat().st_size / 2**20, 2)
-        for split in self.data.arrays:
+        for split in [name for name in self.data.arrays if self.tested or name != "test"]:
             self.result["metrics"] |= measure_split(trainer, self.model, self.data, split)
         self.result |= self.model.remarks()

@@ -43,7 +43,7 @@ class SweepSummary(Callback):
             self.summarise(folder, config)
         except Exception as error:  # Hydra would swallow it
             sys.exit(f"error: the summary of {folder} failed: {type(error).__name__}: {error}")
-        if failed := failures(read_sweep(folder)):
+        if config.get("search") is None and (failed := failures(read_sweep(folder))):  # a search counts its own
             sys.exit(f"{len(failed)} jobs failed: {', '.join(job.name for job in failed)}")
 
     def summarise(self, folder: Path, config: DictConfig) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import launch
 from dlcourse.config import require
@@ -43,7 +43,17 @@ def task(cfg: DictConfig) -> Any:
     if not (folder / CONFIG).exists():
         require(cfg, "model", "data")  # before the seconds that torch takes to import
     if hydra_cfg.mode == RunMode.MULTIRUN and "ddp" in str(cfg.trainer.strategy):
+        if cfg.get("search") is not None:
+            raise UserError("a trial of a search is one process: take trainer=auto")
         return run_apart(folder, list(hydra_cfg.overrides.task))
+    more: dict[str, Any] = {}
+    if cfg.get("search") is not None:
+        if hydra_cfg.mode != RunMode.MULTIRUN:
+            raise UserError("search=... is many runs: put -m before it, as in train -m search=vgg_block name=NAME")
+        from dlcourse.search.trials import job_callbacks
+
+        more = {"callbacks": job_callbacks(cfg, hydra_cfg), "tested": False}
+        cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "search"])  # that is no part of the run
     from dlcourse.run import run
     from dlcourse.trainers import claim_gpu
 
@@ -56,6 +66,7 @@ def task(cfg: DictConfig) -> Any:
         resume=cfg.resume or cfg.run is not None or hydra_cfg.mode == RunMode.MULTIRUN,
         overrides=list(hydra_cfg.overrides.task),
         experiment=hydra_cfg.runtime.choices.get("experiment"),
+        **more,
     )
 
 

@@ -15,6 +15,7 @@ from dlcourse.sweep_table import Configuration, Sweep
 
 LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
 MOST_BARS, FEW_BARS = 40, 12  # configurations in all, and with a bar for each split
+LONGEST_LABEL = 70  # characters of a bar's
 WIDE = 8  # a swept number whose largest value is more than so many times the smallest is read on a logarithmic axis
 COLOURS = {"train": TRAIN, "val": VALIDATION, "test": ANSWER}
 
@@ -168,6 +169,8 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
                 axes.plot(figures, [height] * len(figures), ".", color="black", markersize=3)
     keys = sweep.config_keys()
     labels = [_label(keys, row.values) for row in shown]
+    if max(map(len, labels)) > LONGEST_LABEL:  # of a search, say; the table has the values
+        labels = [f"job {', '.join(job.name for job in row.jobs)}" for row in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""

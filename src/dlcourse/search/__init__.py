@@ -1,0 +1,1 @@
+"""`train -m search=NAME`: values chosen by validation, one trial after the other."""

@@ -1,0 +1,133 @@
+"""A search's memory: an Optuna study in a journal file, which survives a kill."""
+
+import os
+import platform
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dlcourse.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+JOURNAL = "search.journal"
+PRUNERS = ("median", "hyperband", "none")
+
+
+def require_optuna() -> None:
+    """Raise a UserError with the command that installs Optuna, where it is not."""
+    if find_spec("optuna") is None:
+        raise UserError(
+            "a search needs Optuna: install it with pip install 'optuna>=4.5,<6', or uv sync --extra search"
+        )
+
+
+def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: dict[str, Any], resume: bool) -> "Study":
+    """The study of a sweep's folder, made or gone on with.
+
+    Args:
+        folder: of the sweep.
+        direction: `minimize` or `maximize`.
+        settings: what a search is begun with and never changes, plain values.
+        resume: whether there may be one already.
+
+    Raises:
+        UserError: there is one and it is not to be resumed, it was begun with other settings, or is under way.
+    """
+    import optuna
+
+    path = folder / JOURNAL
+    known = path.exists()
+    if known and not resume:
+        raise UserError(f"{folder} holds a search already: go on with it by resume=true, or choose another name=NAME")
+    if not known and any(folder.glob("*/result.json")):
+        raise UserError(f"{folder} holds a sweep that is no search: choose another name=NAME")
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = path.stat().st_mtime if known else 0.0  # the last sign of life of a part that was killed
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(storage=_storage(path), study_name="search", direction=direction, load_if_exists=True)
+    begun = study.user_attrs.get("settings")
+    if begun is None:
+        study.set_user_attr("settings", settings)
+    else:
+        _compare(folder, begun, settings)
+    before = study.user_attrs.get("parts", [])
+    if before and before[-1][1] is None and _alive(*before[-1][2:]):
+        raise UserError(
+            f"process {before[-1][3]} is at work in {folder}: wait for it or end it, or choose another name=NAME"
+        )
+    parts = [[start, end or seen, *where] for start, end, *where in before]
+    study.set_user_attr("parts", [*parts, [time.time(), None, platform.node(), os.getpid()]])
+    return study
+
+
+def _alive(machine: str, process: int) -> bool:
+    """Whether a process of this machine is at work; where that cannot be asked, it is taken for dead."""
+    if machine != platform.node() or process == os.getpid() or os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        old = begun.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            for key in [*old, *value]:
+                if old.get(key) != value.get(key):
+                    raise UserError(
+                        f"{folder} was begun with another {name} for {key}: take that one, or another name=NAME"
+                    )
+        elif old != value:
+            raise UserError(f"{folder} was begun with {name}={old}, not {value}: take that one, or another name=NAME")
+
+
+def spent(study: "Study") -> float:
+    """Seconds of all parts of a search, the one under way included."""
+    return sum((end or time.time()) - start for start, end, *_ in study.user_attrs["parts"])
+
+
+def end_part(study: "Study") -> None:
+    """Note that this part of the search is over."""
+    *parts, (start, _, *where) = study.user_attrs["parts"]
+    study.set_user_attr("parts", [*parts, [start, time.time(), *where]])
+
+
+def sampler(seed: int, startup: int, number: int) -> Any:
+    """What proposes trial `number`: a function of the seed and the trials before, however often resumed."""
+    import numpy as np
+    import optuna
+
+    drawn = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    return optuna.samplers.TPESampler(n_startup_trials=startup, seed=drawn)
+
+
+def load(path: Path) -> "Study":
+    """The study in a journal, with its pruner, as a trial's job sees it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.load_study(study_name="search", storage=_storage(path))
+    settings = study.user_attrs["settings"]
+    pruners = optuna.pruners
+    made = {
+        "median": lambda: pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=settings["warmup"]),
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=settings["warmup"] or 1),
+        "none": pruners.NopPruner,
+    }
+    study.pruner = made[settings["pruner"]]()
+    return study
+
+
+def _storage(path: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(path)))

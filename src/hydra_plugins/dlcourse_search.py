@@ -1,0 +1,26 @@
+"""Where Hydra looks for sweepers: `-m search=NAME` is done by dlcourse.search, not by the grid of values."""
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class Search(Sweeper):
+    """Hands a multirun to `dlcourse.search.trials.search`."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Make the launcher that runs each trial."""
+        from hydra.core.plugins import Plugins
+
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.parts = config, launcher, hydra_context.config_loader
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the whole search."""
+        from dlcourse.search.trials import search
+
+        return search(arguments, *self.parts)
