@@ -128,7 +128,8 @@ def read_sweep(folder: Path) -> Sweep:
     keys = [key for key in names if len({job.get(key) for job in words.values()}) > 1] or names[-1:]
     metrics = dict.fromkeys(name for result in results.values() for name in result.get("metrics", {}))
     measured = [name for name in metrics if not name.endswith("/loss")] or list(metrics)
-    tested = [name for name in measured if name.startswith("test/")] or measured  # a map has no test
+    by_split = {split: [name for name in measured if name.startswith(f"{split}/")] for split in ("test", "val")}
+    tested = by_split["test"] or by_split["val"] or measured  # a search's trial has no test, a map no splits
     held = [row for result in results.values() for row in result.get("references", []) if row["metric"] in measured]
     metric = held[0]["metric"] if held else (tested or [""])[0]
     direction = held[0]["better"] if held else "same"

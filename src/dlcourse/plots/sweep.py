@@ -170,7 +170,7 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     keys = sweep.config_keys()
     labels = [_label(keys, row.values) for row in shown]
     if max(map(len, labels)) > LONGEST_LABEL:  # of a search, say; the table has the values
-        labels = [f"job {', '.join(job.name for job in row.jobs)}" for row in shown]
+        labels = [job_label(row) for row in shown]
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""
@@ -182,6 +182,11 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     axes.grid(alpha=0.3, axis="x")
     figure.legend(loc="outside lower center", ncols=len(series), fontsize=9)
     save(figure, path)
+
+
+def job_label(row: Configuration) -> str:
+    """The numbers of a configuration's jobs."""
+    return f"job {', '.join(job.name for job in row.jobs)}"
 
 
 def _label(keys: Sequence[str], values: Sequence[str]) -> str:

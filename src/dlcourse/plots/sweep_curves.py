@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlcourse.plots.curves import save
-from dlcourse.plots.sweep import LINES, number
+from dlcourse.plots.sweep import LINES, LONGEST_LABEL, job_label, number
 from dlcourse.sweep_table import Configuration, Sweep
 
 NAMED = 10  # configurations that a legend lists; of more, the best and the worst
@@ -36,11 +36,13 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
         return
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
-    colours = _colours(rows)
-    for row, colour in zip(rows, colours, strict=True):
+    labels = [", ".join(row.values) or "each seed" for row in rows]
+    title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
+    if max(map(len, [*labels, title])) > LONGEST_LABEL:
+        labels, title = [job_label(row) for row in rows], ""
+    for row, label, colour in zip(rows, labels, _colours(rows), strict=True):
         drawn = [curves[job.name] for job in row.jobs if curves[job.name][0]]
         for place, (x, y) in enumerate(drawn):
-            label = ", ".join(row.values) or "each seed"
             axes.plot(x, y, color=colour, alpha=0.9 if len(drawn) == 1 else 0.6, label="" if place else label)
     values = [value for _, y in curves.values() for value in y]
     if not sweep.higher and min(values) > 0 and max(values) / min(values) > 20:
@@ -48,14 +50,14 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
     axes.set(xlabel="epoch", ylabel=metric, title=sweep.folder.name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    lines, labels = axes.get_legend_handles_labels()
+    lines, named = axes.get_legend_handles_labels()
     order = "best first"
     if len(lines) > NAMED:
         ends = [*range(NAMED // 2), *range(len(lines) - NAMED // 2, len(lines))]
-        lines, labels = [lines[i] for i in ends], [labels[i] for i in ends]
+        lines, named = [lines[i] for i in ends], [named[i] for i in ends]
         order = f"the best and\nthe worst {NAMED // 2}"
-    title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
-    figure.legend(lines, labels, loc="outside right upper", fontsize=8, title=f"{title}\n{order}", title_fontsize=8)
+    title = f"{title}\n{order}".strip()
+    figure.legend(lines, named, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
     save(figure, path)
 
 
