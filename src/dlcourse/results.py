@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,20 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     if not isinstance(result, dict) or result.get("schema", 0) > SCHEMA:
         raise UserError(f"{folder / RESULT} was written by a later dlcourse: install that one to read it")
     return result
+
+
+def leading_metric(metrics: Iterable[str], references: Iterable[Mapping[str, Any]]) -> str | None:
+    """The one of the metrics that a result is known by, None where there are none.
+
+    What it is held against, else what it was tested on first, else what it was validated on; before others how near
+    drawn pictures come to real ones.
+    """
+    metrics = list(metrics)
+    held = [name for row in references if (name := row.get("metric")) in metrics]
+    told = [name for name in metrics if not name.endswith("/loss")]
+    drawn = [name for name in told if name.endswith("/frechet_distance")]
+    ordered = [name for split in ("test/", "val/") for name in [*drawn, *told] if name.startswith(split)]
+    return next(iter([*held, *ordered, *told, *metrics]), None)
 
 
 def _plain(value: Any) -> Any:

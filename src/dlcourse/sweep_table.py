@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.jobs import OWN_KEYS, job_result, read_jobs, split_overrides, status
+from dlcourse.results import leading_metric
 
 SEED = "seed"
 # Of a metric that no reference gives a direction: what is better small.
@@ -126,13 +127,13 @@ def read_sweep(folder: Path) -> Sweep:
     words = {name: split_overrides(overrides) for name, overrides in listed.items()}
     names = [key for key in dict.fromkeys(key for job in words.values() for key in job) if key not in OWN_KEYS]
     keys = [key for key in names if len({job.get(key) for job in words.values()}) > 1] or names[-1:]
-    metrics = dict.fromkeys(name for result in results.values() for name in result.get("metrics", {}))
-    measured = [name for name in metrics if not name.endswith("/loss")] or list(metrics)
-    by_split = {split: [name for name in measured if name.startswith(f"{split}/")] for split in ("test", "val")}
-    tested = by_split["test"] or by_split["val"] or measured  # a search's trial has no test, a map no splits
-    held = [row for result in results.values() for row in result.get("references", []) if row["metric"] in measured]
-    metric = held[0]["metric"] if held else (tested or [""])[0]
-    direction = held[0]["better"] if held else "same"
+    metrics = list(dict.fromkeys(name for result in results.values() for name in result.get("metrics", {})))
+    rows = [row for result in results.values() for row in result.get("references", [])]
+    metric = leading_metric(metrics, rows) or ""
+    split = metric.partition("/")[0]
+    measured = [name for name in metrics if not name.endswith("/loss")] or metrics
+    tested = [name for name in measured if name.startswith(f"{split}/")]
+    direction = next((row["better"] for row in rows if row["metric"] == metric), "same")
     higher = not any(word in metric for word in SMALL) if direction == "same" else direction == "higher"
     short = metric.partition("/")[2]
     shown = [name for name in measured if name.partition("/")[2] == short]

@@ -54,13 +54,16 @@ def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
         "test {{ mnist_fast['test/accuracy'] }} of {{ mnist_fast | length }}\n\n{{ published() }}\n"
     )
     for seed in (0, 1):
-        make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, experiment="mnist/fast")
+        place = "data.path='/home/me/my data/x.npz'" if seed else "+a.path=\\\\lab\\x.npz"
+        make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, experiment="mnist/fast", overrides=[place])
     code, out, error = command("report", "publish=[outputs/0,outputs/1]", "results=true")
     assert (code, error) == (0, "") and "wrote RESULTS.md" in out
     assert sorted(p.name for p in Path("outputs/published").iterdir()) == [
         "mnist_fast_seed0.json",
         "mnist_fast_seed1.json",
     ]
+    published = [json.loads(p.read_text())["overrides"] for p in sorted(Path("outputs/published").iterdir())]
+    assert published == [["+a.path=x.npz"], ["data.path='x.npz'"]]  # not where they lie
     text = Path("RESULTS.md").read_text()
     assert text.startswith("test 99.50 ± 0.71 % of 2\n")
     assert "| 2 | test/accuracy | 99.50 ± 0.71 % | D-1epoch 99.27 % | better | 4 | 4 |" in text

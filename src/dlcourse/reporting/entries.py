@@ -9,6 +9,7 @@ from dlcourse.config import reference_rows
 from dlcourse.reporting import figures
 from dlcourse.reporting.collect import Run
 from dlcourse.reporting.commands import command
+from dlcourse.results import leading_metric
 from dlcourse.table import verdict
 
 
@@ -141,13 +142,9 @@ def _order(entry: Entry) -> tuple[Any, ...]:
 
 
 def headline(run: Run) -> tuple[str, float] | None:
-    """The figure that a run is known by: what it is held against, else what it was tested on first."""
-    held = [row.get("metric") for row in run.result["references"]]
-    tested = [name for name in run.metrics if name.startswith("test/") and not name.endswith("/loss")]
-    for name in [*held, *tested, *run.metrics]:
-        if name in run.metrics:
-            return name, run.metrics[name]
-    return None
+    """The figure that a run is known by."""
+    name = leading_metric(run.metrics, run.result["references"])
+    return (name, run.metrics[name]) if name else None
 
 
 def counts(found: Sequence[Entry]) -> dict[str, int]:

@@ -162,6 +162,8 @@ def write_results() -> str:
 def publish(run: Path) -> Path:
     """Copy a completed run's result.json to outputs/published, under its preset's name or its model's and data's.
 
+    Of the paths in its command only the last part is kept: where somebody's files lie is nobody's business.
+
     Raises:
         UserError: it is no run, it is not completed, or a trial, or another result has that name.
     """
@@ -174,7 +176,7 @@ def publish(run: Path) -> Path:
     name = found.result.get("experiment") or f"{found.result.get('model')}_{found.result.get('data')}"
     stem = re.sub(r"[^\w]+", "_", str(name))
     path = PUBLISHED / f"{stem}_seed{found.result.get('seed', 0)}.json"
-    text = (run / RESULT).read_text("utf8")
+    text = re.sub(r"(\"\+*[\w.]+='?)(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]", r"\1", (run / RESULT).read_text("utf8"))
     if path.exists() and path.read_text("utf8") != text:
         raise UserError(f"publish: {path} is there already with other figures: delete it first to replace it")
     PUBLISHED.mkdir(parents=True, exist_ok=True)
