@@ -33,7 +33,7 @@ def spread(values: Sequence[float]) -> Spread:
 def is_share(metric: str) -> bool:
     """Whether a metric is a share of 1, told in %."""
     name = metric.rpartition("/")[2]
-    return name in SHARES or name.endswith("_accuracy")
+    return name in SHARES or name.endswith(("_accuracy", "precision", "recall"))
 
 
 def unit(metric: str) -> str:

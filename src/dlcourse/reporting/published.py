@@ -104,7 +104,7 @@ def table(folder: Path = PUBLISHED) -> str:
         words = " ".join(
             word
             for word in run.overrides
-            if not word.startswith(("seed=", "name=", "trainer=", "trainer.accelerator="))
+            if not word.startswith(("seed=", "name=", "resume=", "trainer=", "trainer.accelerator="))
         )
         steps = [sum(float(other.result["seconds"].get(step, 0)) for step in ("fit", "test")) for other in group.runs]
         cpu = [value for other in group.runs if (value := figures.finite(other.result.get("cpu_seconds"))) is not None]
