@@ -19,7 +19,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     order = kl.argsort(descending=True).tolist()
     rows = [(i, kl[i].item(), variance[i].item(), int(variance[i] > ACTIVE)) for i in order]
     write_numbers(plots / "kl.csv", ["latent", "kl_nats", "variance_of_mean", "active"], rows)
-    figure = Figure(figsize=(max(5.0, 0.16 * len(order) + 2), 3.4), layout="constrained")
+    figure = Figure(figsize=(min(max(5.0, 0.16 * len(order) + 2), 11), 3.4), layout="constrained")
     axes = figure.subplots()
     places = range(len(order))
     axes.bar(places, kl[order].tolist(), color=TRAIN)

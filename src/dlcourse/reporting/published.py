@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
 from dlcourse.reporting import figures
-from dlcourse.reporting.collect import Run, read_run
+from dlcourse.reporting.collect import ASIDE, Run, read_run
 from dlcourse.reporting.entries import headline
 from dlcourse.results import RESULT, write_text
 from dlcourse.table import text_table, verdict
@@ -101,11 +101,7 @@ def table(folder: Path = PUBLISHED) -> str:
         held = [row for row in run.result["references"] if row.get("metric") == metric]
         reported = ", ".join(f"{row['id']} {figures.reported(metric, row['value'])}" for row in held)
         said = "rendered" if run.rendered and held else ", ".join(verdict(found.mean, row, False) for row in held)
-        words = " ".join(
-            word
-            for word in run.overrides
-            if not word.startswith(("seed=", "name=", "resume=", "trainer=", "trainer.accelerator="))
-        )
+        words = " ".join(word for word in run.overrides if word.partition("=")[0] not in ASIDE)
         steps = [sum(float(other.result["seconds"].get(step, 0)) for step in ("fit", "test")) for other in group.runs]
         cpu = [value for other in group.runs if (value := figures.finite(other.result.get("cpu_seconds"))) is not None]
         rows.append([
