@@ -130,6 +130,12 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence_and_leaves_nothing(co
     assert not Path("outputs").exists() or not list(Path("outputs").rglob("*"))
 
 
+def test_nothing_cannot_be_gone_on_with(command):
+    code, _, error = command("train", "-m", "name=nothing", "resume=true")
+    assert code == 1 and "outputs/sweeps/nothing holds no sweep to go on with" in error
+    assert len(error.strip().splitlines()) == 1 and not list(Path("outputs").rglob("*"))
+
+
 def test_a_launcher_that_is_not_installed_is_named_with_the_command_that_installs_it(command):
     pytest.importorskip("hydra")
     try:

@@ -194,7 +194,10 @@ def explain(error: BaseException, verb: str) -> str:
         r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
     ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
-        return f"there is no key {key}{config.nearest(key, [*_known_keys(verb), *_groups()])}"
+        known = _known_keys(verb)
+        top = {name.partition(".")[0] for name in known}  # the groups that this command has
+        known += [group for group in _groups() if group.partition("/")[0] in top]
+        return f"there is no key {key}{config.nearest(key, known)}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 

@@ -63,7 +63,10 @@ class Grid(BasicSweeper):
         parsed = OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments, *self.groups])
         check(parsed)
         jobs = [job for batch in self.split_arguments(parsed, None) for job in batch]
-        if resume and all(key_of(override) in OWN_KEYS for override in parsed) and (stored := read_jobs(folder)):
+        if resume and all(key_of(override) in OWN_KEYS for override in parsed):
+            stored = read_jobs(folder)
+            if not stored:
+                raise UserError(f"{folder} holds no sweep to go on with, and the command says nothing else to do")
             jobs = [[*(word for word in job if _key(word) not in OWN_KEYS), *arguments] for job in stored.values()]
         self.validate_batch_is_legal(distinct(jobs, loader))
         left = place(folder, jobs, resume)
