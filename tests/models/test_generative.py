@@ -139,6 +139,21 @@ def test_a_vae_learns_the_discs_and_how_far_off_it_is(face_run):
     assert 0.95 < noise / metrics["train/reconstruction_rmse"] < 1.6
 
 
+def test_a_gan_learns_to_draw_the_discs(face_run):
+    words = [
+        "plots=false",
+        "model.optimizer.lr=2e-3",
+        "model.net.width=8",
+        "model.discriminator.width=8",
+        "model.ema=0.9",
+    ]
+    first, last = (
+        face_run("gan", *words, f"trainer.max_epochs={epochs}", folder=str(epochs))["metrics"] for epochs in (1, 30)
+    )
+    assert last["test/frechet_distance"] < 0.5 * first["test/frechet_distance"]
+    assert last["test/frechet_distance"] < 0.5 * last["test/mean_picture_frechet_distance"]
+
+
 def test_the_fitted_prior_is_the_spread_of_the_latents(faces):
     model, data = built(faces, "vae", "model.prior=fitted")
     with torch.no_grad():
