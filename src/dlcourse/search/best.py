@@ -75,7 +75,7 @@ def _header(study: "Study", job: Path, measured: dict[str, Any], cfg: DictConfig
     result = results.read_result(job) or {}
     references = result["references"]
     row = references[0] if references else None
-    metric = row["metric"] if row and row["metric"] in measured["metrics"] else _main(measured["metrics"])
+    metric = results.leading_metric(measured["metrics"], references)
     reported = f"{row['value']:.4g} {row['metric']} ({row['id']})" if row else "nothing"
     monitor = study.user_attrs["settings"]["monitor"]
     count = len(study.get_trials(deepcopy=False))
@@ -87,10 +87,6 @@ def _header(study: "Study", job: Path, measured: dict[str, Any], cfg: DictConfig
         f"# Measured: {measured['metrics'][metric]:.4g} {metric}, {study.best_value:.4g} {monitor}, {taken:.0f} s on "
         f"{result['device']} {result['precision']}; train --config-dir {job.parent} experiment=best\n"
     )
-
-
-def _main(metrics: dict[str, float]) -> str:
-    return next((name for name in metrics if not name.endswith("/loss")), next(iter(metrics)))
 
 
 def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: Any) -> str:
