@@ -100,6 +100,8 @@ class Last(Checkpoint):
         self.ended, self.watched = state_dict["ended"], state_dict["watched"]
 
     def _save(self, trainer: Trainer, epoch_ended: bool = False) -> None:
+        if (check := getattr(trainer.lightning_module, "check_finite", None)) is not None:
+            check()  # what it keeps is good
         self.ended = trainer.should_stop
         metrics = {str(entry.monitor) for entry in trainer.lr_scheduler_configs if entry.reduce_on_plateau}
         self.watched = {name: trainer.callback_metrics.get(name) for name in metrics if epoch_ended}
