@@ -71,8 +71,13 @@ def read_result(folder: Path) -> dict[str, Any] | None:
         raise UserError(
             f"{folder / RESULT} cannot be read ({error}): delete it and run again with resume=true"
         ) from None
-    if not isinstance(result, dict) or result.get("schema", 0) > SCHEMA:
-        raise UserError(f"{folder / RESULT} was written by a later dlcourse: install that one to read it")
+    schema = result.get("schema") if isinstance(result, dict) else None
+    if not isinstance(schema, int) or not isinstance(result.get("status"), str):
+        raise UserError(f"{folder / RESULT} is no result of a run: delete it and run again with resume=true")
+    if schema > SCHEMA:
+        raise UserError(
+            f"{folder / RESULT} was written by a later dlcourse (schema {schema}, known is {SCHEMA}): install that one"
+        )
     return result
 
 

@@ -123,6 +123,8 @@ class _LogFile(logging.FileHandler):
 @contextmanager
 def _log_file(path: Path) -> Generator[None]:
     """Everything that dlcourse says goes into the run's train.log as well."""
+    if path.is_symlink():  # in a folder from somebody else it may lead to any file of the user's
+        raise UserError(f"{path} is a link, and nothing is written through it: remove it")
     logger = logging.getLogger("dlcourse")
     handler = _LogFile(path, encoding="utf8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
