@@ -1,7 +1,7 @@
 """From a config to objects, and from a run folder back to its model."""
 
 import inspect
-import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ def build_data(cfg: DictConfig) -> DataModule:
     require(cfg, "data")
     OmegaConf.resolve(cfg)
     data = build(cfg.data)
+    if not isinstance(data, DataModule):
+        raise UserError(f"data={cfg.data.get('name')} is no data set ({cfg.data._target_}): choose one of conf/data")
     data.settings = OmegaConf.to_container(cfg.data)
     return data
 
@@ -77,7 +79,10 @@ def build_model(cfg: DictConfig, task: Task) -> Family:
     """The family that `model=NAME` chose, for this task."""
     require(cfg, "model")
     OmegaConf.resolve(cfg)
-    return build(cfg.model, task=task)
+    model = build(cfg.model, task=task)
+    if not isinstance(model, Family):
+        raise UserError(f"model={cfg.model.get('name')} is no model ({cfg.model._target_}): choose one of conf/model")
+    return model
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -86,17 +91,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is missing, damaged or not one of ours.
     """
+    if not path.exists():
+        raise UserError(f"{path} is not there: the run has kept no checkpoint yet")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: the run has kept no checkpoint yet") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        if not path.is_file():
+            raise ValueError("no file")  # a pipe would be waited for
+        with warnings.catch_warnings(action="ignore"):  # what torch has to say of old formats
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a file that is damaged torch raises whatever its parts do
         raise UserError(f"{path} is damaged or no checkpoint ({type(error).__name__}): take another run") from None
     ours = checkpoint.get("dlcourse") if isinstance(checkpoint, dict) else None
-    if not isinstance(ours, dict):
+    if not isinstance(ours, dict) or not isinstance(ours.get("schema"), int) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of dlcourse: take one that train wrote")
     if ours["schema"] > SCHEMA:
-        raise UserError(f"{path} was written by a later dlcourse: install that one to read it")
+        raise UserError(
+            f"{path} was written by a later dlcourse (schema {ours['schema']}, known is {SCHEMA}): install that one"
+        )
     return checkpoint
 
 
@@ -109,10 +119,14 @@ def load_run(folder: Path) -> tuple[DictConfig, Family]:
     cfg = read_stored(folder / CONFIG)
     path = folder / "checkpoints" / "best.ckpt"
     checkpoint = load_checkpoint(path)
-    model = build_model(cfg, Task.from_dict(checkpoint["dlcourse"]["task"]))
+    try:
+        task = Task.from_dict(checkpoint["dlcourse"]["task"])
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{path} does not say what its model learnt: take one that train wrote") from None
+    model = build_model(cfg, task)
     try:
         model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError:
+    except (RuntimeError, TypeError, AttributeError, KeyError, ValueError):
         raise UserError(
             f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run"
         ) from None

@@ -2,15 +2,17 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 
+LARGEST = 2**20  # bytes of a stored config; ours take some thousands
 _PACKAGE = Path(__file__).parent
 # Inside the package when installed from a wheel, beside src/ in a checkout.
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1] / "conf"
@@ -58,8 +60,9 @@ def keys_of(cfg: Any, prefix: str = "") -> list[str]:
 
 @cache
 def buildable() -> frozenset[str]:
-    """The exact names that a stored config may have built: every `_target_` in the shipped configs."""
-    found = (re.findall(r"^\s*_target_:\s*([\w.]+)\s*$", p.read_text("utf8"), re.M) for p in CONF.rglob("*.yaml"))
+    """The exact names that a stored config may have built: every `_target_` in the shipped configs of runs."""
+    files = [path for path in CONF.rglob("*.yaml") if path.relative_to(CONF).parts[0] != "hydra"]
+    found = (re.findall(r"^\s*_target_:\s*([\w.]+)\s*$", path.read_text("utf8"), re.M) for path in files)
     return frozenset(name for names in found for name in names)
 
 
@@ -69,28 +72,41 @@ def read_stored(path: Path) -> DictConfig:
     Raises:
         UserError: it is missing or broken, or asks for something that is not shipped.
     """
+    if not path.exists():
+        raise UserError(f"{path.parent} is no run: it has no config.yaml")
+    foreign = f"{path} is not a config that dlcourse wrote: take another run"
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise UserError(foreign)
     try:
         text = path.read_text("utf8")
-        cfg = OmegaConf.create(text)
-    except FileNotFoundError:
-        raise UserError(f"{path.parent} is no run: it has no config.yaml") from None
+        # An alias of aliases of aliases is a short text that fills the memory.
+        known = not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+        cfg = OmegaConf.create(text) if known else None
     except Exception as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): take another run") from None
-    if not isinstance(cfg, DictConfig) or "${" in text:
-        raise UserError(f"{path} is not a config that dlcourse wrote: take another run")
-    for target in _targets(OmegaConf.to_container(cfg)):
-        if target not in buildable():
-            raise UserError(
-                f"{path} asks for {target}, which dlcourse does not ship: it is not built from a stored run"
-            )
+    if not isinstance(cfg, DictConfig) or not cfg:
+        raise UserError(foreign)
+    for name, value in _leaves(OmegaConf.to_container(cfg)):
+        # YAML has other ways to write a dollar sign, so that the text alone tells nothing.
+        if "${" in name or (isinstance(value, str) and "${" in value):
+            raise UserError(f"{foreign} ({name} holds an interpolation)")
+        key = name.rpartition(".")[2]
+        if key == "_target_" and value not in buildable():
+            raise UserError(f"{path} asks for {value}, which dlcourse does not ship: it is not built from a stored run")
+        if key.startswith("_") and key not in ("_target_", "_partial_"):
+            raise UserError(f"{path} asks for {key}, which dlcourse does not write: it is not built from a stored run")
     return cfg
 
 
-def _targets(node: Any) -> list[str]:
-    if isinstance(node, dict):
-        here = [str(node["_target_"])] if "_target_" in node else []
-        return here + [t for value in node.values() for t in _targets(value)]
-    return [t for value in node for t in _targets(value)] if isinstance(node, list) else []
+def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted names of all values, those in lists too."""
+    if isinstance(node, (dict, list)):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            if str(key).startswith("_"):
+                yield f"{name}.{key}", value
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, node
 
 
 @cache

@@ -1,6 +1,7 @@
 """What a run folder holds, and its result.json."""
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ from typing import Any
 from dlcourse.errors import UserError
 
 SCHEMA = 1
+PART = ".part"  # how the name of a file ends that is being written
 RESULT, CONFIG = "result.json", "config.yaml"
 # The result of a sweep's job whose command was refused before it began.
 UNSTARTED = {"schema": SCHEMA, "status": "failed", "metrics": {}, "references": [], "seconds": {}}
@@ -21,12 +23,26 @@ UNSTARTED = {"schema": SCHEMA, "status": "failed", "metrics": {}, "references": 
 
 @contextlib.contextmanager
 def replaced(path: Path) -> Generator[Path]:
-    """A name beside a file's to write it under; it is renamed in the end, so that nobody ever reads half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    """A name beside a file's to write it under; it is renamed in the end, so that nobody ever reads half of it.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; a file that was there before is as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         yield part
         part.replace(path)
+    except OSError as error:
+        remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make its folder writable"
+        raise UserError(f"{path} could not be written ({error.strerror or error}): {remedy}") from error
     finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def drop_parts(folder: Path) -> None:
+    """Remove what a killed run had begun to write."""
+    for part in folder.rglob(f".*{PART}"):
         part.unlink(missing_ok=True)
 
 
@@ -55,8 +71,13 @@ def read_result(folder: Path) -> dict[str, Any] | None:
         raise UserError(
             f"{folder / RESULT} cannot be read ({error}): delete it and run again with resume=true"
         ) from None
-    if not isinstance(result, dict) or result.get("schema", 0) > SCHEMA:
-        raise UserError(f"{folder / RESULT} was written by a later dlcourse: install that one to read it")
+    schema = result.get("schema") if isinstance(result, dict) else None
+    if not isinstance(schema, int) or not isinstance(result.get("status"), str):
+        raise UserError(f"{folder / RESULT} is no result of a run: delete it and run again with resume=true")
+    if schema > SCHEMA:
+        raise UserError(
+            f"{folder / RESULT} was written by a later dlcourse (schema {schema}, known is {SCHEMA}): install that one"
+        )
     return result
 
 

@@ -115,11 +115,18 @@ def _stored_config(path: Path, cfg: DictConfig) -> DictConfig:
     return stored
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """On a full disk the run says what was lost; a line of its log is not worth a traceback."""
+
+
 @contextmanager
 def _log_file(path: Path) -> Generator[None]:
     """Everything that dlcourse says goes into the run's train.log as well."""
+    if path.is_symlink():  # in a folder from somebody else it may lead to any file of the user's
+        raise UserError(f"{path} is a link, and nothing is written through it: remove it")
     logger = logging.getLogger("dlcourse")
-    handler = logging.FileHandler(path, encoding="utf8", delay=True)
+    handler = _LogFile(path, encoding="utf8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     try:

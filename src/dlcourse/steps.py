@@ -5,7 +5,7 @@ import shlex
 import signal
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,8 @@ class Steps:
             raise
         finally:
             if self.leader:
-                results.write_result(self.folder, self.result)
+                with suppress(UserError) if self.result["status"] != "completed" else nullcontext():
+                    results.write_result(self.folder, self.result)  # a full disk has been told of by then
         if self.leader and self.tested:
             if self.cfg.plots:
                 draw_beside(self.folder, self.model, self.result)
@@ -220,6 +221,8 @@ class Steps:
 
     def _fit(self, trainer: Trainer) -> None:
         last = self.folder / "checkpoints" / "last.ckpt"
+        if self.leader:
+            results.drop_parts(self.folder)
         if last.exists():
             load_checkpoint(last)
             log.info("going on from %s", last)

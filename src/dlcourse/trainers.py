@@ -17,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.checkpoints import WholeFiles
 from dlcourse.errors import UserError
 
 _claims: list[FileLock] = []  # of this process
@@ -30,7 +31,7 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     """
     check_accelerator(settings)
     chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    chosen["enable_progress_bar"] = sys.stderr.isatty()
+    chosen |= {"enable_progress_bar": sys.stderr.isatty(), "plugins": [WholeFiles()]}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
     chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
     try:

@@ -92,7 +92,8 @@ def test_precision_is_measured_on_a_copy_without_touching_random_state():
 
 
 def test_a_loss_that_is_no_number_ends_with_the_remedy(tiny_run):
-    with pytest.raises(UserError, match="the loss became (nan|inf).*lower model.optimizer.lr"):
+    said = r"the loss became (nan|inf) at step 2 \(epoch 1, batch 2\); the last finite one was [\d.]+ at step 1 "
+    with pytest.raises(UserError, match=f"{said}.*no checkpoint was saved before: lower model.optimizer.lr"):
         tiny_run(
             "model.optimizer.lr=1e30", "model/schedule=constant", "model/optimizer=sgd", "trainer.limit_train_batches=4"
         )

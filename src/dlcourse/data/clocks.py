@@ -14,6 +14,7 @@ from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.data.batches import Augment, Batch, Batches, mix, seeded
+from dlcourse.data.files import check_header
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.rendered import Rendered
 from dlcourse.data.task import Task
@@ -178,13 +179,18 @@ class ClocksCourse(DataModule):
 
     def _read(self, path: Path) -> np.ndarray:
         try:
+            if path.exists() and not path.is_file():
+                raise ValueError("it is no file")
             with path.open("rb") as file:
+                check_header(file, path.stat().st_size)
+                file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             array = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             raise UserError(f"{path} is not there: data.path names the folder with images.npy and labels.npy") from None
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path} is no readable .npy file ({error}): copy it again") from None
+        except Exception as error:  # of a damaged header numpy raises whatever its parts do
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise UserError(f"{path} is no readable .npy file ({reason}): copy it again") from None
         if digest not in self.SHA256[path.name]:
             log.warning("%s is not the course's file (its sha256 differs); it is used as it is", path)
         return array

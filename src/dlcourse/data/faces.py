@@ -108,7 +108,10 @@ class Faces(DataModule):
         stored = read_npz(self.path)
         if "train_x" not in stored:
             raise UserError(f"{self.path} has no train_x: name an .npz with pictures, or a folder, by data.path=...")
-        return {split: self._fitted(stored[split], split) for split in ("train_x", "test_x") if split in stored}
+        found = {split: self._fitted(stored[split], split) for split in ("train_x", "test_x") if split in stored}
+        if len({x.ndim for x in found.values()}) > 1:
+            raise UserError(f"{self.path}: of train_x and test_x one has colour: set data.colour=true or false")
+        return found
 
     def _folder(self) -> Npz:
         files = sorted(path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))

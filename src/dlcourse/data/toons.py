@@ -80,8 +80,10 @@ class Toons(Rendered):
         for split, count in self.counts.items():
             x, y = stored.get(f"{split}_x"), stored.get(f"{split}_y")
             shapes = (count, self.size, self.size, 3), (count, len(FACTORS))
-            if x is None or y is None or (x.shape, y.shape) != shapes or x.dtype != np.uint8:
+            if x is None or y is None or (x.shape, y.shape) != shapes or (x.dtype, y.dtype) != (np.uint8, np.float32):
                 raise UserError(f"{self.path} does not hold what belongs there: delete it to have it made anew")
+            if not ((y >= 0) & (y <= 1)).all():
+                raise UserError(f"{self.path}: {split}_y holds a label out of 0 to 1: delete it to have it made anew")
             arrays[split] = torch.from_numpy(x), torch.from_numpy(y)
         mean, std = statistics(arrays["train"][0])
         self.task = Task(

@@ -11,13 +11,14 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
+from dlcourse.checkpoints import Last
 from dlcourse.data.batches import Batch, mix
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from dlcourse.models.finite import LossWatch, Place
 
 SCHEMA = 1  # of checkpoints
-CHECK_EVERY = 50  # steps between looks at the loss on a device where each look waits for it
 
 
 class Family(LightningModule, ABC):
@@ -59,6 +60,7 @@ class Family(LightningModule, ABC):
         self.register_buffer("mean", _per_channel(task.mean, task))
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
         self.watch_loss = True  # the learning-rate finder goes on to where there is no finite one
+        self._watch = LossWatch()
         self.split = "test"  # what test_step is measuring
         self.answers: dict[str, Tensor] = {}  # of the last split measured, on the CPU
         self._gathered: list[dict[str, Tensor]] = []
@@ -146,8 +148,7 @@ class Family(LightningModule, ABC):
         """One batch's loss."""
         loss = self.training_loss(*batch)
         self.note("loss", loss)
-        if loss.device.type == "cpu" or self.global_step % CHECK_EVERY == 0:
-            self._check_finite(loss)
+        self._check_finite(loss, batch_idx)
         if self.trainer.is_last_batch:
             self._log_epoch()
         return loss
@@ -160,17 +161,30 @@ class Family(LightningModule, ABC):
         """Log the epoch's means once; a log call each step would cost more than a small net's step."""
         means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
         self._noted.clear()
-        self._check_finite(means["train/loss"])
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
-    def _check_finite(self, loss: Tensor) -> None:
-        if self.watch_loss and not torch.isfinite(loss):
-            compiled = getattr(self.net, "_compiled_call_impl", None) is not None
-            raise UserError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch + 1} by step {self.global_step + 1}: "
-                f"lower model.optimizer.lr, or set trainer.gradient_clip_val=1{' or compile=false' if compiled else ''}"
-            )
+    def _check_finite(self, loss: Tensor, batch_idx: int) -> None:
+        place = Place(self.trainer.fit_loop.epoch_loop.total_batch_idx + 1, self.current_epoch + 1, batch_idx + 1)
+        if self.watch_loss and (wrong := self._watch.keep(loss.detach(), place)):
+            raise UserError(self._not_finite(wrong))
+
+    def check_finite(self) -> None:
+        """Refuse to go on, or to save, where a loss or a weight is no number any more.
+
+        Raises:
+            UserError: names the last finite step, the batches since and the last good checkpoint.
+        """
+        weights = [p.detach() for p in self.parameters() if p.requires_grad and p.is_floating_point()]
+        wrong = self._watch.look() or self._watch.look_at_weights(weights)
+        if self.watch_loss and wrong:
+            raise UserError(self._not_finite(wrong))
+
+    def _not_finite(self, wrong: str) -> str:
+        saved = [c for c in self.trainer.checkpoint_callbacks if isinstance(c, Last) and c.path.exists()]
+        kept = f"the last good checkpoint is {saved[0].path}" if saved else "no checkpoint was saved before"
+        compiled = " or compile=false" if getattr(self.net, "_compiled_call_impl", None) is not None else ""
+        return f"{wrong}; {kept}: lower model.optimizer.lr, or set trainer.gradient_clip_val=1{compiled}"
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect one batch's answers."""

@@ -160,6 +160,9 @@ class GAN(Generative):
             if entry.interval == "step":
                 entry.scheduler.step()
         self._note(loss.detach(), deceit.detach(), *(part.detach() for part in logits))
+        self._check_finite(loss + deceit, batch_idx)
+        if self.trainer.is_last_batch:
+            self._log_epoch()
 
     def _penalties(self, real: Tensor, drawn: Tensor) -> Tensor:
         parts = [weight / 2 * self.penalty(x) for weight, x in ((self.r1, real), (self.r2, drawn)) if weight]
@@ -185,9 +188,6 @@ class GAN(Generative):
         self.note("generator_loss", deceit)
         self.note("real_accuracy", (real > middle).float().mean())
         self.note("drawn_accuracy", (drawn < middle).float().mean())
-        self._check_finite(loss + deceit)
-        if self.trainer.is_last_batch:
-            self._log_epoch()
 
     def on_train_epoch_end(self) -> None:
         """A snapshot, and a step of schedules that go by epochs."""

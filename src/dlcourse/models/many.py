@@ -88,6 +88,8 @@ class ManyNets(Family):
         """A chunk of iterations."""
         with torch.no_grad(), torch_threads(self.threads):
             figures = self.advance(self.scaled(batch[0]), batch[1])
+        if "loss" in figures:
+            self._check_finite(torch.as_tensor(figures["loss"]), batch_idx)
         figures |= {"iteration": self.iteration}
         self.log_dict({f"train/{name}": float(value) for name, value in figures.items()})
         optimizer: Any = self.optimizers()
