@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.run import compose
 
 GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "search", "experiment"]
-NESTED = ["data/augment", "model/net", "model/optimizer", "model/schedule"]
+NESTED = ["data/augment", "model/net", "model/encoding", "model/optimizer", "model/schedule"]
 CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(group)]
 
 
@@ -20,6 +20,7 @@ CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(gro
 def test_every_choice_composes(group, name):
     base = [] if group == "experiment" else ["model=clock_multihead", "data=clocks"]
     base = [word for word in base if not word.startswith(f"{group}=")]
+    base = ["model=clock_transfer", "data=clocks"] if group == "model/encoding" else base
     value = f"[{name}]" if group == "logger" else name
     cfg = compose(*base, f"{group}={value}")
     OmegaConf.resolve(cfg)

@@ -32,6 +32,7 @@ def test_there_are_commands_and_choices_are_named():
     for group in (
         "model",
         "model/net",
+        "model/encoding",
         "model/optimizer",
         "model/schedule",
         "data",
