@@ -107,7 +107,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     if cfg.plots:
         draw(folder, model, data)
     if cfg.robustness:
-        result["metrics"] |= robustness.examine(model, robustness.needs_scenes(data, "robustness=true"), folder)
+        metrics.update(robustness.examine(model, robustness.needs_scenes(data, "robustness=true"), folder))
     if cfg.game:
         print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     results.write_result(folder, result)
