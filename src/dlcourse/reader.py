@@ -94,7 +94,13 @@ def export(run: Path, output: Path = READER, bits: int = 8) -> dict[str, Any]:
         "bits": bits,
         "folder": None,
     }
-    for key in ("data_dir", "data.data_dir", "data.path", "model.init_from"):  # places of the machine that trained it
+    for key in (
+        "data_dir",
+        "data.data_dir",
+        "data.path",
+        "model.init_from",
+        "model.net.init_from",
+    ):  # places of the machine that trained it
         if OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
     part = output.with_name(f".{output.name}.part")

