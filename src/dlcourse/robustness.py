@@ -29,7 +29,7 @@ from dlcourse.models.family import Family
 from dlcourse.results import write_text
 
 PER_CURVE = 2 * MINUTES  # pictures of a curve, each time of the dial equally often
-BINS = 12
+BINS = 8
 BATCH = 120
 
 

@@ -16,50 +16,40 @@ from dlcourse.robustness import FACTORS, Bin, Risk
 
 
 def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
-    """A panel a factor: mean error with its standard error, median, the trained range shaded, counts below.
+    """A panel a factor: mean error with its standard error, how many are off by more than a minute, the trained range.
 
     Args:
         path: of the PNG.
         rows: from `robustness.curves`.
     """
     figure = Figure(figsize=(13, 7.4), layout="constrained")
-    figure.suptitle("Error on rendered pictures by what the renderer hides; shaded: the range that is trained on")
+    figure.suptitle("Error on rendered pictures by what the renderer hides; grey: the range that is trained on")
     figures = [row.error_minutes for row in rows if row.count]
     logarithmic = max(figures) > 20 * max(min(figures), 0.05)
     for axes, factor in zip(figure.subplots(2, 3).flat, FACTORS, strict=True):
         part = [row for row in rows if row.factor == factor.name]
-        edges = [part[0].low, *(row.high for row in part)]
         middles = [(row.low + row.high) / 2 for row in part]
         trained = [row for row in part if row.trained]
         if trained:
             axes.axvspan(trained[0].low, trained[-1].high, color="0.5", alpha=0.13, linewidth=0)
-        mean, spread = np.array([row.error_minutes for row in part]), np.array([row.standard_error for row in part])
-        axes.errorbar(
-            middles,
-            mean,
-            np.nan_to_num(spread),
-            marker="o",
-            markersize=4,
-            capsize=2,
-            color=TRAIN,
-            label="mean ± its error",
-        )
-        axes.plot(
-            middles,
-            [row.error_minutes_median for row in part],
-            marker="_",
-            linestyle="",
-            color=VALIDATION,
-            label="median",
-        )
+        spread = np.nan_to_num([row.standard_error for row in part])
+        mean = [row.error_minutes for row in part]
+        axes.errorbar(middles, mean, spread, marker="o", markersize=4, capsize=2, color=TRAIN, label="mean ± its error")
+        axes.plot([], [], color=VALIDATION, marker="s", markersize=4, label="share off by more than a minute")
+        share = axes.twinx()
+        missed = [100 * (1 - row.within_one_minute) for row in part]
+        share.plot(middles, missed, color=VALIDATION, marker="s", markersize=4, alpha=0.8)
+        share.set(ylim=(0, 105))
+        share.tick_params("y", colors=VALIDATION)
+        share.set_ylabel("% off by more than a minute", color=VALIDATION)
         if logarithmic:
-            axes.set_yscale("symlog", linthresh=0.5)
-        axes.set(xlabel=factor.label, ylabel="minutes off", xlim=(edges[0], edges[-1]))
+            axes.set_yscale("symlog", linthresh=1)
+        axes.set(xlabel=factor.label, ylabel="minutes off, mean", xlim=(part[0].low, part[-1].high))
         axes.set_ylim(bottom=0, top=1.35 * max(figures))
-        counts = sorted({row.count for row in part})
-        axes.set_title(f"{sum(row.count for row in part)} pictures, {counts[0]} to {counts[-1]} a point", fontsize=9)
+        counts = [row.count for row in part]
+        axes.set_title(f"{sum(counts)} pictures, {min(counts)} to {max(counts)} a point", fontsize=9)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=8)
+    figure.axes[0].legend(fontsize=8, loc="upper left")
     save(figure, path)
 
 
@@ -81,7 +71,11 @@ def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found
     left.set(ylabel="minutes off, mean", title="Error among the surest answers")
     right.plot(coverage, [100 * row.within_one_minute for row in found], color=TRAIN, label="within one minute")
     right.plot(
-        coverage, [100 * row.confidence for row in found], color=ANSWER, linestyle="--", label="confidence of the last"
+        coverage,
+        [100 * row.confidence for row in found],
+        color=ANSWER,
+        linestyle="--",
+        label="confidence of the least sure",
     )
     right.set(ylabel="%", title="How many of them are right")
     right.legend(fontsize=8)
