@@ -92,7 +92,7 @@ def export(run: Path, output: Path = READER, bits: int = 8) -> dict[str, Any]:
         "metrics": before["metrics"] | metrics,
         "checkpoint_mb": round(size / 2**20, 2),
         "bits": bits,
-        "folder": None,
+        "rendered": data.rendered,
     }
     for key in (
         "data_dir",
