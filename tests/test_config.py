@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.run import compose
 
 GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "search", "experiment"]
-NESTED = ["data/augment", "model/net", "model/optimizer", "model/schedule"]
+NESTED = ["data/augment", "model/net", "model/encoding", "model/optimizer", "model/schedule"]
 CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(group)]
 
 
@@ -20,6 +20,7 @@ CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(gro
 def test_every_choice_composes(group, name):
     base = [] if group == "experiment" else ["model=clock_multihead", "data=clocks"]
     base = [word for word in base if not word.startswith(f"{group}=")]
+    base = ["model=clock_transfer", "data=clocks"] if group == "model/encoding" else base
     value = f"[{name}]" if group == "logger" else name
     cfg = compose(*base, f"{group}={value}")
     OmegaConf.resolve(cfg)
@@ -36,7 +37,7 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
     files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
     families = {f"model/family/{name}" for name in choices("model/family")}
     known |= {f"hydra/launcher/{name}" for name in choices("hydra/launcher")}  # tests/test_launchers.py runs them
-    verbs = {"train", "evaluate", "predict", "sample", "embed", "report"}
+    verbs = {"train", "evaluate", "predict", "export", "sample", "embed", "report"}
     shared = {"references", "hydra/dlcourse", "hydra/sweeper/grid", "hydra/sweeper/search", "search/sampler/tpe"}
     assert files - known - families == verbs | shared
 

@@ -34,6 +34,7 @@ def test_there_are_commands_and_choices_are_named():
     for group in (
         "model",
         "model/net",
+        "model/encoding",
         "model/optimizer",
         "model/schedule",
         "data",

@@ -110,6 +110,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def weights_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """A checkpoint's weights by name; those that `reader.packed` stored as whole numbers with their scale again."""
+    state = checkpoint["state_dict"]
+    found = {name: value for name, value in state.items() if not name.endswith(":scale")}
+    for name, value in found.items():
+        if (scale := state.get(f"{name}:scale")) is not None:
+            found[name] = value.float() * scale.view(-1, *[1] * (value.ndim - 1))
+    return found
+
+
 def load_run(folder: Path) -> tuple[DictConfig, Family]:
     """A run's config and its model with the best weights.
 
@@ -118,6 +128,7 @@ def load_run(folder: Path) -> tuple[DictConfig, Family]:
     """
     cfg = read_stored(folder / CONFIG)
     path = folder / "checkpoints" / "best.ckpt"
+    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # of a run that export packed
     checkpoint = load_checkpoint(path)
     try:
         task = Task.from_dict(checkpoint["dlcourse"]["task"])
@@ -125,7 +136,7 @@ def load_run(folder: Path) -> tuple[DictConfig, Family]:
         raise UserError(f"{path} does not say what its model learnt: take one that train wrote") from None
     model = build_model(cfg, task)
     try:
-        model.load_state_dict(checkpoint["state_dict"])
+        model.load_state_dict(weights_of(checkpoint))
     except (RuntimeError, TypeError, AttributeError, KeyError, ValueError):
         raise UserError(
             f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run"

@@ -32,7 +32,8 @@ FLAGS_THAT_RUN_NOTHING = {
     "--shell-completion",
 }
 MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", "--config-name", "--config-dir"}
-PATH_KEYS = {"run", "input", "output", "latents", "data.path", "data_dir", "hydra.run.dir", "hydra.sweep.dir"}
+PATH_KEYS = {"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
+             "hydra.sweep.dir"}  # fmt: skip
 # Launchers of Hydra and the packages that they come in.
 PLUGINS = {
     "joblib": "hydra-joblib-launcher",

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import results
+from dlcourse import game, results, robustness
 from dlcourse.build import build_data, load_run
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
@@ -58,7 +58,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     """Measure a run's best checkpoint again, on its own test split or on another data set's.
 
     Args:
-        cfg: composed from conf/evaluate.yaml: `run`, `trainer`, and `data` where it is not the run's own.
+        cfg: composed from conf/evaluate.yaml: `run`, `trainer`, and `data` where it is not the run's own; what else
+            to make of a clock reader.
         folder: where result.json and the pictures go.
         overrides: recorded in result.json.
 
@@ -74,6 +75,9 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     data.prepare_data()
     data.setup()
     _check_fit(cfg.run, model.task, data.task)
+    for asked in ("robustness", "game"):
+        if cfg[asked]:
+            robustness.needs_scenes(data, f"{asked}=true")
     settings = cfg.trainer.copy()
     if settings.precision == "auto":
         settings.precision = run_cfg.trainer.precision
@@ -102,6 +106,10 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     folder.mkdir(parents=True, exist_ok=True)
     if cfg.plots:
         draw(folder, model, data)
+    if cfg.robustness:
+        metrics.update(robustness.examine(model, robustness.needs_scenes(data, "robustness=true"), folder))
+    if cfg.game:
+        print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     results.write_result(folder, result)
     print(result_table(result, folder), flush=True)
     return result | {"folder": str(folder)}

@@ -1,4 +1,4 @@
-"""Answers for your own pictures: `python -m dlcourse.predict run=DIR input=FILE_OR_FOLDER`."""
+"""Answers for your own pictures: `python -m dlcourse.predict [run=DIR] input=FILE_OR_FOLDER`."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.input is None:
         raise UserError("predict needs pictures: input=FILE_OR_FOLDER")
-    if cfg.run is None:
-        raise UserError("predict needs a run to answer with: run=DIR, a folder that train wrote")
     from dlcourse.prediction import predict
+    from dlcourse.reader import built_in
 
-    return predict(Path(cfg.run), Path(cfg.input), Path(HydraConfig.get().runtime.output_dir))
+    return predict(
+        Path(cfg.run) if cfg.run is not None else built_in(),
+        Path(cfg.input),
+        Path(HydraConfig.get().runtime.output_dir),
+    )
 
 
 if __name__ == "__main__":

@@ -164,7 +164,6 @@ class Steps:
             settings.precision = choose_precision(self.model, batch, likely_device(settings))
         if self.cfg.lr_find and not self.resumed:
             self._find_rate()
-        self.model.adapt(self.data.arrays["train"][0][:ADAPT])
         if self.cfg.compile:
             self.model.net.compile()
         stored = self.folder / results.CONFIG
@@ -181,7 +180,10 @@ class Steps:
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
             raise UserError(f"seed={self.cfg.seed} is no whole number from 0 to 4294967295: give one, as in seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
-        return self.given_model or build_model(self.cfg, self.data.task)
+        model = self.given_model or build_model(self.cfg, self.data.task)
+        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which holds what the net began with
+            model.adapt(self.data.arrays["train"][0][:ADAPT])
+        return model
 
     def _find_rate(self) -> None:
         if self.given_model is not None:

@@ -33,7 +33,9 @@ def result_table(result: Mapping[str, Any], folder: Path) -> str:
         for row in result["references"]
     ]
     rows += [
-        [name, value, None, "", ""] for name, value in metrics.items() if name.startswith("test/") and name not in held
+        [name, value, None, "", ""]
+        for name, value in metrics.items()
+        if name.startswith(("test/", "hard/")) and name not in held
     ]
     seconds = result["seconds"]
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())

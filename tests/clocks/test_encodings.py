@@ -11,6 +11,7 @@ TIMES = torch.arange(720)
 DIVISORS = [n for n in range(1, 721) if 720 % n == 0]
 EXACT = [
     Regression("mse"),
+    Regression("mae"),
     Regression("circular"),
     Classification(720),
     Cyclic(),
@@ -98,7 +99,7 @@ def test_joint_decoding_beats_the_floor_of_a_noisy_hour_hand():
         (lambda: Classification(0), "does not divide 720"),
         (lambda: MultiHead(minute="regression"), "decode=joint needs minute=classes"),
         (lambda: MultiHead(hour="bins"), "hour=bins is unknown: choose angle or classes"),
-        (lambda: Regression("l1"), "loss=l1 is unknown: choose mse or circular"),
+        (lambda: Regression("l1"), "loss=l1 is unknown: choose circular, mse or mae"),
     ],
 )
 def test_wrong_options_are_refused_with_the_remedy(make, words):

@@ -244,3 +244,17 @@ def test_the_numerals_run_clockwise_on_the_drawn_dial() -> None:
     assert max(range(12), key=ink.__getitem__) in (9, 11)  # 10 or 12
     assert ink[9] > 1.3 * ink[1]  # 10 against the 2, its mirror image
     assert ink[10] > 1.3 * ink[0]  # 11 against the 1
+
+
+def test_a_tapered_hand_is_narrower_at_its_tip() -> None:
+    look: dict[str, Any] = {**CLEAN, "azimuth": [0.0, 0.0], "tilt": [0.0, 0.0], "roll": [0.0, 0.0], "zoom": [0.5, 0.5]}
+    look |= {"minute_length": [0.8, 0.8], "minute_width": [0.08, 0.08], "tail": [0.1, 0.1], "hand_height": [0.0, 0.0]}
+
+    def dark(taper: float, row: int) -> int:
+        ranges = SceneRanges(**look | {"hand_taper": [taper, taper]})
+        picture = render_clocks(torch.tensor([360]), 0, 300, ranges)[0].float()  # 6:00, the minute hand straight up
+        middle = int(draw_scenes(torch.tensor([360]), 0, ranges).centre_y[0] * 300)
+        return int((picture[middle - row, 110:190] < 110).sum())
+
+    near, far = (dark(0.6, row) for row in (20, 85))
+    assert near > dark(0.0, 20) >= dark(0.0, 85) > far

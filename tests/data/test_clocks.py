@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dlcourse.data.augment import Augment
 from dlcourse.data.clocks import Clocks, ClocksCourse
 from dlcourse.errors import UserError
 
@@ -126,3 +127,38 @@ def test_missing_course_files_are_named(tmp_path):
         ClocksCourse(str(tmp_path)).setup()
     with pytest.raises(UserError, match="data.path=FOLDER"):
         ClocksCourse(None).setup()
+
+
+def test_a_split_without_validation_tests_the_rest(data_dir):
+    data = clocks(data_dir, split=[80, 0, 20])
+    data.setup()
+    assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 576, "test": 144}
+    with pytest.raises(UserError, match=r"data.split=\[80, 20\] is no share"):
+        clocks(data_dir, split=[80, 20])
+
+
+def test_copies_enlarge_the_training_set_once_and_for_all(data_dir):
+    data = clocks(data_dir, copies=3, augment=Augment(rotation=180), seed=5)
+    data.setup()
+    data.setup()  # as Lightning does for each stage
+    plain = clocks(data_dir)
+    plain.setup()
+    x, y = data.arrays["train"]
+    assert len(x) == len(y) == 3 * 576 and torch.equal(y[:576], y[-576:])
+    assert torch.equal(x[:576], plain.arrays["train"][0]) and len(torch.unique(x.flatten(1), dim=0)) == len(x)
+    first, again = (torch.cat([b for b, _ in data.split_dataloader("train")]) for _ in range(2))
+    assert torch.equal(first, again) and data.augment is None
+    assert torch.equal(data.arrays["test"][0], plain.arrays["test"][0])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"copies": 0}, "data.copies=0 is no whole number"),
+        ({"copies": 2, "augment": Augment()}, "add data/augment=clocks"),
+        ({"copies": 2, "fresh": True, "augment": Augment(noise=1)}, "add data.fresh=false"),
+    ],
+)
+def test_copies_that_would_be_none_are_refused(data_dir, options, words):
+    with pytest.raises(UserError, match=words):
+        clocks(data_dir, **options)

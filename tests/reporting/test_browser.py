@@ -51,7 +51,7 @@ class Rows(HTMLParser):
             self.inside = False
 
 
-def _open(page: Path, profile: Path, fragment: str = "") -> str:
+def open_page(page: Path, profile: Path, fragment: str = "") -> str:
     """The page as it stands after its scripts have run; fails on anything that is said on its console."""
     call = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--enable-logging=stderr",
@@ -78,18 +78,18 @@ def page(make_run, command):
 
 
 def test_a_hash_sorts_and_filters(page, tmp_path):
-    everything = _rows(_open(page, tmp_path / "p"), "references")
+    everything = _rows(open_page(page, tmp_path / "p"), "references")
     assert len(everything.ids) > 50 and everything.ids[0] == "C1" and everything.opened == 0
-    dom = _open(page, tmp_path / "p", "#q=clock+original&area=G&references-sort=reported&references-dir=descending")
+    dom = open_page(page, tmp_path / "p", "#q=clock+original&area=G&references-sort=reported&references-dir=descending")
     rows = _rows(dom, "references")
     assert rows.ids[0] == "G3-720" and rows.ids[-1] == "G5-12+60" and all(name.startswith("G") for name in rows.ids)
     assert f"{len(rows.ids)} of {len(everything.ids)} rows" in dom
-    assert _rows(_open(page, tmp_path / "p", "#kind=better"), "references").ids == ["D-1epoch"]
+    assert _rows(open_page(page, tmp_path / "p", "#kind=better"), "references").ids == ["D-1epoch"]
 
 
 def test_a_person_sorts_filters_and_opens_a_row(page, tmp_path):
     page.write_text(page.read_text().replace("</body>", f"{CLICKS}</body>"))
-    dom = _open(page, tmp_path / "p")
+    dom = open_page(page, tmp_path / "p")
     rows = _rows(dom, "references")
     assert rows.ids[:2] == ["D1", "D2"] and "C3" not in rows.ids  # the highest figure of MNIST first
     runs = _rows(dom, "runs")
@@ -98,12 +98,12 @@ def test_a_person_sorts_filters_and_opens_a_row(page, tmp_path):
 
 
 def test_a_link_to_a_run_opens_it(page, tmp_path):
-    assert _rows(_open(page, tmp_path / "p", "#run-outputs-a"), "runs").opened == 1
+    assert _rows(open_page(page, tmp_path / "p", "#run-outputs-a"), "runs").opened == 1
 
 
 def test_two_runs_side_by_side_open_without_a_word(make_run, command, tmp_path):
     make_run("a", 0.9, classes="cat,10,4,0.4,dog\n")
     make_run("b", 0.95, classes="cat,10,1,0.1,dog\n")
     assert command("report", "compare=[a,b]")[0] == 0
-    dom = _open(Path("outputs/report/compare.html"), tmp_path / "p", "#classes-sort=gain&classes-dir=descending")
+    dom = open_page(Path("outputs/report/compare.html"), tmp_path / "p", "#classes-sort=gain&classes-dir=descending")
     assert len(_rows(dom, "metrics").ids) >= 5

@@ -47,26 +47,27 @@ class Encoding(Protocol):
 
 
 class Regression:
-    """One number, the fraction of the dial's 12 hours that has passed (rows G1 and G2).
+    """One number, the fraction of the dial's 12 hours that has passed (rows G1, G2 and G5-regression).
 
     Args:
-        loss: `mse`, plain squared error (11:59 and 12:00 are far apart), or `circular`, the short way round.
+        loss: `mse` and `mae`, plain squared and absolute error (11:59 and 12:00 are far apart), or `circular`, the
+            squared error the short way round.
     """
 
     outputs = (1,)
 
     def __init__(self, loss: str = "circular"):
-        if loss not in ("mse", "circular"):
-            raise ValueError(f"loss={loss} is unknown: choose mse or circular")
-        self.circular = loss == "circular"
+        if loss not in ("mse", "mae", "circular"):
+            raise ValueError(f"loss={loss} is unknown: choose circular, mse or mae")
+        self.kind = loss
 
     def encode(self, minutes_N: Tensor) -> Tensor:
         return minutes_N.float()[:, None] / MINUTES
 
     def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
         target = self.encode(minutes_N)
-        difference = circular_difference(output_NK, target, 1.0) if self.circular else output_NK - target
-        return difference.square().mean()
+        difference = circular_difference(output_NK, target, 1.0) if self.kind == "circular" else output_NK - target
+        return (difference.abs() if self.kind == "mae" else difference.square()).mean()
 
     def decode(self, output_NK: Tensor) -> Tensor:
         # remainder of a tiny negative number rounds to the period itself, which is no time of the dial

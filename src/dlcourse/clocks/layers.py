@@ -61,6 +61,7 @@ class Parameters:
     ink: Tensor
     rim_shade: Tensor
     hand_extent: Tensor  # [N, 4, 1, 1]: half length, half width of the hour, then the minute hand, in pixels + 0.5
+    hand_taper: Tensor  # [N, 2, 1, 1]: pixels that a hand's half width shrinks a pixel along it
     hour_light: Tensor
     minute_light: Tensor
     dial_sharpness: Tensor
@@ -112,6 +113,7 @@ def picture_parameters(scene: Scene, size: int, atlas: Atlas) -> Parameters:
         ink=shared(scene.ink),
         rim_shade=shared(scene.rim_shade * scene.dial_brightness / 0.04),
         hand_extent=extent.flatten(1).add(0.5).float()[:, :, None, None],
+        hand_taper=(scene.hand_taper[:, None] * half_widths / half_lengths).float()[:, :, None, None],
         hour_light=shared(scene.hand_brightness),
         minute_light=shared(scene.hand_brightness + scene.minute_difference),
         dial_sharpness=shared(sharpness),

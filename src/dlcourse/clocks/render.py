@@ -20,7 +20,7 @@ from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import Atlas, clock_atlas
 
 # Raise it whenever the same seed gives other pictures: caches of pictures are named after it.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 _CPU_CHUNK_PIXELS = 360_000  # 16 pictures of 150 pixels a side: smaller ones leave two threads waiting for Python
 _ACCELERATOR_CHUNK = 128
 _WHITE = 255.0
@@ -187,7 +187,10 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     linear("dial_light", light).addcmul_(texture, part.ink, value=-1)
     torch.sub(radius, _RIM, out=first).clamp_(min=0).square_()
     light.addcmul_(first, part.rim_shade, value=-1)
-    hands = projected("hour_along", planes[5:9]).abs_()
+    hands = projected("hour_along", planes[5:9])
+    along, across = hands[::2], hands[1::2].abs_()
+    across.addcmul_(along, part.hand_taper.transpose(0, 1))
+    along.abs_()
     torch.sub(part.hand_extent.transpose(0, 1), hands, out=hands)
     for hand, grey in ((hands[:2], part.hour_light), (hands[2:], part.minute_light)):
         light.lerp_(grey, torch.minimum(hand[0], hand[1], out=hand[0]).clamp_(0, 1))

@@ -34,8 +34,8 @@ class SceneRanges:
     centre_y: Range = (0.42, 0.505)  # picture sides, from the top
 
     # Planks. Contrast 1 keeps the texture's standard deviation at 1 grey level.
-    wood_brightness: Range = (72.0, 122.0)  # grey levels
-    wood_contrast: Range = (14.0, 27.0)  # grey levels a standard deviation
+    wood_brightness: Range = (70.0, 118.0)  # grey levels
+    wood_contrast: Range = (10.0, 25.0)  # grey levels a standard deviation
     wood_gradient: Range = (0.0, 40.0)  # grey levels from the picture's centre to its edge
     wood_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
     wood_scale: Range = (0.8, 1.3)  # size of planks and grain / their drawn size
@@ -51,7 +51,7 @@ class SceneRanges:
     frame_width: Range = (0.145, 0.215)  # dial radii
     frame_drop: Range = (0.04, 0.11)  # dial radii: how far its foot lies below the dial
     frame_lean: Range = (-0.01, 0.04)  # dial radii: how far its foot lies to the right
-    frame_inner: Range = (44.0, 76.0)  # grey levels of the inner slope
+    frame_inner: Range = (38.0, 76.0)  # grey levels of the inner slope
     frame_outer: Range = (48.0, 72.0)  # grey levels of the outer slope
     frame_gloss: Range = (8.0, 40.0)  # grey levels by which the inner slope differs around the frame
     frame_gloss_angle: Range = (-150.0, 150.0)  # degrees: towards the inner slope's bright side
@@ -67,11 +67,11 @@ class SceneRanges:
     speck: Range = (0.0, 170.0)  # grey levels of the brightest tiny white speck of the frame
 
     # Dial.
-    dial_brightness: Range = (184.0, 216.0)  # grey levels
+    dial_brightness: Range = (184.0, 220.0)  # grey levels
     dial_gradient: Range = (0.0, 16.0)  # grey levels from its centre to its rim
     dial_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
     rim_shade: Range = (0.0, 0.3)  # share of light lost just inside the rim
-    ink: Range = (112.0, 168.0)  # grey levels by which full ink is darker than the dial
+    ink: Range = (96.0, 168.0)  # grey levels by which full ink is darker than the dial
     dial_texture: Range = (0.0, 1.0)  # which pre-drawn dial, as a fraction of their number
 
     # Hands.
@@ -79,23 +79,24 @@ class SceneRanges:
     minute_length: Range = (0.69, 0.81)  # dial radii
     hour_width: Range = (0.055, 0.095)  # dial radii
     minute_width: Range = (0.05, 0.085)  # dial radii
+    hand_taper: Range = (-0.1, 0.3)  # share of its width that a hand loses from its middle to its tip
     tail: Range = (0.03, 0.12)  # dial radii
     hand_height: Range = (0.0, 0.05)  # dial radii above the dial
-    hand_brightness: Range = (46.0, 78.0)  # grey levels
+    hand_brightness: Range = (40.0, 78.0)  # grey levels
     minute_difference: Range = (-8.0, 8.0)  # grey levels by which the minute hand is brighter
 
     # Reflection of a lamp in the glass.
     reflection_probability: float = 0.4
-    reflection_x: Range = (-0.6, 0.6)  # dial radii to the right of the dial's centre, as seen in the picture
-    reflection_y: Range = (0.05, 0.85)  # dial radii above it
-    reflection_size: Range = (0.03, 0.1)  # picture sides: distance at which the core has fallen to a quarter
-    reflection_strength: Range = (0.5, 1.6)  # share of white in the core's middle; above 1 it burns out
-    haze: Range = (0.2, 0.75)  # share of white mixed in around the core
-    haze_size: Range = (0.12, 0.32)  # picture sides: distance at which the haze has fallen to a quarter
+    reflection_x: Range = (-0.7, 0.7)  # dial radii to the right of the dial's centre, as seen in the picture
+    reflection_y: Range = (0.0, 0.95)  # dial radii above it
+    reflection_size: Range = (0.03, 0.12)  # picture sides: distance at which the core has fallen to a quarter
+    reflection_strength: Range = (0.4, 2.2)  # share of white in the core's middle; above 1 it burns out
+    haze: Range = (0.15, 0.85)  # share of white mixed in around the core
+    haze_size: Range = (0.12, 0.36)  # picture sides: distance at which the haze has fallen to a quarter
     veil: Range = (0.0, 0.05)  # share of white mixed into the whole picture
 
     # Picture.
-    blur: Range = (-0.05, 0.14)  # weight of each neighbour in a 3-tap filter at 150 pixels; negative sharpens
+    blur: Range = (-0.03, 0.24)  # weight of each neighbour in a 3-tap filter at 150 pixels; negative sharpens
     noise: Range = (0.3, 1.8)  # grey levels: half the span of the pixels' uniform noise
     edge_probability: float = 0.7  # for each side: a light line along the picture's edge
     edge_left: Range = (0.0, 0.6)  # share of white in that line, one pixel wide at 150 pixels

@@ -26,10 +26,10 @@ _REFERENCE_SIZE = 150
 _DASH_LENGTH = 0.072  # dial radii
 # Ranges of a dial's proportions, in dial radii but for the two factors.
 _STYLE = {
-    "height": (0.138, 0.176),  # of the numerals
-    "radius": (0.68, 0.73),  # of the numerals' middles
-    "stroke": (0.013, 0.021),  # width of the numerals' lines
-    "stretch": (0.92, 1.1),  # factor on the numerals' widths
+    "height": (0.13, 0.182),  # of the numerals
+    "radius": (0.675, 0.745),  # of the numerals' middles
+    "stroke": (0.012, 0.026),  # width of the numerals' lines
+    "stretch": (0.88, 1.12),  # factor on the numerals' widths
     "spacing": (0.85, 1.15),  # factor on the gaps between digits
     "dash": (0.028, 0.042),  # width of the hours' dashes
     "dash_end": (0.955, 0.97),  # outer end of the dashes

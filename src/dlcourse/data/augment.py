@@ -69,6 +69,7 @@ class Augment:
         self.moves = bool(crop or flip != "none" or vertical_flip)
         self.warps = bool(rotation or shear or shift or self.zoom != (1, 1))
         self.recolours = bool(brightness or noise or blur or reflection or cutout or erasing)
+        self.changes = self.moves or self.warps or self.recolours
 
     def __call__(
         self, pictures: Tensor, generator: torch.Generator, index: Tensor | None = None, epoch: int = 0
@@ -81,7 +82,7 @@ class Augment:
             index: each picture's number in its set [N], for the alternating flip; its place in the batch otherwise.
             epoch: number of the epoch, for the same.
         """
-        if not (self.moves or self.warps or self.recolours):
+        if not self.changes:
             return pictures
         if pictures.ndim < 3:
             raise ValueError("plain features cannot be augmented as pictures: take data/augment=none")

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,15 +31,74 @@ def time_labels(minutes_N: Tensor) -> Tensor:
     return torch.stack([minutes_N // 60, minutes_N % 60], 1)
 
 
-def split_80_10_10(count: int, seed: int) -> dict[str, Tensor]:
-    """Indices of the three splits, a seeded shuffle cut in eight, one and one tenth."""
+def split_indices(count: int, seed: int, percent: Sequence[int] = (80, 10, 10)) -> dict[str, Tensor]:
+    """Indices of the splits, a seeded shuffle that is cut.
+
+    Args:
+        count: of pictures.
+        seed: of the shuffle.
+        percent: for training, validation (0: there is none) and test.
+    """
     order = torch.randperm(count, generator=seeded(seed))
-    held_out = count // 10
-    test, val, train = order[:held_out], order[held_out : 2 * held_out], order[2 * held_out :]
-    return {"train": train, "val": val, "test": test}
+    _, val, test = (count * share // 100 for share in percent)
+    found = {"train": order[test + val :], "val": order[test : test + val], "test": order[:test]}
+    return {split: index for split, index in found.items() if split != "val" or percent[1]}
 
 
-class Clocks(Rendered):
+def checked_percent(percent: Sequence[int]) -> tuple[int, ...]:
+    """Shares of training, validation and test.
+
+    Raises:
+        UserError: they are no three whole numbers that add up to 100, with some left to train and to test.
+    """
+    shares = tuple(percent)
+    whole = len(shares) == 3 and all(isinstance(share, int) and share >= 0 for share in shares)
+    if not whole or sum(shares) != 100 or not (shares[0] and shares[2]):
+        raise UserError(
+            f"data.split={list(percent)} is no share of training, validation and test: take [80,10,10], or [80,0,20]"
+        )
+    return shares
+
+
+class Copies(DataModule):
+    """What both clock data sets share: a training set enlarged by augmented copies, made once and kept in memory.
+
+    Args:
+        copies: times that each training picture is in the set, the first as it is and the others augmented; with 1
+            there are no copies, and every batch is augmented anew.
+        name, batch_size, augment, seed: see `DataModule`; `seed` also draws the copies.
+    """
+
+    def __init__(self, copies: int, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
+        DataModule.__init__(self, name, batch_size, augment, seed)
+        if not isinstance(copies, int) or copies < 1:
+            raise UserError(f"data.copies={copies} is no whole number from 1 on: take 1, or 10")
+        if copies > 1 and (augment is None or not getattr(augment, "changes", True)):
+            raise UserError(
+                f"data.copies={copies} would be the same pictures again: add data/augment=clocks, or take data.copies=1"
+            )
+        self.copies, self._copied = copies, False
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load once, and make the copies; they are no part of what runs share, since they depend on the seed."""
+        super().setup(stage)
+        if self.copies > 1 and not self._copied:
+            self.arrays["train"] = self._enlarged(*self.arrays["train"])
+            self.augment, self._copied = None, True
+
+    def _enlarged(self, pictures: Tensor, labels: Tensor) -> Arrays:
+        assert self.augment is not None
+        log.info("augmenting %d pictures %d times", len(pictures), self.copies - 1)
+        enlarged = pictures.new_empty(self.copies * len(pictures), *pictures.shape[1:])
+        enlarged[: len(pictures)] = pictures
+        for copy in range(1, self.copies):
+            for number, index in enumerate(torch.arange(len(pictures)).split(500)):
+                draws = seeded(self.seed, 4, copy, number)
+                enlarged[copy * len(pictures) + index] = self.augment(pictures[index], draws, index, copy)
+        return enlarged, labels.repeat(self.copies, 1)
+
+
+class Clocks(Copies, Rendered):
     """Rendered clocks, every minute of the dial equally often.
 
     Args:
@@ -49,6 +108,8 @@ class Clocks(Rendered):
         fresh: draw new training pictures for every batch, never one twice; an epoch is as many as the split has.
         scene_seed: of the stored pictures and of the split; the same for every run, so that runs can be compared.
         scene: ranges of the renderer that differ from `SceneRanges`, by name.
+        split: percent of the pictures for training, validation (0: the last epoch is what is tested) and test.
+        copies: times that each stored training picture is in the training set, see `Copies`.
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh pictures.
     """
 
@@ -62,14 +123,19 @@ class Clocks(Rendered):
         fresh: bool = True,
         scene_seed: int = 0,
         scene: Mapping[str, Any] | None = None,
+        split: Sequence[int] = (80, 10, 10),
+        copies: int = 1,
         batch_size: int = 64,
         augment: Augment | None = None,
         seed: int = 0,
         name: str = "clocks",
     ):
-        super().__init__(data_dir, name, batch_size, augment, seed)
+        super().__init__(copies, name, batch_size, augment, seed)
+        self.data_dir, self.split = data_dir, checked_percent(split)
         if count < 30:
             raise UserError(f"data.count={count} is too few for three splits: take 720 or more")
+        if fresh and copies > 1:
+            raise UserError(f"data.copies={copies} is for a fixed training set: add data.fresh=false")
         if not 16 <= size <= 1024:
             raise UserError(f"data.size={size} is out of range: take 16 to 1024 pixels")
         try:
@@ -86,6 +152,7 @@ class Clocks(Rendered):
             "fresh": self.fresh,
             "seed": self.scene_seed,
             "scene": vars(self.ranges),
+            "split": self.split,
             "renderer": RENDERER_VERSION,
         }
 
@@ -95,7 +162,7 @@ class Clocks(Rendered):
         scene = draw_scenes(minutes, mix(self.scene_seed, 0), self.ranges)
         found = {
             split: (scene[index], minutes[index])
-            for split, index in split_80_10_10(self.count, self.scene_seed).items()
+            for split, index in split_indices(self.count, self.scene_seed, self.split).items()
         }
         if self.fresh:
             minutes = torch.randperm(FRESH_SAMPLE, generator=seeded(self.scene_seed))
@@ -113,7 +180,8 @@ class Clocks(Rendered):
     def load(self) -> dict[str, Arrays]:
         """Read the rendered splits."""
         stored = self.stored()
-        arrays = {split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y")) for split in SPLITS}
+        splits = [split for split in SPLITS if split != "val" or self.split[1]]
+        arrays = {split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y")) for split in splits}
         self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
@@ -128,7 +196,7 @@ class Clocks(Rendered):
         """New pictures for every batch where `fresh`, else the stored ones shuffled."""
         if not self.fresh:
             return super().train_dataloader()
-        count = self.count - 2 * (self.count // 10)
+        count = len(split_indices(self.count, self.scene_seed, self.split)["train"])
         if self.batch_size > count:
             raise UserError(
                 f"data.batch_size={self.batch_size} is larger than the {count} training pictures of an epoch"
@@ -136,12 +204,13 @@ class Clocks(Rendered):
         return self._batches(count, self._take_fresh, self.batch_size, train=True)
 
 
-class ClocksCourse(DataModule):
+class ClocksCourse(Copies):
     """The course's own files: images.npy uint8 [18000, S, S] and labels.npy [18000, 2], 150 or 75 pixels.
 
     Args:
         path: the folder that holds both files.
-        scene_seed: of the split, 80 / 10 / 10.
+        scene_seed: of the split.
+        split, copies: as in `Clocks`.
         batch_size, augment, seed, name: see `DataModule`.
     """
 
@@ -157,13 +226,15 @@ class ClocksCourse(DataModule):
         self,
         path: str | None,
         scene_seed: int = 0,
+        split: Sequence[int] = (80, 10, 10),
+        copies: int = 1,
         batch_size: int = 64,
         augment: Augment | None = None,
         seed: int = 0,
         name: str = "clocks_course",
     ):
-        super().__init__(name, batch_size, augment, seed)
-        self.path, self.scene_seed = path, scene_seed
+        super().__init__(copies, name, batch_size, augment, seed)
+        self.path, self.scene_seed, self.split = path, scene_seed, checked_percent(split)
 
     def load(self) -> dict[str, Arrays]:
         """Read, compare and split the files."""
@@ -173,7 +244,7 @@ class ClocksCourse(DataModule):
         pictures, labels = checked(Path(self.path), *arrays)
         if len(pictures) < 10:
             raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
-        splits = split_80_10_10(len(pictures), self.scene_seed)
+        splits = split_indices(len(pictures), self.scene_seed, self.split)
         self.task = time_task(self.title, pictures[splits["train"]])
         return {split: (pictures[index], labels[index]) for split, index in splits.items()}
 

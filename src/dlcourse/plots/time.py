@@ -29,11 +29,9 @@ def draw(folder: Path, model: Family, data: DataModule) -> None:
     error = circular_error(minutes, truth)
     _draw_errors(plots / "errors.png", truth, error)
     worst = error.argsort(descending=True)[:24]
-    _draw_contact_sheet(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
+    draw_answers(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
     sample, labels = data.arrays["train"]
-    _draw_contact_sheet(
-        plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures"
-    )
+    draw_answers(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures")
     if "probabilities" in answers:
         chosen = torch.cat([worst[:3], error.argsort()[:1]])
         _draw_distributions(
@@ -69,7 +67,8 @@ def draw_hands(axes: Axes, minutes: float, colour: str, reach: float) -> None:
         )  # fmt: skip
 
 
-def _draw_contact_sheet(path: Path, pictures: Tensor, minutes: Tensor | None, truth: Tensor, title: str) -> None:
+def draw_answers(path: Path, pictures: Tensor, minutes: Tensor | None, truth: Tensor, title: str) -> None:
+    """A sheet of pictures [N, S, S] under their times, and under the answers [N] where there are some."""
     titles = [
         clock_text(t) if minutes is None else f"{clock_text(minutes[i].item())} for {clock_text(t)}"
         for i, t in enumerate(truth.tolist())

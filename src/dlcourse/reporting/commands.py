@@ -30,7 +30,10 @@ def _load(name: str) -> dict[str, Any]:
 @cache
 def sources() -> tuple[Source, ...]:
     """Everything that names a reference, the presets first."""
-    return (*_presets(), *_models(), *_maps())
+    presets = list(_presets())
+    # A preset that bears a reference's name goes before all that are held against it too.
+    named = [source for source in presets if source.words.endswith(f"/{source.pattern.replace('-', '_')}")]
+    return (*named, *presets, *_models(), *_maps())
 
 
 def _presets() -> Iterator[Source]:
@@ -81,8 +84,8 @@ def command(reference: str) -> str | None:
     """`python -m dlcourse.train experiment=clocks/g3_48`, None where nothing shipped is held against it."""
     for source in sources():
         keys = VARIABLE.findall(source.pattern)
-        parts = VARIABLE.split(source.pattern)[::2]
-        found = re.fullmatch(r"([\w.]+?)".join(map(re.escape, parts)), reference, re.I)
+        parts = VARIABLE.split(source.pattern.replace("+", "-"))[::2]  # a preset's name has no +
+        found = re.fullmatch(r"([\w.]+?)".join(map(re.escape, parts)), reference.replace("+", "-"), re.I)
         if found:
             given = zip(keys, found.groups(), strict=True)
             more = [f"{key}={value}" for key, value in given if str(source.defaults.get(key)) != value]

@@ -1,0 +1,86 @@
+"""Pictures of how a clock reader's error depends on the renderer's hidden parameters, and on its own confidence."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from dlcourse.analysis import Bin as Calibrated
+from dlcourse.clocks.encodings import circular_error
+from dlcourse.plots.calibration import draw_calibration
+from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
+from dlcourse.plots.time import draw_answers
+from dlcourse.robustness import FACTORS, Bin, Risk
+
+
+def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
+    """A panel a factor: mean error with its standard error, how many are off by more than a minute, the trained range.
+
+    Args:
+        path: of the PNG.
+        rows: from `robustness.curves`.
+    """
+    figure = Figure(figsize=(13, 7.4), layout="constrained")
+    figure.suptitle("Error on rendered pictures by what the renderer hides; grey: the range that is trained on")
+    figures = [row.error_minutes for row in rows if row.count]
+    logarithmic = max(figures) > 20 * max(min(figures), 0.05)
+    for axes, factor in zip(figure.subplots(2, 3).flat, FACTORS, strict=True):
+        part = [row for row in rows if row.factor == factor.name]
+        middles = [(row.low + row.high) / 2 for row in part]
+        trained = [row for row in part if row.trained]
+        if trained:
+            axes.axvspan(trained[0].low, trained[-1].high, color="0.5", alpha=0.13, linewidth=0)
+        spread = np.nan_to_num([row.standard_error for row in part])
+        mean = [row.error_minutes for row in part]
+        axes.errorbar(middles, mean, spread, marker="o", markersize=4, capsize=2, color=TRAIN, label="mean ± its error")
+        axes.plot([], [], color=VALIDATION, marker="s", markersize=4, label="share off by more than a minute")
+        share = axes.twinx()
+        missed = [100 * (1 - row.within_one_minute) for row in part]
+        share.plot(middles, missed, color=VALIDATION, marker="s", markersize=4, alpha=0.8)
+        share.set(ylim=(0, 105))
+        share.tick_params("y", colors=VALIDATION)
+        share.set_ylabel("% off by more than a minute", color=VALIDATION)
+        if logarithmic:
+            axes.set_yscale("symlog", linthresh=1)
+        axes.set(xlabel=factor.label, ylabel="minutes off, mean", xlim=(part[0].low, part[-1].high))
+        axes.set_ylim(bottom=0, top=1.35 * max(figures))
+        counts = [row.count for row in part]
+        axes.set_title(f"{sum(counts)} pictures, {min(counts)} to {max(counts)} a point", fontsize=9)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=8, loc="upper left")
+    save(figure, path)
+
+
+def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> None:
+    """The worst answers [N] of the hard subset [N, S, S], with its mean error."""
+    error = circular_error(minutes, truth)
+    worst = error.argsort(descending=True, stable=True)[:24]
+    title = f"Bright reflection and upside down: {error.mean():.2f} minutes off in {len(error)} pictures; the worst"
+    draw_answers(path, pictures[worst], minutes[worst], truth[worst], title)
+
+
+def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found: Sequence[Risk]) -> None:
+    """calibration.png, how often answers of a confidence are right, and risk_coverage.png, the surest ones alone."""
+    draw_calibration(plots / "calibration.png", bins, error)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True)
+    coverage = [100 * row.coverage for row in found]
+    left.plot(coverage, [row.error_minutes for row in found], color=TRAIN)
+    left.set(ylabel="minutes off, mean", title="Error among the surest answers")
+    right.plot(coverage, [100 * row.within_one_minute for row in found], color=TRAIN, label="within one minute")
+    right.plot(
+        coverage,
+        [100 * row.confidence for row in found],
+        color=ANSWER,
+        linestyle="--",
+        label="confidence of the least sure",
+    )
+    right.set(ylabel="%", title="How many of them are right")
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.set(xlabel="share of answers given, the surest first, %", xlim=(0, 100))
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    save(figure, plots / "risk_coverage.png")

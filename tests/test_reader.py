@@ -1,0 +1,103 @@
+"""A run packed into a few bytes a weight answers as before, ships as the built-in reader, and says what it measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from dlcourse import reader
+from dlcourse.build import load_run, weights_of
+from dlcourse.errors import UserError
+from dlcourse.reader import built_in, export, packed
+
+
+@pytest.fixture
+def run_folder(tiny_run):
+    return Path(tiny_run("plots=false")["folder"])
+
+
+@pytest.mark.parametrize(("bits", "least"), [(8, 3.5), (16, 1.9)])
+def test_packed_weights_are_small_and_near(bits, least):
+    torch.manual_seed(0)
+    state = {"w": torch.randn(64, 32, 3, 3), "b": torch.randn(64) / 10, "n": torch.tensor(5), "zero": torch.zeros(4, 4)}
+    small = packed(state, bits)
+    again = weights_of({"state_dict": small})
+    assert again.keys() == state.keys()
+    for name, value in state.items():
+        assert (again[name].float() - value).abs().max() <= value.abs().max() * (0.005 if bits == 8 else 0.001)
+    size = {False: state, True: small}
+    before, after = (sum(v.nbytes for name, v in size[key].items()) for key in (False, True))
+    assert before / after > least
+
+
+def test_a_command_makes_a_folder_that_answers(run_folder, command, tmp_path):
+    code, out, error = command("export", f"run={run_folder}", "output=small reader")
+    assert code == 0 and "MB in 8 bits" in out, error
+    assert sorted(path.name for path in Path("small reader").iterdir()) == ["config.yaml", "result.json", "weights.pt"]
+    assert not list(Path().glob(".*part"))
+    result = json.loads(Path("small reader/result.json").read_text())
+    whole = json.loads((run_folder / "result.json").read_text())
+    assert result["bits"] == 8 and result["metrics"].keys() == whole["metrics"].keys()
+    assert result["metrics"]["test/loss"] == pytest.approx(whole["metrics"]["test/loss"], rel=0.05)
+    assert str(tmp_path) not in Path("small reader/config.yaml").read_text()
+    assert command("export", f"run={run_folder}", "output=small reader", "bits=16")[0] == 0  # over itself
+    Image.new("L", (50, 50)).save("a.png")
+    code, out, error = command("predict", "run=small reader", "input=a.png")
+    assert code == 0 and "confidence" in out, error
+
+
+def test_predict_without_a_run_takes_the_built_in_one(run_folder, command, tmp_path, monkeypatch):
+    export(run_folder, tmp_path / "shipped")
+    monkeypatch.setattr(reader.built_in, "__defaults__", (tmp_path / "shipped",))
+    Image.new("L", (50, 50)).save("a.png")
+    code, out, error = command("predict", "input=a.png", "hydra.run.dir=out")
+    assert code == 0 and "a.png" in out, error
+    assert Path("out/contact_sheet.png").exists()
+
+
+def test_without_one_a_sentence_says_how_to_get_it(tmp_path):
+    with pytest.raises(UserError, match=r"no built-in reader: give run=DIR.*dlcourse.export run=DIR"):
+        built_in(tmp_path)
+
+
+def test_what_ships_is_small_and_complete():
+    if not (reader.READER / "weights.pt").exists():
+        pytest.skip("no reader has been put into this checkout")
+    assert (reader.READER / "weights.pt").stat().st_size <= reader.LIMIT
+    _, model = load_run(reader.READER)
+    assert model.task.kind == "time"
+    assert json.loads((reader.READER / "result.json").read_text())["metrics"]["test/error_minutes"] < 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "export needs a run"),
+        (["run=nowhere"], "run=nowhere is no run"),
+        (["bits=4"], "bits=4 is unknown: take 8 or 16"),
+        (["output=full"], "output=full holds other files"),
+    ],
+)
+def test_wrong_words_get_one_sentence(run_folder, command, words, said):
+    Path("full").mkdir()
+    Path("full/letter.txt").write_text("mine")
+    chosen = [f"run={run_folder}", "output=new"] if words and not words[0].startswith("run") else []
+    code, _, error = command("export", *chosen, *words)
+    assert code == 1 and said in error and len(error.strip().splitlines()) == 1
+    assert not Path("new").exists() and Path("full/letter.txt").exists()
+
+
+def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "LIMIT", 1000)
+    with pytest.raises(UserError, match=r"more than the 0 MB of a reader: train a smaller net"):
+        export(run_folder, tmp_path / "reader")
+    assert not (tmp_path / "reader").exists()
+
+
+def test_an_unfinished_run_is_refused(run_folder, tmp_path):
+    result = json.loads((run_folder / "result.json").read_text()) | {"status": "interrupted"}
+    (run_folder / "result.json").write_text(json.dumps(result))
+    with pytest.raises(UserError, match="is no completed run"):
+        export(run_folder, tmp_path / "reader")
