@@ -136,6 +136,8 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         if key in PATH_LISTS.get(verb, ()) and equals:
             argument = f"{key}={quote_path_list(value)}"
         elif key.lstrip("+") in PATH_KEYS and equals:
+            if key.startswith("hydra.") and not value:
+                raise UserError(f"{key}= names no folder: give one, as in {key}=outputs/mine")
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
                 argument = f"{key}={quote_path(value)}"
             if key == "run":
@@ -194,7 +196,7 @@ def explain(error: BaseException, verb: str) -> str:
         r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
     ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
-        return f"there is no key {key}{config.nearest(key, [*_known_keys(verb), *_groups()])}"
+        return f"there is no key {key}{config.nearest(key, {*_known_keys(verb), *_groups()} - {key})}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 
