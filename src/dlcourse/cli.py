@@ -137,6 +137,8 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         if key in PATH_LISTS.get(verb, ()) and equals:
             argument = f"{key}={quote_path_list(value)}"
         elif key.lstrip("+") in PATH_KEYS and equals:
+            if key.startswith("hydra.") and not value:
+                raise UserError(f"{key}= names no folder: give one, as in {key}=outputs/mine")
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
                 argument = f"{key}={quote_path(value)}"
             if key == "run":
@@ -195,9 +197,9 @@ def explain(error: BaseException, verb: str) -> str:
         r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
     ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
-        known = _known_keys(verb)
+        known = set(_known_keys(verb)) - {key}
         top = {name.partition(".")[0] for name in known}  # the groups that this command has
-        known += [group for group in _groups() if group.partition("/")[0] in top]
+        known |= {group for group in _groups() if group.partition("/")[0] in top}
         return f"there is no key {key}{config.nearest(key, known)}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 

@@ -8,6 +8,7 @@ import pytest
 XOR = ["model=xor", "data=xor", "trainer=cpu", "plots=false"]
 DIGITS = ["model=mlp", "data=digits8", "trainer=cpu", "plots=false"]
 CLOCK = ["model=clock_multihead", "data=clocks", "trainer=cpu", "plots=false"]
+SEARCH = ["-m", "search=school_cnn"]
 WRONG = [
     # names
     ("train", ["model=mpl", "data=mnist"], "model=mpl is unknown; did you mean mlp?"),
@@ -99,6 +100,34 @@ WRONG = [
     ("embed", ["data=digits8", "split=dev"], "dev"),
     ("embed", ["data=digits8", "methods.tsne.perplexty=3"], "did you mean methods.tsne.perplexity?"),
     ("embed", ["data=digits8", "max_samples=1"], "needs at least 25 samples, not 1"),
+    ("train", [*DIGITS, "hydra.run.dir="], "hydra.run.dir= names no folder"),
+    ("predict", ["run=nowhere", "input=nothere.png"], "run=nowhere is no run"),
+    # drawing
+    ("sample", [], "sample needs a run to draw with: run=DIR"),
+    ("sample", ["run=nowhere"], "run=nowhere is no run"),
+    ("sample", ["runn=x"], "there is no key runn; did you mean run?"),
+    ("sample", ["intrpolate=9"], "there is no key intrpolate; did you mean interpolate?"),
+    ("sample", ["--n", "3"], "--n is no flag"),
+    # reports
+    ("report", ["folders=[nowhere]"], "nowhere is no folder: name folders that hold runs"),
+    ("report", ["folder=[outputs]"], "there is no key folder; did you mean folders?"),
+    ("report", ["compare=[a]"], "compare takes two runs, one was given"),
+    ("report", ["compare=[a,b]"], "compare: a is no run"),
+    ("report", ["compare=[a,b,c]"], "compare takes two runs, 3 were given"),
+    ("report", ["picture_width=-1"], "picture_width=-1 is no number of pixels: take 50 or more"),
+    ("report", ["pictures=many"], "pictures=many is no number of pictures: take 0 or more"),
+    ("report", ["publish=[nowhere]"], "publish: nowhere is no run"),
+    # searches and sweeps
+    ("train", ["search=school_cnn"], "search=... is many runs: put -m before it"),
+    ("train", ["-m", "search=scool_cnn"], "did you mean school_cnn?"),
+    ("train", [*SEARCH, "search.minutes=long"], "search.minutes=long is no number of 0 or more"),
+    ("train", [*SEARCH, "search.trails=3"], "did you mean search.trials?"),
+    ("train", [*SEARCH, "search.trials=0"], "search.trials=0 is no whole number of 1 or more"),
+    ("train", [*SEARCH, "search.space.model.optimizer.lr.low=1"], "low=1 is above high=0.02: swap them"),
+    ("train", [*SEARCH, "model.optimizer.lr=1,2"], "model.optimizer.lr=1,2 is a sweep"),
+    ("train", [*SEARCH, "data=cifr10"], "data=cifr10 is unknown; did you mean cifar10?"),
+    ("train", ["-m", *DIGITS, "hydra/launcher=jobib"], "hydra/launcher=jobib is unknown"),
+    ("train", ["-m", "experiment=nothing/*"], "experiment=nothing/* matches nothing"),
 ]
 
 
