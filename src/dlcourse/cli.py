@@ -197,10 +197,9 @@ def explain(error: BaseException, verb: str) -> str:
         r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
     ):
         key = (found[1] or found[2]).split("@")[0].lstrip("+~")
-        known = set(_known_keys(verb)) - {key}
-        top = {name.partition(".")[0] for name in known}  # the groups that this command has
-        known |= {group for group in _groups() if group.partition("/")[0] in top}
-        return f"there is no key {key}{config.nearest(key, known)}"
+        chosen = {name for part in OmegaConf.load(config.CONF / f"{verb}.yaml").defaults[1:] for name in part}
+        known = {*_known_keys(verb), *(group for group in _groups() if group.partition("/")[0] in chosen)}
+        return f"there is no key {key}{config.nearest(key, known - {key})}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 
