@@ -26,6 +26,7 @@ def test_one_seed_twice_is_one_result_and_another_seed_another(tmp_path, family)
     assert tables[0] == tables[1] != tables[2]
 
 
+@pytest.mark.slow
 def test_the_third_job_of_a_sweep_in_another_process_is_the_run_alone(tmp_path):
     words = [*DENSE, *COMMON, "callbacks=ema"]
     run(compose(*words, "seed=3"), folder=tmp_path / "alone")

@@ -69,12 +69,6 @@ def test_early_stopping_ends_before_the_budget(tiny_run):
     assert tiny_run(*words, "trainer.max_epochs=20", "plots=false")["epochs"] < 20
 
 
-def test_same_seed_same_figures_other_seed_others(tiny_run):
-    first, second = tiny_run(folder="a")["metrics"], tiny_run(folder="b")["metrics"]
-    assert first == second
-    assert tiny_run("seed=1", folder="c")["metrics"]["test/loss"] != first["test/loss"]
-
-
 def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, stopped_in_epoch):
     words = ["trainer.max_epochs=3", "plots=false"]
     whole = tiny_run(*words, folder="whole")

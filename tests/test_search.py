@@ -99,6 +99,7 @@ def test_a_search_finds_prunes_and_leaves_a_preset_that_repeats_the_best(command
     assert {n: r for n, r in results(folder).items() if n < 7} == found  # nothing twice
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_after_a_kill_as_if_there_had_been_none(command, words, tmp_path):
     words = [*words, "search.pruner=none", "search.trials=4", "trainer.max_epochs=15"]
     call = [sys.executable, "-m", "dlcourse.train", *words]

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path("outputs/sweeps/twenty")
 WRONG = {"3", "9", "14"}  # restarts that there cannot be
 COUNTS = [f"-{n}" if str(n) in WRONG else str(n) for n in range(1, 21)]
@@ -25,6 +27,7 @@ def results() -> dict[str, dict]:
     return {path.parent.name: json.loads(path.read_text()) for path in FOLDER.glob("*/result.json")}
 
 
+@pytest.mark.slow
 def test_twenty_jobs_with_three_failures_killed_in_the_middle_and_resumed():
     process = start("name=twenty")
     deadline = time.monotonic() + 200

@@ -134,6 +134,7 @@ print(len(data.arrays["train"][0]))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_prepare_the_same_data_at_once_both_succeed(tmp_path):
     (tmp_path / "data").mkdir()
     call = [sys.executable, "-c", PREPARE, f"{tmp_path}/data/"]

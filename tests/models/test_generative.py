@@ -127,6 +127,7 @@ def test_beta_rises_over_the_warm_up(face_run, monkeypatch):
     assert seen[:6] == pytest.approx([2 / 6 * i for i in range(1, 7)]) and seen[6:] == [2.0] * 6
 
 
+@pytest.mark.slow
 def test_a_vae_learns_the_discs_and_how_far_off_it_is(face_run):
     words = ["plots=false", "trainer.max_epochs=20", "model.optimizer.lr=1e-2", "model.net.width=8"]
     result = face_run("vae", *words)

@@ -1,9 +1,10 @@
-"""Makes the stored example runs of tests/stored anew: `python -m tests.stored.make`, only when a schema changes.
+"""Makes stored example runs anew: `python -m tests.stored.make [NAME ...]`, when a schema or a renderer changes.
 
 Nets of our own, trained for a moment on what we draw or what scikit-learn brings along.
 """
 
 import shutil
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,7 +29,8 @@ KEPT = ("config.yaml", "result.json", "checkpoints/best.ckpt")
 
 def main() -> None:
     """Write each example's folder."""
-    for name, words in EXAMPLES.items():
+    for name in sys.argv[1:] or EXAMPLES:
+        words = EXAMPLES[name]
         with TemporaryDirectory() as folder:
             made, target = Path(folder) / "run", STORED / name
             fixed = [*COMMON, "trainer.max_epochs=1", *words]

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from dlcourse.checkpoints import Last
-from dlcourse.data.batches import Batch, mix
+from dlcourse.data.batches import Batch, reseed
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -142,7 +142,7 @@ class Family(LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
-        torch.manual_seed(mix(self.seed, 3, self.global_step, self.global_rank))
+        reseed(self.device, self.seed, 3, self.global_step, self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch's loss."""

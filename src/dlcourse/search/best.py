@@ -66,7 +66,8 @@ def _test(job: Path) -> dict[str, Any]:
         return done
     stored = config.read_stored(job / results.CONFIG)
     with torch_threads(stored.get("threads")):
-        cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, "plots": True})
+        asked = {"plots": True, "robustness": False, "game": False}
+        cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
         return evaluate(cfg, folder)
 
 
