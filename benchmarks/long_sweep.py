@@ -25,7 +25,7 @@ def main() -> None:
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with tempfile.TemporaryDirectory() as folder:
         sweep = ["-m", f"seed=range({jobs})", "name=long", "plots=false"]
-        call = [sys.executable, "-m", "dlcourse.train", *WORDS, *sweep]
+        call = [sys.executable, "-m", "dlcourse.train", *sweep, *WORDS]
         start, seen = time.perf_counter(), []
         process = subprocess.Popen(call, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None:

@@ -56,10 +56,10 @@ def real_data(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def tiny_run(tmp_path: Path):
-    """Runs the tiny clock model; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
+    """Runs the tiny clock model, without pictures; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
 
     def start(*overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
-        words = ["model=clock_multihead", *TINY, *NET, *PINNED, *overrides]
+        words = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false", *overrides]
         return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
 
     return start

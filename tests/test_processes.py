@@ -26,7 +26,9 @@ def start(*words: str) -> subprocess.Popen[str]:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code):
     folder = tmp_path / "run"
     words = [*RUN, "trainer.max_epochs=2000", f"hydra.run.dir={folder}"]

@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from dlcourse.build import build_data, build_model, load_checkpoint, load_run
+from dlcourse.build import build_data, build_model, load_run
 from dlcourse.errors import UserError
 from dlcourse.evaluation import evaluate
 from dlcourse.run import compose, run
@@ -20,7 +20,7 @@ MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
-    result = tiny_run(f"model={name}")
+    result = tiny_run(f"model={name}", "plots=true")
     folder = Path(result["folder"])
     assert result["status"] == "completed" and result["model"] == name and result["data"] == "clocks"
     assert json.loads((folder / "result.json").read_text()) == {k: v for k, v in result.items() if k != "folder"}
@@ -67,20 +67,6 @@ def test_tensorboard_is_written_beside_the_csv(tiny_run):
 def test_early_stopping_ends_before_the_budget(tiny_run):
     words = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "model.optimizer.lr=1e-9"]
     assert tiny_run(*words, "trainer.max_epochs=20", "plots=false")["epochs"] < 20
-
-
-def test_a_resumed_run_ends_like_an_undisturbed_one(tiny_run, tmp_path, stopped_in_epoch):
-    words = ["trainer.max_epochs=3", "plots=false"]
-    whole = tiny_run(*words, folder="whole")
-    with stopped_in_epoch(2):
-        tiny_run(*words, folder="stopped")
-    assert json.loads((tmp_path / "stopped" / "result.json").read_text())["status"] == "failed"
-    resumed = run(compose(f"run='{tmp_path}/stopped'"), folder=tmp_path / "stopped", resume=True, overrides=["run=..."])
-    assert resumed["overrides"] == whole["overrides"]
-    assert resumed["metrics"] == whole["metrics"] and resumed["epochs"] == 3
-    weights = [load_checkpoint(tmp_path / f / "checkpoints" / "last.ckpt")["state_dict"] for f in ("whole", "stopped")]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert (tmp_path / "whole" / "metrics.csv").read_text() == (tmp_path / "stopped" / "metrics.csv").read_text()
 
 
 def test_resume_of_a_completed_run_gives_its_result(tiny_run):

@@ -129,6 +129,7 @@ def test_a_search_goes_on_after_a_kill_as_if_there_had_been_none(command, words,
     assert [r["metrics"] for r in other.values()] == [r["metrics"] for r in after.values()]
 
 
+@pytest.mark.slow
 def test_a_failing_trial_is_recorded_and_the_search_goes_on(command, words):
     wild = "'+search.space.model.net.activation={choices: [relu, nonsense]}'".strip("'")
     code, out, error = command("train", *words, wild, "search.pruner=none", "search.trials=6")
@@ -145,6 +146,7 @@ def test_a_search_whose_trials_all_fail_says_why(command, words):
     assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_space_of_few_choices_ends_when_it_is_searched(command, words):
     fixed = ["model.optimizer.lr=0.01", "model/optimizer=adam", "model/schedule=cosine", "model.net.depth=1"]
     words = [*words, *fixed, "model.net.dropout=0", "search.trials=null", "search.minutes=5", "trainer.max_epochs=1"]
@@ -206,6 +208,7 @@ def test_a_search_without_optuna_says_how_to_install_it(command, words, monkeypa
     assert code == 1 and "pip install 'optuna" in error and len(error.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_another_space_is_not_gone_on_with(command, words):
     words = [*words, "search.trials=1", "trainer.max_epochs=1"]
     assert command("train", *words)[0] == 0

@@ -66,7 +66,7 @@ def test_a_run_ends_with_scores_their_floor_and_pictures(face_run, capsys, model
         assert animation.n_frames == 2
 
 
-@pytest.mark.parametrize(("model", "words"), [("autoencoder", []), ("vae", []), ("gan", []), ("gan", MODERN)])
+@pytest.mark.parametrize(("model", "words"), [("autoencoder", []), ("vae", []), ("gan", MODERN)])
 def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces, tmp_path, model, words):
     result = face_run(model, *words, "plots=false", "trainer.max_epochs=1")
     cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "plots=false", verb="evaluate")
@@ -79,7 +79,9 @@ def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces,
     assert json.loads((tmp_path / "again" / "result.json").read_text())["features"] == "random_conv_seed0"
 
 
-@pytest.mark.parametrize(("model", "words"), [("vae", ["model.prior=fitted"]), ("gan", []), ("gan", MODERN)])
+@pytest.mark.parametrize(
+    ("model", "words"), [("vae", ["model.prior=fitted"]), pytest.param("gan", MODERN, marks=pytest.mark.slow)]
+)
 def test_a_resumed_run_ends_like_an_undisturbed_one(face_run, tmp_path, stopped_in_epoch, model, words):
     words = [*words, "trainer.max_epochs=3", "plots=false"]
     whole = face_run(model, *words, folder="whole")

@@ -73,7 +73,7 @@ def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path
     state = {f"features.{name}": torch.full_like(value, 0.01) for name, value in body.state_dict().items()}
     torch.save(state, tmp_path / "a file=1.pth")
     words = ["model=clock_transfer", f"model.init_from={tmp_path / 'a file=1.pth'}", "model.net.trained=0",
-             "model.net.dense=[8]", *TINY, *PINNED, "plots=false"]  # fmt: skip
+             "model.net.dense=[8]", *TINY, *PINNED, "data.size=32", "plots=false"]  # fmt: skip
     code, _, error = command("train", *words, "hydra.run.dir=out")
     assert code == 0, error
     kept = torch.load("out/checkpoints/best.ckpt", weights_only=True)["state_dict"]
