@@ -35,6 +35,7 @@ class SweepSummary(Callback):
         """Bring sweep.csv up to date; in the job's process, whatever launcher runs it."""
         if config.hydra.mode.name == "MULTIRUN":
             _write_csv(Path(config.hydra.sweep.dir))
+            job_return.cfg = job_return.hydra_cfg = None  # Hydra keeps all returns: a quarter of a megabyte a job
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Write and say the summary; exit code 1 where a job has not completed."""
