@@ -103,7 +103,7 @@ class Augment:
         if self.reflection:
             x += self.reflection * self._spot(x, uniform)
         if self.blur:
-            x = _blur(x, self.blur * uniform(1).abs())
+            x = _blur(x, self.blur * uniform(1).abs(), self.blur)
         if self.brightness:
             x += self.brightness * uniform(1, 1, 1)
         if self.noise:
@@ -187,9 +187,9 @@ def _rectangle(x: Tensor, uniform, half_height: Tensor, half_width: Tensor) -> T
     return (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
 
 
-def _blur(x: Tensor, sigma_N1: Tensor) -> Tensor:
-    """Gaussian blur [N, C, H, W] with a standard deviation in pixels of its own for each picture [N, 1]."""
-    reach = max(1, int(2 * sigma_N1.max().item() + 0.5))
+def _blur(x: Tensor, sigma_N1: Tensor, widest: float) -> Tensor:
+    """Gaussian blur [N, C, H, W] with a standard deviation in pixels of its own, up to `widest`, a picture [N, 1]."""
+    reach = max(1, int(2 * widest + 0.5))
     offset = torch.arange(-reach, reach + 1, device=x.device)
     kernel = torch.exp(-0.5 * (offset / sigma_N1.clamp_min(1e-3)) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(x.shape[1], 0)[:, None]
