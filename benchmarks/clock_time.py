@@ -1,6 +1,6 @@
 """Time to a mean error of one minute on clocks: the transfer recipe; two run folders, measured beforehand.
 
-`python -m benchmarks clock_time --runs OURS TRANSFER` reads both folders' metrics.csv and result.json; it trains nothing.
+`python -m benchmarks clock_time --runs OURS TRANSFER` reads both folders' metrics.csv and result.json; trains nothing.
 """
 
 from __future__ import annotations

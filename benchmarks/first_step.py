@@ -1,4 +1,4 @@
-"""The first training step after the command, data prepared and precision pinned: bare imports of torch and lightning."""
+"""The first training step after the command, data prepared, precision pinned: imports of torch and lightning."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rows(quick: bool) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path, _ = arrays("mnist", 6000 if quick else None, Path(folder))
         pairs = []
-        for _ in range(1 if quick else 7):
+        for _ in range(1 if quick else 5):
             ours = measured(ENDS_AFTER_STEP, *WORDS, f"data.path={path}", folder=folder)
             pairs.append((ours, measured("import torch, lightning.pytorch", folder=folder)))
         wall, cpu = ([sorted(pair[side][i] for pair in pairs)[len(pairs) // 2] for side in (0, 1)] for i in (0, 1))

@@ -116,6 +116,15 @@ def shuffled(count: int, size: int) -> Iterator[torch.Tensor]:
         yield from (part for part in torch.randperm(count).split(size) if len(part) == size)
 
 
+def memory(what: str) -> float:
+    """Resident memory of this process in MB: now (`VmRSS`), or the most that it ever was (`VmHWM`). Linux only.
+
+    The usual ru_maxrss of a process begins with the size of the one that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
 def median(values: list[float]) -> float:
     """The middle one."""
     return float(np.median(values))

@@ -9,16 +9,13 @@ from pathlib import Path
 from benchmarks.table import Row, measured
 
 CHILD = """
-import resource, sys
-from pathlib import Path
+import sys
 
-import dlcourse.run
-from benchmarks.fits import fit
-from dlcourse.steps import Steps
+from benchmarks.fits import fit, memory
 
-before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+before = memory("VmRSS")
 fit(*sys.argv[1:])
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20 * 1024)
+print(before, memory("VmHWM"))
 """
 MODELS = ("fast_cnn", "mlp")
 WORDS = ["data=cifar10", "trainer=cpu", "plots=false", "trainer.precision=32-true", "trainer.max_epochs=1"]

@@ -17,13 +17,11 @@ def rows(quick: bool) -> Iterator[Row]:
         measured(HEAVY, folder=folder)  # the files of the packages are in memory then
         for words in (["--help"], ["model=mlp", "data=mnist", "--cfg", "job"]):
             pairs = []
-            for _ in range(1 if quick else 7):
+            for _ in range(1 if quick else 5):
                 ours, theirs = (measured(code, *words, folder=folder) for code in (ENTRY, HEAVY + ENTRY))
                 assert ours[2] == theirs[2], "both print the same"
                 pairs.append((ours, theirs))
-            wall, cpu = (
-                [sorted(pair[side][i] for pair in pairs)[len(pairs) // 2] for side in (0, 1)] for i in (0, 1)
-            )
+            wall, cpu = ([sorted(pair[side][i] for pair in pairs)[len(pairs) // 2] for side in (0, 1)] for i in (0, 1))
             what = f"train {' '.join(words)}"
             more = {"ours_cpu_s": cpu[0], "theirs_cpu_s": cpu[1]}
             yield spent(what, wall[0], "torch and lightning imported first", wall[1], least=6, more=more)

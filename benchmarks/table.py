@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-HELPERS = {"__init__", "__main__", "table", "fits", "gpu"}
+HELPERS = {"__init__", "__main__", "table", "fits", "rivals", "gpu"}
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 COLUMNS = ("what", "ours", "against", "theirs", "figure", "goal", "")
 
