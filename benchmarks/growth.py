@@ -1,11 +1,12 @@
 """How cost grows: seconds and memory for 1, 2, 4 and 8 times the pictures, batch, restarts and jobs of a sweep.
 
 Each point is a process of its own; seconds are the fit's (of a sweep: all jobs'), memory what the process needed at
-most above its imports. An exponent of 1 is cost that grows as the work; anything above 1.1 is a defect. Draws growth.png.
+most above its imports. An exponent of 1 is cost that grows as the work; above 1.1 it is a defect. Draws growth.png.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,21 +18,37 @@ from benchmarks.table import Row, measured
 
 FACTORS = (1, 2, 4, 8)
 CHILD = """
-import sys, time
+import json, os, sys, time
+
 from benchmarks.fits import fit, memory, quiet
+from dlcourse import train
+from dlcourse.cli import launch
+import dlcourse.steps
 
-before = memory("VmRSS")
-if "-m" in sys.argv:
-    from dlcourse.cli import launch
-    from dlcourse.train import task
 
-    begun = time.perf_counter()
-    with quiet():
-        launch("train", task)
-    seconds = time.perf_counter() - begun
-else:
-    seconds = fit(*sys.argv[1:])["seconds"]["fit"]
-print(seconds, memory("VmHWM") - before)
+def point(words, folder):
+    os.chdir(folder)
+    before = memory("VmRSS")
+    if words[0] == "-m":
+        sys.argv[1:] = words
+        begun = time.perf_counter()
+        with quiet():
+            launch("train", train.task)
+        seconds = time.perf_counter() - begun
+    else:
+        seconds = fit(*words)["seconds"]["fit"]
+    return [seconds, memory("VmHWM") - before]
+
+
+for number, words in enumerate(json.loads(sys.argv[1])):
+    folder = f"{sys.argv[2]}-{number}"
+    os.mkdir(folder)
+    if (child := os.fork()) == 0:  # a process of its own, without importing everything again
+        try:
+            print(json.dumps(point(words, folder)), flush=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 """
 TRAINED = ["model=mlp", "data.validation=0", "trainer=cpu", "trainer.precision=32-true", "plots=false"]
 TRAINED += ["trainer.max_epochs=1", "trainer.limit_test_batches=1"]
@@ -47,7 +64,10 @@ def commands(folder: Path, quick: bool) -> dict[str, list[list[str]]]:
     xor = ["model=xor", "data=xor", "trainer=cpu", "plots=false", "model.stop=mse", f"model.chunk={iterations}"]
     sweep = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.precision=32-true", "plots=false"]
     return {
-        "pictures": [[*TRAINED, "data=mnist", "data.batch_size=128", f"data.path={path}"] for path in paths],
+        "pictures": [
+            [*TRAINED, "data=mnist", "data.batch_size=128", f"data.path={path}", f"trainer.max_epochs={1 if quick else 4}"]
+            for path in paths
+        ],
         "batch": [
             [*TRAINED, "data=mnist", f"data.path={paths[-1]}", f"trainer.limit_train_batches={steps}",
              f"data.batch_size={factor * (16 if quick else 64)}"]
@@ -66,11 +86,10 @@ def rows(quick: bool) -> Iterator[Row]:
     found: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as place:
         for name, words in commands(Path(place), quick).items():
-            printed = []
-            for number, call in enumerate(words):
-                folder = Path(place) / f"{name}-{number}"
-                folder.mkdir()
-                printed.append([float(value) for value in measured(CHILD, *call, folder=folder)[2].split()[-2:]])
+            printed = measured(CHILD, json.dumps(words), name, folder=place)[2].splitlines()
+            printed = [json.loads(line) for line in printed if line.startswith("[")]
+            if len(printed) < len(words):
+                raise RuntimeError(f"only {len(printed)} of {len(words)} sizes of {name} came to an end")
             found[name] = np.array(printed).T
             for values, unit in zip(found[name], ("s", "MB"), strict=True):
                 what = f"8 times the {name}" if unit == "s" else f"8 times the {name}, memory"

@@ -97,7 +97,7 @@ def by_matplotlib(shapes: list[Outline], size: int, draws: np.random.Generator) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+    figure = Figure(figsize=(size / 100, size / 100), dpi=100, facecolor="0.31")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
