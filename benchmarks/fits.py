@@ -105,6 +105,11 @@ def arrays(name: str, count: int | None, folder: Path) -> tuple[Path, dict[str, 
     for split, size in (("train", count), ("test", max(100, min(10_000, count // 5)))):
         found[f"{split}_x"] = draws.integers(0, 256, (size, *SHAPES[name]), np.uint8)
         found[f"{split}_y"] = draws.integers(0, 10, size)
+        if name == "cifar100":
+            from dlcourse.data.cifar import CIFAR100
+
+            fine = draws.integers(0, 100, size)
+            found[f"{split}_y"] = np.stack([fine, np.array(CIFAR100.GROUP_OF)[fine]], 1)
     path = folder / f"{name}-{count}.npz"
     np.savez(path, allow_pickle=False, **found)
     return path, found

@@ -60,12 +60,12 @@ def commands(folder: Path, quick: bool) -> dict[str, list[list[str]]]:
 
     pictures, restarts, iterations, jobs = (500, 5, 100, 1) if quick else (7500, 200, 3000, 2)
     paths = [arrays("mnist", factor * pictures, folder)[0] for factor in FACTORS]
-    steps = 5 if quick else 110
+    steps, epochs = (5, 1) if quick else (110, 4)
     xor = ["model=xor", "data=xor", "trainer=cpu", "plots=false", "model.stop=mse", f"model.chunk={iterations}"]
     sweep = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.precision=32-true", "plots=false"]
     return {
         "pictures": [
-            [*TRAINED, "data=mnist", "data.batch_size=128", f"data.path={path}", f"trainer.max_epochs={1 if quick else 4}"]
+            [*TRAINED, "data=mnist", "data.batch_size=128", f"data.path={path}", f"trainer.max_epochs={epochs}"]
             for path in paths
         ],
         "batch": [
