@@ -1,43 +1,70 @@
-"""Pictures a second of the clock renderer, by size, threads and number of pictures, and its peak memory.
+"""The clock renderer: matplotlib and PIL drawing the same scenes, pictures a second by size, threads and number.
 
-Run `python benchmarks/clock_renderer.py`; takes well under a minute. CPU time a picture is given beside the wall
-clock, since other work on the machine slows the one more than the other.
+The rivals (rivals.py) are given outlines in pixels that were worked out beforehand, and draw no wood, no shadow and no
+reflection; ours is the whole renderer. All are compared on one thread.
 """
 
 from __future__ import annotations
 
-import resource
 import time
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 
-from dlcourse.clocks.render import render_clocks
+from benchmarks.rivals import by_matplotlib, by_pil, outlines
+from benchmarks.table import Row, rate
+from dlcourse.clocks.render import render, render_clocks
+from dlcourse.clocks.scene import draw_scenes
+
+SIZE = 150
 
 
-def measure(count: int, size: int, threads: int) -> str:
-    """Renders `count` pictures of `size` pixels a side and tells how long it took."""
+def speed(count: int, size: int, threads: int) -> tuple[float, float]:
+    """Pictures a second, and processor milliseconds a picture: other work on the machine slows the one more."""
     torch.set_num_threads(threads)
     minutes_N = torch.arange(count) * 7 % 720
     render_clocks(minutes_N[:64], seed=0, size=size)  # draws the textures, which are kept
     wall, cpu = time.perf_counter(), time.process_time()
     render_clocks(minutes_N, seed=1, size=size)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    # ru_maxrss counts KiB on Linux.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return (
-        f"{size:4d} px  {threads} threads  {count:5d} pictures  {count / wall:7.0f} pictures/s  "
-        f"{1000 * cpu / count:5.2f} ms CPU/picture  peak {peak:5.0f} MiB"
-    )
+    return count / wall, 1000 * cpu / count
 
 
-def main() -> None:
-    """Prints one line per case: the linearity in N first, so that the peak memory shows what N adds."""
-    for count in (500, 1000, 2000):
-        print(measure(count, 150, 2), flush=True)
-    for size in (75, 150):
-        for threads in (1, 2):
-            print(measure(1000, size, threads), flush=True)
+def rival_speed(draw: Callable[..., np.ndarray], count: int) -> tuple[float, float]:
+    """The same of a rival, without the time for the outlines."""
+    minutes_N, draws = torch.arange(count) * 7 % 720, np.random.default_rng(0)
+    shapes = outlines(draw_scenes(minutes_N, 1), SIZE)
+    draw(shapes[0], SIZE, draws)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for shape in shapes:
+        draw(shape, SIZE, draws)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return count / wall, 1000 * cpu / count
 
 
-if __name__ == "__main__":
-    main()
+def rows(quick: bool) -> Iterator[Row]:
+    """The rivals, then the linearity in the number of pictures, sizes and threads."""
+    few, many = (3, 60) if quick else (60, 2000)
+    ours, cpu = speed(many, SIZE, 1)
+    for name, draw, least in (("matplotlib", by_matplotlib, 50), ("PIL", by_pil, 3)):
+        theirs, their_cpu = rival_speed(draw, few if draw is by_matplotlib else 10 * few)
+        more = {"ours_cpu_ms": cpu, "theirs_cpu_ms": their_cpu}
+        what, against = f"clocks of {SIZE} pixels", f"{name}, the same scenes"
+        yield rate(what, ours, against, theirs, "pictures/s", least=least, more=more)
+    for count in (many // 4, many // 2, many):
+        found, cpu = speed(count, SIZE, 2)
+        yield Row(f"{count:,} clocks of {SIZE} pixels, 2 threads", found, "pictures/s", more={"cpu_ms": cpu})
+    for size, threads in ((75, 1), (75, 2)):
+        found, cpu = speed(many // 2, size, threads)
+        yield Row(f"clocks of {size} pixels, {threads} threads", found, "pictures/s", more={"cpu_ms": cpu})
+
+
+def sheet(path: str) -> None:
+    """Ours, PIL's and matplotlib's drawings of four scenes, for looking at."""
+    from PIL import Image
+
+    scene, draws = draw_scenes(torch.tensor([70, 200, 333, 610]), 1), np.random.default_rng(0)
+    rows_of = [render(scene, SIZE).numpy()]
+    rows_of += [np.stack([draw(s, SIZE, draws) for s in outlines(scene, SIZE)]) for draw in (by_pil, by_matplotlib)]
+    Image.fromarray(np.concatenate([np.concatenate(list(row), 1) for row in rows_of])).save(path)

@@ -1,35 +1,35 @@
-"""What watching for losses that are no numbers costs: `python benchmarks/loss_watch.py [ROUNDS]`.
+"""What watching for losses that are no numbers costs: the same steps without.
 
 Times the steps of a small dense net on scikit-learn's digits, a step of which is as short as any, with the watch and
 without it, in turns, in processor seconds, which other work on the machine does not touch; and the watch's call alone.
 """
 
+from __future__ import annotations
+
 import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 
+from benchmarks.fits import fit
+from benchmarks.table import Row, spent
 from dlcourse.models.family import Family
 from dlcourse.models.finite import LossWatch, Place
-from dlcourse.run import compose, run
 
-WORDS = ["model=mlp", "data=digits8", "trainer.max_epochs=20", "trainer=cpu", "trainer.precision=32-true", "threads=1"]
+WORDS = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.precision=32-true", "threads=1"]
 
 
-def seconds(watched: bool) -> tuple[float, int]:
-    """Processor time of a fit and a test, and the fit's steps."""
+def seconds(watched: bool, epochs: int) -> float:
+    """Processor seconds a step of a fit and its measuring."""
     check = Family._check_finite
     if not watched:
         Family._check_finite = lambda self, loss, batch_idx: None
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            result = run(compose(*WORDS, "plots=false"), folder=Path(folder) / "run")
+        result = fit(*WORDS, f"trainer.max_epochs={epochs}", "plots=false")
     finally:
         Family._check_finite = check
-    return result["cpu_seconds"], 22 * 20
+    return result["cpu_seconds"] / (22 * epochs)
 
 
 def call_alone(count: int = 100_000) -> float:
@@ -41,15 +41,11 @@ def call_alone(count: int = 100_000) -> float:
     return 1e6 * (time.process_time() - start) / count
 
 
-def main() -> None:
-    """Print the figures."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
-    seconds(True)  # warms up
-    found = [(seconds(True), seconds(False)) for _ in range(rounds)]
-    steps = found[0][0][1]
-    with_it, without = (statistics.median(pair[i][0] for pair in found) / steps * 1e6 for i in (0, 1))
-    print(f"a step {with_it:.0f} us with the watch, {without:.0f} without; the look alone {call_alone():.2f} us")
-
-
-if __name__ == "__main__":
-    main()
+def rows(quick: bool) -> Iterator[Row]:
+    """A step with and without, and the look alone."""
+    epochs, rounds = (2, 1) if quick else (40, 7)
+    seconds(True, epochs)  # warms up
+    found = [(seconds(True, epochs), seconds(False, epochs)) for _ in range(rounds)]
+    with_it, without = (1e6 * statistics.median(pair[i] for pair in found) for i in (0, 1))
+    yield spent("a step with the watch, processor", with_it, "without", without, "us")
+    yield Row("one look at a loss", call_alone(1000 if quick else 100_000), "us")

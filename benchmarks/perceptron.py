@@ -1,24 +1,23 @@
-"""Perceptrons of ten seeds trained together against one after the other in a plain numpy loop.
+"""Perceptrons of ten seeds trained together: one after the other in a plain numpy loop.
 
-Run `python benchmarks/perceptron.py [threads]`; takes about half a minute. It wants data=digits16 (DLCOURSE_DATA). Both
-follow row A4 to their stop, on the same starting weights; ours is the whole fit, Trainer and checkpoints included.
+Both follow row A4 to their stop, on the same starting weights; ours is the whole fit, Trainer and checkpoints included.
+On digits16 where it is at hand, else on scikit-learn's digits.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
-import tempfile
+import os
 import time
-from contextlib import redirect_stdout
-from io import StringIO
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.fits import fit
+from benchmarks.table import Row, spent
 from dlcourse.build import build_data
-from dlcourse.run import compose, run
+from dlcourse.run import compose
 
 SEEDS = 10
 
@@ -41,32 +40,28 @@ def train_one(x: np.ndarray, labels: np.ndarray, update: str, seed: int) -> tupl
     return float(best), passes
 
 
-def main() -> None:
-    """Prints seconds a seed and a pass of both updates, and their ratio."""
-    logging.disable(logging.INFO)
+def rows(quick: bool) -> Iterator[Row]:
+    """Seconds a seed of both updates."""
     np.seterr(over="ignore")
-    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    torch.set_num_threads(1)
+    seeds = 2 if quick else SEEDS
+    real = (Path(os.environ.get("DLCOURSE_DATA", "data")) / "digits16.npz").exists() and not quick
+    words = ["model=perceptron", f"data={'digits16' if real else 'digits8'}", "trainer=cpu", "plots=false"]
     for update in ("batch", "online"):
-        words = ["model=perceptron", "data=digits16", "trainer=cpu", "plots=false"]
-        cfg = compose(*words, f"model.update={update}", f"model.seeds={SEEDS}")
-        data = build_data(cfg.copy())
+        chosen = [*words, f"model.update={update}", f"model.seeds={seeds}"]
+        data = build_data(compose(*chosen))
         data.setup()
         x, labels = (part.numpy() for part in data.arrays["train"])
-        with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
-            result = run(cfg, folder=Path(folder) / "run")
+        result = fit(*chosen)
         start = time.perf_counter()
-        plain = [train_one(x.astype(np.float64), labels, update, seed) for seed in range(SEEDS)]
-        loop = (time.perf_counter() - start) / SEEDS
-        ours = result["seconds"]["fit"] / SEEDS
-        passes = sum(p for _, p in plain) / SEEDS
-        print(
-            f"{update:6s}  numpy {loop:.3f} s a seed ({passes:.0f} passes, {1e3 * loop / passes:.2f} ms each), "
-            f"together {ours:.3f} s a seed ({result['metrics']['train/passes']:.0f} passes): {loop / ours:.1f} times "
-            f"faster a seed; training accuracy {np.mean([a for a, _ in plain]):.4f} and "
-            f"{result['metrics']['train/accuracy']:.4f}",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
+        plain = [train_one(x.astype(np.float64), labels, update, seed) for seed in range(seeds)]
+        loop = (time.perf_counter() - start) / seeds
+        ours = result["seconds"]["fit"] / seeds
+        passes = sum(p for _, p in plain) / seeds
+        more = {
+            "passes": result["metrics"]["train/passes"],
+            "accuracy": result["metrics"]["train/accuracy"],
+            "their_passes": passes,
+            "their_accuracy": float(np.mean([a for a, _ in plain])),
+        }
+        yield spent(f"a perceptron, {update} update", ours, "numpy, one after the other", loop, more=more)

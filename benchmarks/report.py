@@ -1,19 +1,16 @@
-"""Time and size of a report over 50 runs with six pictures each: `python benchmarks/report.py [RUNS]`.
+"""Time and size of a report over 50 runs with six pictures each."""
 
-Measured: see RESULTS.md, "The report".
-"""
+from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.table import Row, measured
 
 
 def make(folder: Path, number: int) -> None:
@@ -39,24 +36,16 @@ def make(folder: Path, number: int) -> None:
         Image.fromarray(canvas).save(folder / "plots" / f"{name}.png")
 
 
-def main() -> None:
+def rows(quick: bool) -> Iterator[Row]:
     """Make the runs, report on them in a process of its own, and say what it took."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    count = 4 if quick else 50
     with TemporaryDirectory() as place:
         for number in range(count):
             make(Path(place) / "outputs" / "day" / f"{number:02d}-cnn-mnist", number)
-        start = time.perf_counter()
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
-        call = [sys.executable, "-m", "dlcourse.report"]
-        subprocess.run(call, cwd=place, check=True, capture_output=True, env=environment)
-        spent = time.perf_counter() - start
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = usage.ru_utime + usage.ru_stime
+        code = "import runpy; runpy.run_module('dlcourse.report', run_name='__main__', alter_sys=True)"
+        wall, cpu, _ = measured(code, folder=place)
         folder = Path(place) / "outputs" / "report"
         beside = list((folder / "pictures").glob("*")) if (folder / "pictures").exists() else []
         size = (folder / "report.html").stat().st_size / 2**20
-        print(f"{count} runs: {spent:.1f} s, {cpu:.1f} CPU-s; page {size:.2f} MB, {len(beside)} pictures beside it")
-
-
-if __name__ == "__main__":
-    main()
+        yield Row(f"a report over {count} runs", wall, "s", more={"cpu_s": cpu})
+        yield Row(f"its page, {len(beside)} pictures beside it", size, "MB")

@@ -1,33 +1,31 @@
-"""XOR nets trained together against one at a time, and tries a second of the lazy search.
+"""XOR nets trained together: one at a time by autograd and in numpy; tries a second of the lazy search.
 
-Run `python benchmarks/xor.py [threads]`; takes about a minute. 400 starts, three rates and two distributions make 2,400
-nets, each to its solution or to 20,000 iterations, in one run with its Trainer and checkpoints. One at a time they are
-trained in plain numpy, and by torch's autograd: the former on the first nets of each group, which must take the same
-iterations, the latter for 1,000 iterations, both scaled to the iterations that all nets take.
+400 starts, three rates and two distributions make 2,400 nets, each to its solution or to 20,000 iterations, in one run
+with its Trainer and checkpoints. One at a time they are trained in plain numpy, and by torch's autograd: the former on
+the first nets of each group, which must take the same iterations, the latter for 1,000 iterations, both scaled to the
+iterations that all nets take.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.fits import quiet
+from benchmarks.table import Row, spent
 from dlcourse.build import load_checkpoint
 from dlcourse.data.batches import seeded
 from dlcourse.models.xor import draw_start
 from dlcourse.models.xor_search import BLOCK, search
 from dlcourse.run import compose, run
 
-RATES, INITS, NETS, MOST = (0.3, 0.6, 0.8), ("normal", "uniform"), 400, 20_000
-SAMPLE, SHORT = 6, 1_000  # nets a job that numpy trains whole; iterations of one net with autograd
+RATES, INITS, MOST = (0.3, 0.6, 0.8), ("normal", "uniform"), 20_000
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 D = np.array([0.0, 1.0, 1.0, 0.0])
 
@@ -64,47 +62,47 @@ def train_one_by_autograd(steps: int) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def main() -> None:
-    """Prints what both take and their ratio, then the speed of the search."""
-    logging.disable(logging.INFO)
-    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    words = ["model=xor", "data=xor", "trainer=cpu", "plots=false", f"model.restarts={NETS}"]
+def rows(quick: bool) -> Iterator[Row]:
+    """Both ways of training them one at a time, then the speed of the search."""
+    torch.set_num_threads(1)
+    # nets of a group; of them those that numpy trains whole; iterations of one net with autograd
+    nets, sample, short = (8, 1, 50) if quick else (400, 6, 1_000)
+    words = ["model=xor", "data=xor", "trainer=cpu", "plots=false", f"model.restarts={nets}"]
     cfg = compose(*words, f"model.optimizer.lr=[{','.join(map(str, RATES))}]", f"model.init=[{','.join(INITS)}]")
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+    with tempfile.TemporaryDirectory() as folder, quiet():
         start = time.perf_counter()
         result = run(cfg, folder=Path(folder) / "run")
         together = time.perf_counter() - start
         state = load_checkpoint(Path(folder) / "run" / "checkpoints" / "best.ckpt")["state_dict"]
-    taken = torch.where(state["solved_at"] > 0, state["solved_at"], MOST).view(len(INITS), len(RATES), NETS)
+    taken = torch.where(state["solved_at"] > 0, state["solved_at"], MOST).view(len(INITS), len(RATES), nets)
     iterations, alone = int(taken.sum()), 0.0
     for row, init in zip(taken, INITS, strict=True):
-        weights = draw_start(0, init, 1.0, (NETS, 13))[:SAMPLE]
+        weights = draw_start(0, init, 1.0, (nets, 13))[:sample]
         for group, rate in zip(row, RATES, strict=True):
             start = time.perf_counter()
             found = [train_one(w, rate) for w in weights]
             each = (time.perf_counter() - start) / sum(found)
-            assert found == group[:SAMPLE].tolist(), "the same nets take the same iterations"
+            assert found == group[:sample].tolist(), "the same nets take the same iterations"
             alone += each * group.sum().item()
-            print(f"{init} {rate}: {each * 1e6:.1f} us an iteration of one net in numpy", flush=True)
-    autograd = train_one_by_autograd(SHORT) * iterations
-    print(f"{taken.numel()} nets in one run: {together:.2f} s, {result['seconds']['fit']:.2f} s of them fit")
-    print(f"one at a time in numpy {alone:.0f} s: {alone / together:.0f} times as long")
-    print(f"one at a time by autograd {autograd:.0f} s: {autograd / together:.0f} times as long")
-    threads = torch.get_num_threads()
+    autograd = train_one_by_autograd(short) * iterations
+    what, more = f"{taken.numel():,} XOR nets in one run", {"fit_s": result["seconds"]["fit"], "iterations": iterations}
+    yield spent(what, together, "one at a time, torch's autograd", autograd, least=100, more=more)
+    yield spent(what, together, "one at a time, a tuned numpy loop", alone, least=100, more=more)
     for hidden, init, scale in ((2, "normal", 1.0), (3, "normal", 1.0), (3, "uniform", 10.0)):
-        numbers = range(16)
-
-        def block(number: int, draw: tuple[int, str, float] = (hidden, init, scale)) -> None:
-            with torch.inference_mode():
-                search(seeded(0, 5, number), BLOCK, *draw)
-
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(block, numbers[:2]))
-            start = time.perf_counter()
-            list(pool.map(block, numbers))
-            rate = len(numbers) * BLOCK / (time.perf_counter() - start)
-        print(f"search 2-{hidden}-1, {init} {scale:g}: {rate / 1e6:.1f} million tries a second, {threads} threads")
+        for threads in (1, 2):
+            yield search_speed(hidden, init, scale, threads, 2 if quick else 16)
 
 
-if __name__ == "__main__":
-    main()
+def search_speed(hidden: int, init: str, scale: float, threads: int, blocks: int) -> Row:
+    """Tries a second of the lazy search."""
+
+    def block(number: int) -> None:
+        with torch.inference_mode():
+            search(seeded(0, 5, number), BLOCK, hidden, init, scale)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(block, range(2)))
+        start = time.perf_counter()
+        list(pool.map(block, range(blocks)))
+        rate = blocks * BLOCK / (time.perf_counter() - start)
+    return Row(f"search 2-{hidden}-1, {init} {scale:g}, {threads} threads", rate / 1e6, "million tries/s")

@@ -1,4 +1,7 @@
-"""Muon: momentum whose matrices are made orthogonal, with AdamW for everything that is no matrix."""
+"""Muon: momentum whose matrices are made orthogonal, with AdamW for everything that is no matrix.
+
+Also what all optimisers are spared on a CPU.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +12,20 @@ from torch.optim import Optimizer
 
 # Quintic Newton-Schulz iteration of Jordan et al., 2024 (Muon): drives all singular values to about one.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+
+
+def spare_search(optimizer: Optimizer) -> None:
+    """Let an optimiser of weights on the CPU not look for a GPU at each step.
+
+    Torch's Adam asks before each step whether a GPU is recording a graph of it. Where Lightning is imported and there
+    is no GPU, that looks for NVIDIA's library on the disk each time: a tenth of a small net's step.
+    """
+    if hasattr(optimizer, "_accelerator_graph_capture_health_check"):
+        vars(optimizer)["_accelerator_graph_capture_health_check"] = _nothing
+
+
+def _nothing() -> None:
+    """In the place of a check that a CPU has no need of."""
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
@@ -83,13 +100,20 @@ class Muon(Optimizer):
         parameter.add_(orthogonalize(update).view(parameter.shape), alpha=-group["lr"] * scale)
 
     def _adam_step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """All of them in each operation: one by one, a GPU would wait for Python."""
         first, second = group["betas"]
         for parameter in parameters:
-            state = self.state[parameter]
-            if not state:
+            if not (state := self.state[parameter]):
                 state |= {"step": 0, "mean": torch.zeros_like(parameter), "square": torch.zeros_like(parameter)}
             state["step"] += 1
-            mean = state["mean"].lerp_(parameter.grad, 1 - first)
-            square = state["square"].mul_(second).addcmul_(parameter.grad, parameter.grad, value=1 - second)
-            size = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
-            parameter.addcdiv_(mean, size, value=-group["lr"] / (1 - first ** state["step"]))
+        states = [self.state[parameter] for parameter in parameters]
+        means, squares = ([state[name] for state in states] for name in ("mean", "square"))
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
+        sizes = torch._foreach_div(squares, [1 - second ** state["step"] for state in states])
+        torch._foreach_sqrt_(sizes)
+        torch._foreach_add_(sizes, group["eps"])
+        rates = [-group["lr"] / (1 - first ** state["step"]) for state in states]
+        torch._foreach_addcdiv_(parameters, means, sizes, rates)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dlcourse.data.augment import Augment
+from dlcourse.data.augment import Augment, _affine_grid
 from dlcourse.data.batches import seeded
 
 EVERYTHING = {"rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04}
@@ -123,3 +123,10 @@ def test_strokes_on_black_come_from_nowhere():
     assert mirrored.gt(0).any(1).sum(1).max() >= 2 and mirrored.gt(0).sum() > moved.gt(0).sum()
     with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: take mirror, darkest"):
         Augment(outside="black")
+
+
+def test_the_grid_is_torchs_own():
+    matrix = torch.randn(7, 2, 3, generator=seeded(0))
+    across, down = ([row[:, i : i + 1] for i in range(3)] for row in matrix.unbind(1))
+    expected = F.affine_grid(matrix, [7, 1, 20, 31], align_corners=False)
+    assert torch.allclose(_affine_grid(across, down, (20, 31)), expected, atol=1e-5)

@@ -3,6 +3,7 @@
 import torch
 
 from dlcourse.data.batches import Batches, mix, seeded
+from dlcourse.data.module import rows
 
 
 def make(count=23, size=5, seed=None, **more):
@@ -49,3 +50,19 @@ def test_seeds_are_a_function_of_every_number():
     assert len(found) == 900
     assert mix(1, 2) == mix(1, 2) and 0 <= mix(2**63) < 2**63
     assert torch.equal(torch.rand(3, generator=seeded(1, 2)), torch.rand(3, generator=seeded(1, 2)))
+
+
+def test_the_order_goes_to_the_arrays_device_once_an_epoch():
+    moved = []
+
+    def place():
+        moved.append(1)
+        return "meta"
+
+    found = [index for index, _ in make(10, 3, seed=0, place=place)]
+    assert [index.device.type for index in found] == ["meta"] * 3 and len(moved) == 1
+
+
+def test_rows_are_those_of_plain_indexing():
+    array, index = torch.arange(24).reshape(6, 2, 2), torch.tensor([5, 0, 0])
+    assert torch.equal(rows(array, index, torch.device("cpu")), array[index])

@@ -91,9 +91,7 @@ class DataModule(LightningDataModule, ABC):
 
     def _take(self, split: str, augment: Augment | None) -> Callable[[Tensor, int, int], Batch]:
         def take(index: Tensor, epoch: int, number: int) -> Batch:
-            x, y = self.placed(split)
-            index = index.to(x.device)
-            pictures, labels = x[index].to(self.device), y[index].to(self.device)
+            pictures, labels = (rows(part, index, self.device) for part in self.placed(split))
             return self._augmented(augment, pictures, index, epoch, number), labels
 
         return take
@@ -103,7 +101,14 @@ class DataModule(LightningDataModule, ABC):
             return pictures
         return augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device), index, epoch)
 
-    def _batches(self, count: int, take: Callable[[Tensor, int, int], Batch], batch_size: int, train: bool) -> Batches:
+    def _batches(
+        self,
+        count: int,
+        take: Callable[[Tensor, int, int], Batch],
+        batch_size: int,
+        train: bool,
+        split: str | None = None,
+    ) -> Batches:
         return Batches(
             count,
             take,
@@ -113,6 +118,7 @@ class DataModule(LightningDataModule, ABC):
             world=self.trainer.world_size if self.trainer is not None else 1,
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
             start=self._batches_done if train else lambda: 0,
+            place=lambda: self.placed(split)[0].device if split is not None else torch.device("cpu"),
         )
 
     def _batches_done(self) -> int:
@@ -125,18 +131,18 @@ class DataModule(LightningDataModule, ABC):
         """Shuffled, augmented training batches; one batch of everything for a model that wants it."""
         count = len(self.arrays["train"][0])
         if self.trainer is not None and getattr(self.trainer.lightning_module, "full_batch", False):
-            return self._batches(count, self._take("train", None), count, train=False)
+            return self._batches(count, self._take("train", None), count, train=False, split="train")
         if self.batch_size > count:
             raise UserError(
                 f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.title}"
             )
-        return self._batches(count, self._take("train", self.augment), self.batch_size, train=True)
+        return self._batches(count, self._take("train", self.augment), self.batch_size, train=True, split="train")
 
     def split_dataloader(self, split: str) -> Batches:
         """A split in its stored order, as it is; of a training split the first 10,000 pictures."""
         count = len(self.arrays[split][0])
         count = min(count, TRAIN_SAMPLE) if split == "train" else count
-        return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False)
+        return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False, split=split)
 
     def val_dataloader(self) -> Batches:
         """The validation split, where there is one."""
@@ -149,3 +155,17 @@ class DataModule(LightningDataModule, ABC):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Batches are made on the device already."""
         return batch
+
+
+def rows(array: Tensor, index: Tensor, device: torch.device) -> Tensor:
+    """Rows of an array on a device; from an array that does not fit there, by a copy that nothing waits for.
+
+    Args:
+        array: [N, ...], on the device or on the CPU.
+        index: which rows [B], on the array's device.
+        device: where they are wanted.
+    """
+    found = array.index_select(0, index)  # of whole rows, on the CPU 10 times as fast as array[index]
+    if device.type == "cuda" and array.device.type == "cpu":
+        return found.pin_memory().to(device, non_blocking=True)
+    return found.to(device)

@@ -15,6 +15,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.diff_augment import CHANGES, diff_augment
 from dlcourse.models.generative import Generative
 from dlcourse.models.many import at_least_one, one_of
+from dlcourse.optimizers import spare_search
 
 LOSSES = ("logistic", "hinge", "relativistic")
 
@@ -201,6 +202,8 @@ class GAN(Generative):
         found = []
         for net, factor in ((self.net, 1.0), (self.discriminator, self.discriminator_rate)):
             optimizer = self.optimizer([p for p in net.parameters() if p.requires_grad])
+            if self.device.type == "cpu":
+                spare_search(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] *= factor
             schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
