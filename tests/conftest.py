@@ -1,4 +1,7 @@
-"""What the tests share: a small clock data set, and a run made once."""
+"""What the tests share: a small clock data set, and a run made once.
+
+What takes seconds to import is imported where it is used: the process that hands out the tests runs none of them.
+"""
 
 import os
 import sys
@@ -8,12 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-
-from dlcourse import cli
-from dlcourse.data.cifar import CIFAR100
-from dlcourse.models.family import Family
-from dlcourse.run import compose, run
 
 TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
 NET = ["model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
@@ -23,6 +20,8 @@ REAL_DATA = Path(os.environ["DLCOURSE_REAL_DATA"]).absolute() if os.environ.get(
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads() -> None:
+    import torch
+
     torch.set_num_threads(1)  # nets this small gain nothing by a second one, and wait for it on a busy machine
 
 
@@ -58,6 +57,8 @@ def real_data(monkeypatch: pytest.MonkeyPatch):
 def tiny_run(tmp_path: Path):
     """Runs the tiny clock model, without pictures; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
 
+    from dlcourse.run import compose, run
+
     def start(*overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
         words = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false", *overrides]
         return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
@@ -73,6 +74,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         from importlib import import_module
 
         from hydra.core.global_hydra import GlobalHydra
+
+        from dlcourse import cli
 
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", [f"dlcourse.{verb}", *arguments])
@@ -96,6 +99,8 @@ SHAPES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "cifar10": (32, 32, 3), 
 
 def small_arrays(name: str, train: int = 300, test: int = 60) -> dict[str, np.ndarray]:
     """Made-up pictures in the shape of a published set, their classes visible as brightness."""
+    from dlcourse.data.cifar import CIFAR100
+
     draws = np.random.default_rng(0)
     found = {}
     for split, count in (("train", train), ("test", test)):
@@ -119,6 +124,8 @@ def image_sets(data_dir: Path) -> Path:
 @pytest.fixture
 def stopped_in_epoch(monkeypatch):
     """`with stopped_in_epoch(2): run(...)`: the run breaks off when that epoch begins."""
+
+    from dlcourse.models.family import Family
 
     class Stop(Exception):
         pass
@@ -161,6 +168,8 @@ FACE_NET = ["model.net.width=4", "model.net.layers=3", "model.latent=6", "model.
 @pytest.fixture
 def face_run(tmp_path: Path, faces: Path):
     """Runs a small generative model; `face_run("vae", "model.beta=2", folder="a")` gives its result."""
+
+    from dlcourse.run import compose, run
 
     def start(model: str, *overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
         net = ["model.discriminator.width=4", "model.discriminator.layers=3"] if model == "gan" else []

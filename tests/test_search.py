@@ -155,6 +155,7 @@ def test_a_space_of_few_choices_ends_when_it_is_searched(command, words):
     assert len(results(Path("outputs/sweeps/found"))) == 2 and "nothing new was proposed" in out
 
 
+@pytest.mark.slow
 def test_the_minutes_of_all_parts_count(command, words):
     code, out, error = command("train", *words, "search.trials=2", "trainer.max_epochs=1")
     assert code == 0, error

@@ -68,6 +68,7 @@ def test_the_packaged_net_gives_what_its_package_gives():
         torch.testing.assert_close(net.eval()._features(pixels), wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path, command):
     body = Transfer((3, 48, 48), (1,), "vgg16").body
     state = {f"features.{name}": torch.full_like(value, 0.01) for name, value in body.state_dict().items()}
