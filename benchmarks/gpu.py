@@ -72,8 +72,10 @@ def renderers(device: Any, quick: bool) -> Iterator[Row]:
         row = drawn(f"clocks of {size} pixels", clocks(size), device, count)
         row.value, row.kind = row.ours / 1e5, "of 100,000"
         yield row
-    faces, count = draw_scenes(count // 4, seed=0), count // 4
-    yield drawn("cartoon faces of 64 pixels", lambda count: render(faces[:count], 64, device=device), device, count)
+    faces = draw_scenes(count // 4, seed=0)
+    yield drawn(
+        "cartoon faces of 64 pixels", lambda count: render(faces[:count], 64, device=device), device, count // 4
+    )
 
 
 def training(preset: str, device: Any, quick: bool, compiled: bool, folder: Path) -> Iterator[Row]:

@@ -21,6 +21,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dlcourse.errors import UserError
+
 HERE = Path(__file__).parent
 HELPERS = {"__init__", "__main__", "table", "fits", "rivals", "gpu"}
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "numpy", "scikit-learn", "openTSNE", "umap-learn")
@@ -170,6 +172,8 @@ def one(name: str, quick: bool, output: Path, words: list[str]) -> None:
         for row in module.rows(quick, *words):
             found["rows"].append(row.as_dict())
             print(text_table([found["rows"][-1]]).splitlines()[1], file=sys.stderr, flush=True)
+    except UserError as error:
+        found["error"] = str(error)
     except Exception as error:
         traceback.print_exc()
         found["error"] = f"{type(error).__name__}: {error}"

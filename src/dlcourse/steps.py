@@ -26,6 +26,7 @@ from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
 from dlcourse.table import result_table
+from dlcourse.threads import settled
 from dlcourse.trackers import Tracker
 from dlcourse.trainers import check_accelerator, device_name, likely_device, make_trainer, process_rank, torch_threads
 
@@ -89,7 +90,7 @@ class Steps:
     def go(self) -> dict[str, Any]:
         """All steps; whatever happens, result.json says so."""
         try:
-            with torch_threads(self.cfg.threads):
+            with torch_threads(settled(self.cfg.threads)):
                 return self._go()
         finally:
             for logger in self.loggers:

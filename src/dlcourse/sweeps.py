@@ -15,6 +15,7 @@ from dlcourse.jobs import check_folder
 from dlcourse.results import write_text
 from dlcourse.sweep_table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
 from dlcourse.table import text_table
+from dlcourse.threads import check_side_by_side
 
 __all__ = ["SweepSummary", "read_sweep", "summarise", "sweep_rows"]
 
@@ -25,7 +26,10 @@ class SweepSummary(Callback):
     """A Hydra callback that reads the jobs' result.json, so that it knows no more than the run folders do."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse a folder that holds a sweep already, unless it is resumed."""
+        """Refuse a folder that holds a sweep, unless it is resumed; say where its jobs take too many threads."""
+        launcher = config.hydra.launcher
+        if "joblib" in launcher._target_:
+            check_side_by_side(launcher.n_jobs, config.get("threads"))
         try:
             check_folder(Path(config.hydra.sweep.dir), bool(config.get("resume")))
         except UserError as error:

@@ -30,6 +30,22 @@ def test_a_finite_loss_after_an_infinite_one_hides_nothing():
     assert said[2] is not None and said[2].startswith("the loss became inf at step 2 (epoch 1, batch 2), as was seen")
 
 
+def test_a_watch_that_is_behind_looks_at_the_lot_before_and_at_all_when_asked():
+    def watched(wrong, steps):
+        watch = LossWatch(every=3, behind=True)
+        said = [watch.keep(torch.tensor(math.nan if i == wrong else 1.0), Place(i, 1, i)) for i in range(1, steps + 1)]
+        return [i for i, text in enumerate(said, 1) if text], watch
+
+    seen, watch = watched(2, 6)
+    assert seen == [6] and watch.look() is None
+    for wrong, steps in ((2, 5), (5, 5), (4, 4), (6, 6)):
+        seen, watch = watched(wrong, steps)
+        assert seen == []
+        text = watch.look()
+        assert text is not None and f"became nan at step {wrong} " in text
+        assert watch.look() is None
+
+
 def test_a_run_names_the_last_good_checkpoint(tmp_path, monkeypatch):
     original = Classifier.training_loss
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-EVERY = 20  # steps between looks at the losses on a device where each look waits for it
+EVERY = 20  # steps between looks at the losses on a GPU
 
 
 class Place(NamedTuple):
@@ -20,33 +20,67 @@ class Place(NamedTuple):
         return f"step {self.step} (epoch {self.epoch}, batch {self.batch})"
 
 
+Sent = tuple[list[Place], Tensor, torch.cuda.Event | None]  # losses, and the event of their arrival on the CPU
+
+
+def _arrived(sent: Sent) -> tuple[list[Place], list[float]]:
+    places, losses, event = sent
+    if event is not None:
+        event.synchronize()
+    return places, losses.tolist()
+
+
 class LossWatch:
     """Keeps the losses on their device and looks at them now and then; on the CPU, where it costs nothing, at each.
 
+    A GPU is not waited for: what was kept is sent to the CPU, and looked at when the next lot is sent.
+
     Args:
         every: steps between two looks, unless the device decides.
+        behind: whether a look is at the lot before; as the device decides unless set.
     """
 
-    def __init__(self, every: int | None = None) -> None:
-        self.every = every
+    def __init__(self, every: int | None = None, behind: bool | None = None) -> None:
+        self.every, self.behind = every, behind
         self.last: tuple[Place, float] | None = None  # that was finite
         self._kept: list[tuple[Place, Tensor]] = []
+        self._sent: Sent | None = None
 
     def keep(self, loss: Tensor, place: Place) -> str | None:
         """Take a step's loss, detached; tells where it was no number, once that is known."""
+        if self.every is None and loss.device.type == "cpu":
+            return self._judged([place], [loss.item()], place)
         self._kept.append((place, loss))
-        every = self.every or (1 if loss.device.type == "cpu" else EVERY)
-        return self.look() if len(self._kept) >= every else None
+        if len(self._kept) < (self.every or EVERY):
+            return None
+        if not (loss.is_cuda if self.behind is None else self.behind):
+            return self.look()
+        before, self._sent = self._sent, self._send()
+        return self._judged(*_arrived(before), place) if before is not None else None
 
     def look(self) -> str | None:
         """Where a loss that was kept is no number, in half a sentence; None if all are."""
+        lots = [self._sent] if self._sent is not None else []
+        lots += [self._send()] if self._kept else []
+        self._sent = None
+        found = (self._judged(*_arrived(lot), lots[-1][0][-1]) for lot in lots)
+        return next((wrong for wrong in found if wrong), None)
+
+    def _send(self) -> Sent:
+        """The losses on their way to the CPU, and what happens once they have arrived."""
         kept, self._kept = self._kept, []
-        if not kept:
-            return None
-        losses = torch.stack([loss for _, loss in kept]).tolist() if len(kept) > 1 else [kept[0][1].item()]
-        for (place, _), loss in zip(kept, losses, strict=True):
+        losses, event = torch.stack([loss for _, loss in kept]), None
+        if losses.is_cuda:
+            losses = losses.to("cpu", non_blocking=True)  # into memory that is pinned for it
+            event = torch.cuda.Event()
+            event.record()
+        return [place for place, _ in kept], losses, event
+
+    def _judged(self, places: list[Place], losses: list[float], now: Place) -> str | None:
+        for place, loss in zip(places, losses, strict=True):
             if not math.isfinite(loss):
-                seen = f", as was seen after {kept[-1][0]}" if place != kept[-1][0] else ""
+                self._sent = None
+                seen = f", as was seen after {now}" if place != now else ""
                 return f"the loss became {loss} at {place}{seen}; {self._before()}"
             self.last = place, loss
         return None

@@ -1,0 +1,134 @@
+"""The benchmarks' one command: names, table, JSON; every benchmark at a tiny size where slow tests run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import clock_time, table
+from benchmarks.__main__ import main
+from dlcourse.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]), "OMP_NUM_THREADS": "1"}
+    call = [sys.executable, "-m", *words]
+    return subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+
+
+def only_json() -> dict:
+    (path,) = Path("outputs/benchmarks").glob("*.json")
+    return json.loads(path.read_text())
+
+
+def test_a_wrong_name_is_answered_in_one_sentence_with_the_nearest():
+    done = command("benchmarks", "mnist_dens")
+    assert done.returncode == 1 and not Path("outputs").exists()
+    (line,) = done.stderr.splitlines()
+    assert "mnist_dens" in line and "mnist_dense" in line
+
+
+def test_the_list_has_each_benchmark_with_what_it_measures(capsys):
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(table.names()) > 15
+    assert all(line.partition("  ")[2].strip() for line in lines)
+    assert [line.split()[0] for line in lines if "by name alone" in line] == ["clock_time", "long_sweep"]
+
+
+def test_a_run_leaves_a_table_and_a_json_with_the_machine():
+    done = command("benchmarks", "report", "--quick")
+    assert done.returncode == 0, done.stderr
+    found = only_json()
+    assert found["quick"] and found["machine"]["cores"] == os.cpu_count() and found["machine"]["versions"]["torch"]
+    assert found["benchmarks"]["report"]["rows"][0]["what"] == "a report over 4 runs"
+    assert "report: a report over 4 runs" in done.stdout and "outputs/benchmarks/" in done.stdout
+
+
+def test_a_benchmark_that_fails_is_said_and_the_exit_code_is_not_0():
+    done = command("benchmarks", "clock_time")
+    assert done.returncode == 1 and "clock_time failed: clock_time wants two run folders" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wants two run folders" in only_json()["benchmarks"]["clock_time"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        (table.rate("a", 60, "b", 10, "x/s", least=6), True),
+        (table.rate("a", 50, "b", 10, "x/s", least=6), False),
+        (table.spent("a", 1, "b", 10, least=6), True),
+        (table.Row("a", 5, "s", "b", 4, 1, most=1.5), True),
+        (table.Row("a", 5, "s", "b", 3, 2, most=1.5), False),
+        (table.Row("a", 5), None),
+    ],
+)
+def test_goals_are_held_or_missed(row, held):
+    assert row.held is held
+    text = table.text_table([row.as_dict()])
+    assert ("held" in text, "MISSED" in text) == (held is True, held is False)
+
+
+def run_folder(folder: Path, errors: list[float], seconds: float) -> Path:
+    folder.mkdir()
+    lines = ["epoch,step,val/error_minutes"] + [f"{i},{100 * i + 99},{error}" for i, error in enumerate(errors)]
+    (folder / "metrics.csv").write_text("\n".join(lines) + "\n")
+    (folder / "result.json").write_text(json.dumps({"seconds": {"fit": seconds}}))
+    return folder
+
+
+def test_time_to_a_minute_is_the_fits_share_until_then(tmp_path):
+    ours = run_folder(tmp_path / "ours", [9, 0.9, 0.5, 0.4], 400)
+    theirs = run_folder(tmp_path / "theirs", [9, 3, 2, 1.0], 800)
+    (row,) = clock_time.rows(False, str(ours), str(theirs))
+    assert (row.ours, row.theirs, row.value, row.held) == (200, 800, 4, True)
+    with pytest.raises(UserError, match="never came"):
+        clock_time.seconds_to(run_folder(tmp_path / "never", [9, 3], 100), 1.0)
+    with pytest.raises(UserError, match="no finished run"):
+        clock_time.seconds_to(tmp_path, 1.0)
+
+
+def test_trustworthiness_is_scikit_learns():
+    from sklearn.manifold import trustworthiness
+
+    from benchmarks.maps import NEIGHBOURS
+    from benchmarks.maps import trustworthiness as ours
+
+    draws = np.random.default_rng(0)
+    x = draws.normal(size=(120, 6)).astype(np.float32)
+    places = x[:, :2] + draws.normal(size=(120, 2)) / 3
+    expected = trustworthiness(x, places, n_neighbors=NEIGHBOURS)
+    assert ours(x, places, np.arange(120)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_without_a_gpu_its_figures_are_refused_in_one_sentence():
+    done = command("benchmarks.gpu")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: torch sees no CUDA device here: run it where there is one, or with --device cpu --quick"
+    ]
+
+
+@pytest.mark.slow
+def test_the_gpus_figures_at_a_tiny_size_on_the_cpu():
+    done = command("benchmarks.gpu", "--device", "cpu", "--quick")
+    assert done.returncode == 0, done.stderr
+    whats = [row["what"] for row in only_json()["rows"]]
+    assert "clocks of 150 pixels" in whats and "cifar10/best: first step to last" in whats
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in table.names() if name != "clock_time"])
+def test_every_benchmark_at_a_tiny_size(name):
+    done = command("benchmarks", name, "--quick")
+    assert done.returncode == 0, done.stderr
+    found = only_json()["benchmarks"][name]
+    assert found["rows"] and found["error"] is None
