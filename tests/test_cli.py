@@ -29,7 +29,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["model=clock_cyclic"], "choose a data: data=cifar10|"),
         (["run=nowhere"], "run=nowhere is no run"),
         ([*RUN, "data.count=3"], "data.count=3 is too few"),
-        ([*RUN, "model=clock_classification", "model.num_classes=7"], "num_classes=7 does not divide 720: take 6 or 8"),
+        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 cannot be told apart"),
         ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
         ([*RUN, "data.batch_size=abc"], "batch_size=abc is no whole number"),

@@ -22,6 +22,12 @@ def test_every_row_has_a_preset_that_is_held_against_it(row):
     assert rows == [row]
 
 
+def test_every_preset_makes_a_model():
+    for name in choices("experiment"):
+        if name.startswith("clocks/") and not name.startswith("clocks/g5"):  # those need a net from ImageNet
+            assert build_model(compose(f"experiment={name}"), TASK).parameter_count() > 0, name
+
+
 @pytest.mark.parametrize(
     ("preset", "outputs", "hidden"),
     [

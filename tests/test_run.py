@@ -140,9 +140,9 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_run):
 
 def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     with pytest.raises(UserError):
-        tiny_run("model=clock_classification", "model.num_classes=7")
+        tiny_run("model=clock_classification", "model.num_classes=721")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
-        "num_classes=7 does not divide"
+        "num_classes=721 cannot be told apart"
     )
 
 

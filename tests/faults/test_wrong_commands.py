@@ -67,7 +67,11 @@ WRONG = [
     ("train", [*CLOCK, "model.hour=sine"], "hour=sine is unknown"),
     ("train", [*CLOCK, "+data.scene.tilt=[50,20]"], "tilt"),
     ("train", [*CLOCK, "+data.scene.tiltt=[10,20]"], "tiltt"),
-    ("train", ["model=clock_classification", *CLOCK[1:], "model.num_classes=7"], "num_classes=7 does not divide 720"),
+    (
+        "train",
+        ["model=clock_classification", *CLOCK[1:], "model.num_classes=721"],
+        "num_classes=721 cannot be told apart",
+    ),
     ("train", [*XOR, "model.hidden=0"], "hidden"),
     ("train", [*XOR, "model.restarts=0"], "restarts"),
     # what does not go together

@@ -81,28 +81,34 @@ class Classification:
     """The dial cut into equal classes (row G3); a class stands for the middle of its minutes.
 
     Args:
-        num_classes: any divisor of 720; 720 is a class a minute.
+        num_classes: 1 to 720, a class a minute. Where it does not divide 720 some classes have a minute more than
+            others: 480 classes are of two minutes and of one in turn.
     """
 
     def __init__(self, num_classes: int = 720):
-        if num_classes < 1 or MINUTES % num_classes:
-            divisors = [n for n in range(1, MINUTES + 1) if MINUTES % n == 0]
-            near = sorted(divisors, key=lambda n: abs(n - num_classes))[:2]
-            raise ValueError(f"num_classes={num_classes} does not divide 720: take {min(near)} or {max(near)}, say")
-        self.width = MINUTES // num_classes
+        if not 1 <= num_classes <= MINUTES:
+            raise ValueError(f"num_classes={num_classes} cannot be told apart on a dial of 720 minutes: take 1 to 720")
         self.outputs = (num_classes,)
+        minutes = torch.arange(MINUTES)
+        self.class_of = self._class(minutes)
+        self.minutes_in = torch.bincount(self.class_of)
+        self.middle = torch.bincount(self.class_of, minutes.double()).float() / self.minutes_in
+
+    def _class(self, minutes_N: Tensor) -> Tensor:
+        return minutes_N * self.outputs[0] // MINUTES
 
     def encode(self, minutes_N: Tensor) -> Tensor:
-        return F.one_hot(minutes_N // self.width, self.outputs[0]).float() * 50
+        return F.one_hot(self._class(minutes_N), self.outputs[0]).float() * 50
 
     def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
-        return F.cross_entropy(output_NK, minutes_N // self.width)
+        return F.cross_entropy(output_NK, self._class(minutes_N))
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        return output_NK.argmax(1) * self.width + (self.width - 1) / 2
+        return self.middle.to(output_NK.device)[output_NK.argmax(1)]
 
     def probabilities(self, output_NK: Tensor) -> Tensor:
-        return output_NK.float().softmax(1).repeat_interleave(self.width, 1) / self.width
+        each = output_NK.float().softmax(1) / self.minutes_in.to(output_NK.device)
+        return each[:, self.class_of.to(output_NK.device)]
 
 
 class MultiHead:
