@@ -1,7 +1,8 @@
 """CIFAR-10 with crop, flip and rotation, fast_cnn: torchvision's transforms a sample, in two worker processes.
 
-End to end both train the same net with the same optimiser and precision, ours in one thread and theirs in one beside
-two workers; a second row has theirs as templates usually are, in float32. The data alone: batches made and thrown away.
+End to end both train the same net with the same optimiser and precision, and may compute with as many threads as there
+are cores, theirs beside two workers; a second row has theirs as templates usually are, in float32. The data alone:
+batches made and thrown away, ours in one thread.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from benchmarks.table import Row, rate
 from dlcourse.build import build_data, build_model
 from dlcourse.optimizers import Muon
 from dlcourse.run import compose
+from dlcourse.threads import usable_cores
 
 SIZE = 256
 AUGMENT = ["data.augment.crop=4", "data.augment.flip=random", "data.augment.rotation=15"]
@@ -121,6 +123,7 @@ def rows(quick: bool) -> Iterator[Row]:
             pairs.append((made(module.train_dataloader(), 8 if quick else 150, 4), theirs))
         ours, theirs = (median([pair[i] for pair in pairs]) for i in (0, 1))
         yield rate("batches alone", ours, "transforms a sample, 2 workers", theirs, "pictures/s", least=20)
+        torch.set_num_threads(usable_cores())
         taken: dict[str, list[float]] = {}
         precision = "32-true"
         for number in range(rounds):

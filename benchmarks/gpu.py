@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import Row, machine, number, text_table
+from benchmarks.table import Row, leave_with, machine, number, text_table
 from dlcourse.errors import UserError
 from dlcourse.results import write_text
 
@@ -184,8 +184,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    leave_with(main)

@@ -15,11 +15,11 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dlcourse.errors import UserError
 
@@ -161,6 +161,17 @@ def measured(code: str, *words: str, folder: Path | str | None = None) -> tuple[
     if done.returncode:
         raise RuntimeError(f"a measured process failed: {done.stderr.strip()[-500:]}")
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def leave_with(main: Callable[[list[str]], int]) -> NoReturn:
+    """End the process with a command's exit code; a mistake of the user's is one sentence and exit code 1."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def one(name: str, quick: bool, output: Path, words: list[str]) -> None:
