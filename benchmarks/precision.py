@@ -22,10 +22,12 @@ from dlcourse.precision import choose_precision
 from dlcourse.run import compose
 
 SIZE, CLOCK_SIZE = 64, 150
+HEAVY = ("resnet50", "clock_transfer", "vgg16", "vgg_block", "school_cnn")  # steps of seconds: half the batch
 NETS = {  # the data of each
-    "mnist": ("mlp", "cnn", "mnist_cnn", "vae", "gan"),
+    "mnist": ("mlp", "cnn", "mnist_cnn"),
     "cifar10": ("fast_cnn", "wide_resnet", "simple_cnn", "school_cnn", "vgg_block", "vgg16", "resnet50"),
     "digits8": ("digits_cnn",),
+    "toons": ("autoencoder", "vae", "gan"),
     "clocks": ("clock_multihead", "clock_transfer"),
 }
 
@@ -47,13 +49,16 @@ def rows(quick: bool) -> Iterator[Row]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         for data, nets in {"mnist": ("mlp",), "digits8": ("digits_cnn",)}.items() if quick else NETS.items():
-            words = [f"data={data}", f"data.batch_size={8 if quick else SIZE}", *CPU]
+            words = [f"data={data}", *CPU]
             if data in ("mnist", "cifar10"):
                 words += [f"data.path={arrays(data, 1000, Path(folder))[0]}", "data.validation=0"]
             if data == "clocks":
                 words += ["data.count=90", f"data.size={CLOCK_SIZE}", "data.fresh=false", f"data_dir={folder}"]
+            if data == "toons":
+                words += ["data.count=100", "data.validation=20", "data.test=20", f"data_dir={folder}"]
             for net in nets:
-                yield from judged(net, words, 0.05 if quick else 1.0)
+                size = 8 if quick else SIZE // 2 if net in HEAVY else SIZE
+                yield from judged(net, [*words, f"data.batch_size={size}"], 0.05 if quick else 1.0)
 
 
 def judged(net: str, words: list[str], budget: float) -> Iterator[Row]:
