@@ -107,7 +107,11 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     if cfg.plots:
         draw(folder, model, data)
     if cfg.robustness:
-        metrics.update(robustness.examine(model, robustness.needs_scenes(data, "robustness=true"), folder))
+        examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
+        metrics.update(examined.metrics)
+        (folder / "plots").mkdir(exist_ok=True)
+        robustness.write_tables(folder / "plots", examined)
+        import_module("dlcourse.plots.robustness").draw_examined(folder / "plots", examined)
     if cfg.game:
         print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     results.write_result(folder, result)

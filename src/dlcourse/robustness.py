@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dlcourse.analysis import Bin as Calibrated
 from dlcourse.analysis import calibration_bins, calibration_error
 from dlcourse.clocks.encodings import MINUTES, circular_error
 from dlcourse.clocks.render import render
@@ -179,42 +180,49 @@ def risks(sure: Tensor, error: Tensor, steps: int = 50) -> list[Risk]:
     return [Risk(n / len(error), sure[n - 1].item(), error[:n].mean().item(), near[:n].mean().item()) for n in counts]
 
 
-def examine(model: Family, data: Clocks, folder: Path) -> dict[str, float]:
-    """Everything of this module for a tested model, its pictures in `folder`/plots and its tables beside them.
+class Examined(NamedTuple):
+    """What came of examining a reader: tables and pictures are made of it."""
+
+    metrics: dict[str, float]
+    curves: list[Bin]
+    hard: tuple[Tensor, Tensor, Tensor]  # pictures [N, S, S], the answers in minutes [N], the times that they show [N]
+    calibration: list[Calibrated]  # empty, as the risks, where the encoding has no distribution
+    risks: list[Risk]
+
+
+def examine(model: Family, data: Clocks) -> Examined:
+    """Everything of this module for a tested model.
 
     Args:
         model: whose `answers` are those of the test split.
         data: that it was tested on.
-        folder: of the evaluation.
 
     Returns:
-        Metrics: `hard/*`; `test/calibration_error` and the errors among the surest half and nine tenths of the test
+        Metrics are `hard/*`; `test/calibration_error` and the errors among the surest half and nine tenths of the test
         answers, where the encoding has a distribution.
     """
-    from dlcourse.plots import robustness as plots
-
-    (folder / "plots").mkdir(parents=True, exist_ok=True)
     rows = curves(model, data)
-    _write(folder / "plots/robustness.csv", Bin._fields, rows)
-    plots.draw_robustness(folder / "plots/robustness.png", rows)
     pictures, minutes = hard_clocks(data, MINUTES)
     answers = answer(model, pictures, minutes)
     metrics = {f"hard/{name}": value for name, value in model.measure(answers).items()}
-    plots.draw_hard(folder / "plots/hard.png", pictures, answers["minutes"], minutes)
+    hard = pictures, answers["minutes"], minutes
     if "probabilities" not in model.answers:
-        return metrics
+        return Examined(metrics, rows, hard, [], [])
     truth = model.answers["labels"] @ torch.tensor([60, 1])
     error = circular_error(model.answers["minutes"], truth)
     sure = confidence(model.answers["probabilities"], model.answers["minutes"])[0]
     found = risks(sure, error)
-    _write(folder / "plots/risk_coverage.csv", Risk._fields, found)
     metrics["test/calibration_error"] = calibration_error(sure, error < 1.5)
-    plots.draw_confidence(
-        folder / "plots", calibration_bins(sure, error < 1.5), metrics["test/calibration_error"], found
-    )
     for name, share in (("surest_half", 0.5), ("surest_nine_tenths", 0.9)):
         metrics[f"test/error_minutes_{name}"] = next(r.error_minutes for r in found if r.coverage >= share - 1e-9)
-    return metrics
+    return Examined(metrics, rows, hard, calibration_bins(sure, error < 1.5), found)
+
+
+def write_tables(folder: Path, examined: Examined) -> None:
+    """robustness.csv, and where there are risks risk_coverage.csv."""
+    _write(folder / "robustness.csv", Bin._fields, examined.curves)
+    if examined.risks:
+        _write(folder / "risk_coverage.csv", Risk._fields, examined.risks)
 
 
 def _write(path: Path, header: tuple[str, ...], rows: list[Any]) -> None:

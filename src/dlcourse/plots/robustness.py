@@ -12,7 +12,15 @@ from dlcourse.clocks.encodings import circular_error
 from dlcourse.plots.calibration import draw_calibration
 from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 from dlcourse.plots.time import draw_answers
-from dlcourse.robustness import FACTORS, Bin, Risk
+from dlcourse.robustness import FACTORS, Bin, Examined, Risk
+
+
+def draw_examined(plots: Path, examined: Examined) -> None:
+    """Every picture of this module, into a folder."""
+    draw_robustness(plots / "robustness.png", examined.curves)
+    draw_hard(plots / "hard.png", *examined.hard)
+    if examined.risks:
+        draw_confidence(plots, examined.calibration, examined.metrics["test/calibration_error"], examined.risks)
 
 
 def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
