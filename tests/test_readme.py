@@ -2,9 +2,6 @@
 
 import re
 import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,23 +51,6 @@ def test_the_notebook_lines_run(monkeypatch):
     lines = lines.replace('"debug=fast"', small)
     exec(compile(lines, "README", "exec"), {})
     assert Path("outputs/mine/result.json").exists()
-
-
-def test_a_net_is_added_as_written(tmp_path):
-    """In a copy of the project: the two files of README, then the command that follows them."""
-    (net,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "class Tiny" in code]
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
-    copy = tmp_path / "project"
-    shutil.copytree(ROOT / "src", copy / "src")
-    shutil.copytree(CONF, copy / "conf")
-    (copy / "src/dlcourse/nets/tiny.py").write_text(net)
-    (copy / "conf/model/net/tiny.yaml").write_text(yaml)
-    (words,) = re.findall(r"`python -m dlcourse.train (.*model/net=tiny.*)`", README)
-    call = [sys.executable, "-m", "dlcourse.train", *shlex.split(words), *TINY, *PINNED, "plots=false"]
-    environment = {"PYTHONPATH": str(copy / "src"), "PATH": "/usr/bin:/bin", "DLCOURSE_DATA": str(tmp_path / "data")}
-    done = subprocess.run(call, capture_output=True, text=True, cwd=copy, env=environment, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "test/error_minutes" in done.stdout
 
 
 def test_no_figure_is_missing():
