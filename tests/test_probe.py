@@ -69,6 +69,7 @@ def test_the_plot_has_a_bar_a_factor_and_its_numbers(tmp_path):
     assert rows == ["factor,values,latent,pixels,guessing", "size,,0.9,0.5,0", "kind,4,0.8,0.6,0.3", "noise,,-0.2,0,0"]
 
 
+@pytest.mark.slow
 def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
     words = ["model=autoencoder", "data=toons", "data.count=240", "data.validation=60", "data.test=60", "data.size=32"]
     small = ["model.net.width=4", "model.net.layers=3", "model.latent=8", "model.features=random"]

@@ -57,6 +57,7 @@ def test_evaluates_on_other_data(tiny_run, tmp_path):
     assert not (tmp_path / "other" / "plots").exists()
 
 
+@pytest.mark.slow
 def test_tensorboard_is_written_beside_the_csv(tiny_run):
     folder = Path(tiny_run("logger=[csv,tensorboard]", "plots=false")["folder"])
     assert list((folder / "tensorboard").glob("events.*")) and (folder / "metrics.csv").exists()

@@ -141,7 +141,8 @@ def test_validation_is_held_out_and_pictures_and_colours_work(tmp_path):
     assert model(x).argmax(1).tolist() == [0, 1, 0, 1, 0, 1]
 
 
-@pytest.mark.parametrize("method", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["tsne", "umap"])
 def test_a_plane_is_restored_from_the_checkpoint(tmp_path, method):
     words = ["data=digits8", "data.validation=1200", "model=nearest_centroid", f"model.reduce={method}"]
     result = fitted(tmp_path / "run", *words, "plots=true")

@@ -142,6 +142,7 @@ def test_a_vae_learns_the_discs_and_how_far_off_it_is(face_run):
     assert 0.95 < noise / metrics["train/reconstruction_rmse"] < 1.6
 
 
+@pytest.mark.slow
 def test_a_gan_learns_to_draw_the_discs(face_run):
     words = [
         "plots=false",
