@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets
 from torchvision.transforms import v2
 
-from benchmarks.fits import CPU, Meter, arrays, median, quiet, timed_fit
+from benchmarks.fits import CPU, Meter, apart, arrays, median, quiet, timed_fit
 from benchmarks.table import Row, rate
 from dlcourse.build import build_data, build_model
 from dlcourse.optimizers import Muon
@@ -72,13 +72,15 @@ class Template(LightningModule):
         return Muon([p for p in self.parameters() if p.requires_grad])
 
 
-def template(data: InMemory, words: list[str], precision: str, steps: int, skip: int) -> Meter:
+def template(words: list[str], precision: str, threads: int, steps: int, skip: int) -> float:
     """Seconds a step of the same training over a DataLoader."""
+    torch.set_num_threads(threads)
     module = build_data(cfg := compose(*words))
     module.prepare_data()
     module.setup()
     model = build_model(cfg, module.task)
-    model.adapt(module.arrays["train"][0][:5000])
+    x, y = module.arrays["train"][:2]
+    model.adapt(x[:5000])
     meter = Meter(skip)
     with quiet(), tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
@@ -86,8 +88,8 @@ def template(data: InMemory, words: list[str], precision: str, steps: int, skip:
             logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             default_root_dir=folder,
         )  # fmt: skip
-        trainer.fit(Template(model.net), loader(data))
-    return meter
+        trainer.fit(Template(model.net), loader(InMemory(x.numpy(), y.numpy())))
+    return meter.wall
 
 
 def loader(data: InMemory) -> DataLoader:
@@ -123,7 +125,7 @@ def rows(quick: bool) -> Iterator[Row]:
             pairs.append((made(module.train_dataloader(), 8 if quick else 150, 4), theirs))
         ours, theirs = (median([pair[i] for pair in pairs]) for i in (0, 1))
         yield rate("batches alone", ours, "transforms a sample, 2 workers", theirs, "pictures/s", least=20)
-        torch.set_num_threads(usable_cores())
+        torch.set_num_threads(threads := usable_cores())
         taken: dict[str, list[float]] = {}
         precision = "32-true"
         for number in range(rounds):
@@ -132,7 +134,7 @@ def rows(quick: bool) -> Iterator[Row]:
             precision = fitted.result["precision"]
             taken.setdefault("ours", []).append(fitted.wall)
             for name in dict.fromkeys((precision, "32-true")):
-                taken.setdefault(name, []).append(template(data, words, name, steps, skip).wall)
+                taken.setdefault(name, []).append(apart(template, words, name, threads, steps, skip))
         ours = median(taken.pop("ours"))
         for name, seconds in taken.items():
             goal = {"least": 3} if name == precision else {}

@@ -8,8 +8,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,12 @@ def timed_fit(steps: int, *words: str, skip: int = 20) -> Meter:
     limits = [f"trainer.limit_train_batches={steps + skip}", "trainer.max_epochs=1"]
     meter.result = fit(*words, *limits, callbacks=(meter,))
     return meter
+
+
+def apart(function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns in a process of its own: a fit changes how this one's memory is kept, for the better."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
 
 
 def timed_loop(step: Callable[[], Any], steps: int, skip: int = 20) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from dlcourse.models.family import Family
 
 log = logging.getLogger(__name__)
 
-BUDGET, STEPS, ROWS = 1.0, 3, 32  # seconds and steps for each precision, and rows of the batch
+BUDGET, STEPS, ROWS = 0.7, 3, 32  # seconds and steps for each precision, and rows of the batch
 
 
 def choose_precision(model: Family, batch: Batch, device: torch.device) -> str:

@@ -22,6 +22,7 @@ from dlcourse.errors import Stopped, UserError
 from dlcourse.evaluation import draw, draw_beside, measure_split
 from dlcourse.loggers import MetricsCSV
 from dlcourse.lr_finder import find_rate
+from dlcourse.memory import freed_memory_kept
 from dlcourse.models.family import Family
 from dlcourse.precision import choose_precision
 from dlcourse.progress import progress_callbacks
@@ -90,7 +91,7 @@ class Steps:
     def go(self) -> dict[str, Any]:
         """All steps; whatever happens, result.json says so."""
         try:
-            with torch_threads(settled(self.cfg.threads)):
+            with torch_threads(settled(self.cfg.threads)), freed_memory_kept():
                 return self._go()
         finally:
             for logger in self.loggers:

@@ -45,9 +45,11 @@ class FastCNN(nn.Module):
     @torch.no_grad()
     def adapt(self, x: Tensor) -> None:
         """Take the first layer's filters from scaled training pictures: eigenvectors of patches, and negatives."""
-        side = self.whiten.kernel_size[0]
-        patches = x.float().unfold(2, side, 1).unfold(3, side, 1).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(0, 2)
-        values, vectors = torch.linalg.eigh(patches.double().T.cov())
+        side, total, products, count = self.whiten.kernel_size[0], 0, 0, 0
+        for part in x.split(256):  # all patches at once would take many times the pictures' memory
+            patches = F.unfold(part.double(), side).transpose(1, 2).flatten(0, 1)
+            total, products, count = total + patches.sum(0), products + patches.T @ patches, count + len(patches)
+        values, vectors = torch.linalg.eigh((products - torch.outer(total, total) / count) / (count - 1))
         filters = (vectors.T / (values[:, None] + 5e-4).sqrt()).flip(0)
         filters = filters.reshape(-1, *self.whiten.weight.shape[1:]).to(self.whiten.weight)
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
