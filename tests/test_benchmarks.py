@@ -89,8 +89,11 @@ def test_time_to_a_minute_is_the_fits_share_until_then(tmp_path):
     theirs = run_folder(tmp_path / "theirs", [9, 3, 2, 1.0], 800)
     (row,) = clock_time.rows(False, str(ours), str(theirs))
     assert (row.ours, row.theirs, row.value, row.held) == (200, 800, 4, True)
+    never = run_folder(tmp_path / "never", [9, 3], 1000)
+    (row,) = clock_time.rows(False, str(ours), str(never))
+    assert (row.theirs, row.value, "not there after 1000 s" in row.against) == (1000, 5, True)
     with pytest.raises(UserError, match="never came"):
-        clock_time.seconds_to(run_folder(tmp_path / "never", [9, 3], 100), 1.0)
+        list(clock_time.rows(False, str(never), str(ours)))
     with pytest.raises(UserError, match="no finished run"):
         clock_time.seconds_to(tmp_path, 1.0)
 

@@ -31,7 +31,8 @@ class ThreeConv(nn.Module):
         inner, height, width = in_shape
         layers: list[nn.Module] = []
         for channels in filters:
-            layers += [nn.Conv2d(inner, channels, 3), nn.ReLU(), nn.MaxPool2d(2)]
+            # ReLU after the pooling gives the same numbers from a quarter of the work.
+            layers += [nn.Conv2d(inner, channels, 3), nn.MaxPool2d(2), nn.ReLU()]
             inner, height, width = channels, (height - 2) // 2, (width - 2) // 2
         self.features = nn.Sequential(*layers, nn.Flatten())
         if min(height, width) < 1:
