@@ -80,7 +80,8 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     )
     assert "begun without debug" in command("train", f"run={folder}", "debug=fast")[2]
     assert "begun with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
-    code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "plots=false")
+    assert "threads=0 is no number of threads" in command("evaluate", f"run={folder}", "threads=0")[2]
+    code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1
 

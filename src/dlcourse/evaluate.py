@@ -13,9 +13,13 @@ def task(cfg: DictConfig) -> Any:
     from hydra.core.hydra_config import HydraConfig
 
     from dlcourse.evaluation import evaluate
+    from dlcourse.memory import freed_memory_kept
+    from dlcourse.threads import settled
+    from dlcourse.trainers import torch_threads
 
     hydra_cfg = HydraConfig.get()
-    return evaluate(cfg, Path(hydra_cfg.runtime.output_dir), overrides=list(hydra_cfg.overrides.task))
+    with torch_threads(settled(cfg.threads)), freed_memory_kept():
+        return evaluate(cfg, Path(hydra_cfg.runtime.output_dir), overrides=list(hydra_cfg.overrides.task))
 
 
 if __name__ == "__main__":
