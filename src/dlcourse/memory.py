@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 # glibc's numbers of the two settings, from malloc.h.
@@ -11,7 +11,7 @@ LARGEST = 2**28  # bytes of a block that is kept; arrays of whole data sets are 
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def freed_memory_kept() -> Generator[None]:
     """Let the C library keep the blocks that a step frees, for the next one; all are given back at the end.
 
     By itself glibc gives the top of its heap, and every block above 32 MB, back to the system once they are freed. The

@@ -56,6 +56,19 @@ def test_the_courses_files_are_what_they_were(real_data):
     assert data.task.levels == (data.arrays["train"][0].min(), data.arrays["train"][0].max()) == (-1, 1)
 
 
+def test_the_courses_digits_in_a_frame_are_stored_like_mnists(folder):
+    plain = build_data(compose("data=digits16", f"data.path='{folder}'", "data.view=picture"))
+    framed = build_data(compose("data=digits28", f"data.path='{folder}'"))
+    plain.setup()
+    framed.setup()
+    x, y = framed.arrays["test"]
+    assert x.shape == (4, 28, 28) and x.dtype == torch.uint8 and torch.equal(y, plain.arrays["test"][1])
+    inside = x[:, 6:22, 6:22]
+    assert x.sum() == inside.sum() and inside.max() > 250
+    assert (inside / 127.5 - 1 - plain.arrays["test"][0]).abs().max() < 1 / 127
+    assert framed.task.in_shape == (1, 28, 28) and framed.task.levels == (0, 255) and framed.task.mean[0] < 127
+
+
 def test_a_folder_of_csv_files_or_an_npz_is_read(folder, tmp_path):
     data = build_data(compose("data=digits16", f"data.path='{folder}'", "data.view=picture"))
     data.setup()

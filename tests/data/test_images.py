@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 
+from dlcourse.build import build_data
 from dlcourse.data import mnist
 from dlcourse.data.cifar import CIFAR10, CIFAR100
 from dlcourse.data.images import statistics
 from dlcourse.data.mnist import MNIST, FashionMNIST
 from dlcourse.errors import UserError
+from dlcourse.run import compose
 from tests.conftest import small_arrays
 
 
@@ -44,6 +46,25 @@ def test_splits_are_disjoint_and_the_same_for_every_seed(tmp_path):
     assert len({tuple(p.flatten()[:2].tolist()) for p in torch.cat([train, val])}) == 300
     assert torch.equal(val, other.arrays["val"][0])
     assert len(opened(path, validation=0.1).arrays["val"][0]) == 30
+
+
+def test_changed_digits_are_mnists_and_always_changed_alike(image_sets):
+    plain, changed, again = (
+        build_data(compose(f"data={name}", "data.validation=60", f"seed={seed}"))
+        for name, seed in (("mnist", 0), ("mnist_changed", 0), ("mnist_changed", 5))
+    )
+    for data in (plain, changed, again):
+        data.setup()
+    for split in ("train", "val"):
+        assert torch.equal(plain.arrays[split][0], changed.arrays[split][0])
+    before, after = plain.arrays["test"], changed.arrays["test"]
+    assert torch.equal(after[1], before[1]) and after[0].dtype == torch.uint8
+    assert (after[0] != before[0]).flatten(1).any(1).all()
+    assert torch.equal(after[0], again.arrays["test"][0])
+    change = "data.change={rotation: 0, zoom: [1, 1], shear: 0, shift: 0}"
+    still = build_data(compose("data=mnist_changed", "data.validation=60", change))
+    still.setup()
+    assert torch.equal(still.arrays["test"][0], before[0])
 
 
 def test_without_validation_everything_is_trained_on(tmp_path):

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from dlcourse.data.batches import Augment, mix
 from dlcourse.data.files import Npz, cached_npz
-from dlcourse.data.images import LabelledImages
+from dlcourse.data.images import LabelledImages, statistics
 from dlcourse.data.module import Arrays
 from dlcourse.errors import UserError
 
@@ -102,6 +104,41 @@ class Digits16(Digits):
                 f"data.path={self.path} does not exist: name a folder with {', '.join(self.SHA256)}, or an .npz"
             )
         return read_folder(self.path) if self.path.is_dir() else cached_npz(self.path, self._fetch)
+
+
+class Digits28(Digits16):
+    """The course's digits in the middle of 28x28 black pixels, stored as MNIST is: can a net of MNIST read them?
+
+    Args:
+        name, data_dir, path, validation, split_seed, batch_size, augment, seed: see `Digits16`.
+    """
+
+    FILE, MARGIN = "digits16", 6
+
+    def __init__(
+        self,
+        name: str,
+        data_dir: str = "",
+        path: str | None = None,
+        validation: float = 0,
+        split_seed: int = 0,
+        batch_size: int = 64,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(name, data_dir, path, "picture", validation, split_seed, batch_size, augment, seed)
+
+    def load(self) -> dict[str, Arrays]:
+        """As `Digits16` does, then as grey levels with a margin."""
+        splits = {split: (self._framed(x), y) for split, (x, y) in super().load().items()}
+        pictures = splits["train"][0]
+        mean, std = statistics(pictures)
+        self.task = replace(self.task, in_shape=(1, *pictures.shape[1:]), mean=mean, std=std, levels=(0, 255))
+        return splits
+
+    def _framed(self, x: Tensor) -> Tensor:
+        black, white = self.LEVELS
+        return F.pad((x - black).div(white - black).mul(255).round().byte(), (self.MARGIN,) * 4)
 
 
 class Digits8(Digits):

@@ -36,6 +36,7 @@ class LabelledImages(DataModule):
     CLASSES: ClassVar[tuple[str, ...]]
     GROUPS: ClassVar[tuple[str, ...]] = ()
     GROUP_OF: ClassVar[tuple[int, ...]] = ()
+    FILE: ClassVar[str | None] = None  # stem of the prepared file where it is another's; else the name
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class LabelledImages(DataModule):
                 f"data.validation={validation} is neither a number of pictures nor a share: take 5000, 0.1 or 0"
             )
         self.own = path is not None
-        self.path = Path(path) if path is not None else Path(data_dir) / f"{name}.npz"
+        self.path = Path(path) if path is not None else Path(data_dir) / f"{self.FILE or name}.npz"
         self.validation, self.split_seed = validation, split_seed
 
     @abstractmethod

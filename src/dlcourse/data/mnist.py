@@ -4,8 +4,12 @@ import gzip
 from pathlib import Path
 from typing import ClassVar
 
+import torch
+
+from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.files import Npz
 from dlcourse.data.images import LabelledImages
+from dlcourse.data.module import Arrays
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 
@@ -20,6 +24,43 @@ class MNIST(LabelledImages):
         from torchvision import datasets
 
         return _arrays({split: datasets.MNIST(str(folder), split == "train", download=True) for split in _SPLITS})
+
+
+class ChangedMNIST(MNIST):
+    """MNIST whose test pictures are changed, each in its own way and always in the same: what does a net bear?
+
+    Args:
+        change: what is done to them.
+        name, data_dir, path, validation, split_seed, batch_size, augment, seed: see `LabelledImages`; `split_seed` also
+            draws the changes.
+    """
+
+    FILE = "mnist"
+
+    def __init__(
+        self,
+        change: Augment,
+        name: str,
+        data_dir: str,
+        path: str | None = None,
+        validation: float = 5000,
+        split_seed: int = 0,
+        batch_size: int = 128,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(name, data_dir, path, validation, split_seed, batch_size, augment, seed)
+        self.change = change
+
+    def load(self) -> dict[str, Arrays]:
+        """As `LabelledImages` does; then the test pictures are changed."""
+        splits = super().load()
+        pictures, labels = splits["test"]
+        parts = (
+            self.change(pictures[index], seeded(self.split_seed, 7, number), index, 0)
+            for number, index in enumerate(torch.arange(len(pictures)).split(500))
+        )
+        return splits | {"test": (torch.cat(list(parts)), labels)}
 
 
 class FashionMNIST(LabelledImages):

@@ -45,10 +45,14 @@ class FastCNN(nn.Module):
     @torch.no_grad()
     def adapt(self, x: Tensor) -> None:
         """Take the first layer's filters from scaled training pictures: eigenvectors of patches, and negatives."""
-        side, total, products, count = self.whiten.kernel_size[0], 0, 0, 0
+        side, count = self.whiten.kernel_size[0], 0
+        size = self.whiten.weight[0].numel()
+        total, products = (torch.zeros(shape, dtype=torch.float64, device=x.device) for shape in (size, (size, size)))
         for part in x.split(256):  # all patches at once would take many times the pictures' memory
             patches = F.unfold(part.double(), side).transpose(1, 2).flatten(0, 1)
-            total, products, count = total + patches.sum(0), products + patches.T @ patches, count + len(patches)
+            total += patches.sum(0)
+            products += patches.T @ patches
+            count += len(patches)
         values, vectors = torch.linalg.eigh((products - torch.outer(total, total) / count) / (count - 1))
         filters = (vectors.T / (values[:, None] + 5e-4).sqrt()).flip(0)
         filters = filters.reshape(-1, *self.whiten.weight.shape[1:]).to(self.whiten.weight)
