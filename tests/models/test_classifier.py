@@ -161,13 +161,16 @@ def compose_stored(folder):
 
 
 @pytest.mark.usefixtures("image_sets")
-def test_data_that_does_not_fit_a_run_is_refused(tmp_path):
-    start(tmp_path / "run", "plots=false")
+def test_other_data_is_measured_without_the_references_of_its_own_or_refused(tmp_path):
+    result = start(tmp_path / "run", "references=[D1]", "plots=false")
 
     def on(*words):
         cfg = compose(f"run={tmp_path}/run", "plots=false", "trainer=cpu", *words, verb="evaluate")
         return evaluate(cfg, tmp_path / "again")
 
+    assert [row["id"] for row in result["references"]] == ["D1"]
+    other = on("data=mnist_changed", "data.validation=60")
+    assert "test/accuracy" in other["metrics"] and other["references"] == []
     with pytest.raises(UserError, match="learnt 28x28 grey but cifar10 has 32x32 colour"):
         on("data=cifar10", "data.validation=60")
     with pytest.raises(UserError, match="learnt the classes of mnist, not those of fashion_mnist"):
