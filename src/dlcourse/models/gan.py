@@ -37,6 +37,9 @@ class GAN(Generative):
         augment: what the discriminator sees pictures through: any of flip, colour, translation, cutout.
         ema: part that the averaged generator, from which samples come, keeps of itself at each step; 0 averages none.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
+        codes: first numbers of the noise that the discriminator has to tell from a drawn picture, so that each of them
+            must show in it and pictures cannot all be alike (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
+        code_weight: of the mean squared error of those in both losses.
         task, net, optimizer, schedule, seed, features: see `Generative`; optimiser and schedule are made twice.
     """
 
@@ -59,6 +62,8 @@ class GAN(Generative):
         augment: Sequence[str] = (),
         ema: float = 0.0,
         discriminator_rate: float = 1.0,
+        codes: int = 0,
+        code_weight: float = 1.0,
         features: str = "auto",
     ):
         one_of(LOSSES, objective=objective)
@@ -70,10 +75,15 @@ class GAN(Generative):
                 f"model.ema={ema} must be 0 or more and below 1, model.r1={r1} and model.r2={r2} 0 or more, and "
                 f"model.discriminator_rate={discriminator_rate} above 0"
             )
+        if not 0 <= codes <= latent or code_weight <= 0:
+            raise UserError(
+                f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
+            )
         super().__init__(task, net, (latent,), optimizer, schedule, seed, features)
         self.automatic_optimization = False
-        self.discriminator = discriminator(in_shape=task.in_shape).to(memory_format=torch.channels_last)
+        self.discriminator = discriminator(in_shape=task.in_shape, codes=codes).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
+        self.codes, self.code_weight = codes, code_weight
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
         self.augment, self.ema, self.discriminator_rate = tuple(augment), ema, discriminator_rate
 
@@ -88,6 +98,15 @@ class GAN(Generative):
     def judged(self, x: Tensor) -> Tensor:
         """Logits [N] of pictures [N, C, H, W] as the discriminator sees them in training."""
         return self.discriminator(diff_augment(x, self.augment)).float()
+
+    def told(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the codes [N, codes] that the discriminator reads from the pictures."""
+        logits, codes = self.discriminator.told(diff_augment(x, self.augment))
+        return logits.float(), codes.float()
+
+    def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
+        """How far codes [N, codes] are from the noise [N, L] that pictures were drawn from."""
+        return self.code_weight * F.mse_loss(codes, z[:, : self.codes]) if self.codes else codes.new_zeros(())
 
     def discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
         """From the logits [N] of real and of drawn pictures."""
@@ -110,11 +129,12 @@ class GAN(Generative):
         return gradient.float().square().flatten(1).sum(1).mean()
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Both losses of a batch together; a training step takes them in turn."""
+        """All losses of a batch together; a training step takes them in turn."""
         real = self.scaled(inputs)
-        drawn = self.net(self._noise(len(real)))
-        logits = self.judged(real), self.judged(drawn)
-        return self.discriminator_loss(*logits) + self.generator_loss(*logits)
+        z = self._noise(len(real))
+        answer, codes = self.told(self.net(z))
+        logits = self.judged(real), answer
+        return self.discriminator_loss(*logits) + self.generator_loss(*logits) + self.code_loss(codes, z)
 
     def _noise(self, count: int) -> Tensor:
         return torch.randn(count, self.latent, device=self.device)
@@ -137,10 +157,12 @@ class GAN(Generative):
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
         real = self.scaled(batch[0])
-        drawn = self.net(self._noise(len(real)))
+        z = self._noise(len(real))
+        drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
-        logits = self.judged(real), self.judged(drawn.detach())
-        loss = self.discriminator_loss(*logits)
+        answer, codes = self.told(drawn.detach())
+        logits = self.judged(real), answer
+        loss = self.discriminator_loss(*logits) + self.code_loss(codes, z)
         discriminator.zero_grad()
         # two calls, so that the maps of the one are freed before those of the penalty are made
         self.manual_backward(loss)
@@ -151,7 +173,8 @@ class GAN(Generative):
         self.discriminator.requires_grad_(False)  # saves the work for gradients that nobody uses
         with torch.no_grad():
             known = self.judged(real) if self.objective == "relativistic" else logits[0]
-        deceit = self.generator_loss(known.detach(), self.judged(drawn))
+        answer, codes = self.told(drawn)
+        deceit = self.generator_loss(known.detach(), answer) + self.code_loss(codes, z)
         generator.zero_grad()
         self.manual_backward(deceit)
         self.discriminator.requires_grad_(True)

@@ -165,12 +165,13 @@ class Discriminator(Encoder):
 
     Args:
         in_shape: of the pictures.
+        codes: numbers that it also tells from a picture (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         spectral: divide each layer's weights by their largest singular value (Miyato et al., 2018, arXiv:1802.05957).
         options: see `Encoder`.
     """
 
-    def __init__(self, in_shape: tuple[int, ...], spectral: bool = False, **options):
-        super().__init__(in_shape, 1, **options)
+    def __init__(self, in_shape: tuple[int, ...], codes: int = 0, spectral: bool = False, **options):
+        super().__init__(in_shape, 1 + codes, **options)
         self.apply(_dcgan_weights)
         if spectral:
             for layer in self.modules():
@@ -179,7 +180,12 @@ class Discriminator(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures [N, C, H, W] to logits [N]: large for real ones."""
-        return super().forward(x)[:, 0]
+        return self.told(x)[0]
+
+    def told(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures to logits [N] and codes [N, codes]."""
+        answers = super().forward(x)
+        return answers[:, 0], answers[:, 1:]
 
 
 def _smallest_map(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> tuple[int, int, int]:
