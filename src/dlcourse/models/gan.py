@@ -101,7 +101,7 @@ class GAN(Generative):
 
     def told(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the codes [N, codes] that the discriminator reads from the pictures."""
-        logits, codes = self.discriminator.told(diff_augment(x, self.augment))
+        logits, codes = self.discriminator.told(diff_augment(x, self.augment))  # ty: ignore[not-callable]
         return logits.float(), codes.float()
 
     def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
