@@ -65,14 +65,18 @@ def reported(metric: str, value: float) -> str:
     return f"{value:,.10g} min" if unit(metric) == " min" else figure(metric, value)
 
 
-def spread_text(metric: str, found: Spread) -> str:
-    """`99.47 ± 0.03 %`, or `99.47 %` of one run."""
-    if found.sd is None:
-        return figure(metric, found.mean)
-    sd = number(metric, found.sd)
-    if unit(metric) == "" and not is_share(metric):
-        sd = f"{found.sd:,.{0 if found.sd >= 100 else 1 if found.sd >= 1 else 3}f}"
-    return f"{number(metric, found.mean)} ± {sd}{unit(metric)}"
+def spread_text(metric: str, found: Spread, told_in: str | None = None) -> str:
+    """`99.47 ± 0.03 %`, or `99.47 %` of one run and of runs that agree.
+
+    Args:
+        metric: its name.
+        found: mean and standard deviation, which is told with the mean's digits.
+        told_in: what follows the number, where it is not the metric's unit.
+    """
+    mean = number(metric, found.mean)
+    digits, factor = len(mean.partition(".")[2]), 100 if is_share(metric) else 1
+    spread = f" ± {factor * found.sd:,.{digits}f}" if found.sd else ""
+    return f"{mean}{spread}{unit(metric) if told_in is None else told_in}"
 
 
 def duration(seconds: float | None) -> str:

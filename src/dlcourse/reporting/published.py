@@ -37,9 +37,7 @@ class Group(Mapping[str, str]):
     def of(self, key: str, unit: str = "") -> str:
         """A value as text, with the unit given: `fit` as seconds, `cpu_seconds`, `parameters`, `test/accuracy`."""
         if "/" in key:
-            found = figures.spread([self._metric(run, key) for run in self.runs])
-            told = figures.number(key, found.mean)
-            return f"{told}{f' ± {figures.number(key, found.sd)}' if found.sd is not None else ''}{unit}"
+            return figures.spread_text(key, figures.spread([self._metric(run, key) for run in self.runs]), unit)
         values = [self._value(run, key) for run in self.runs]
         texts = [f"{v:,.0f}" if isinstance(v, (int, float)) else str(v) for v in values]
         return (texts[0] if len(set(texts)) == 1 else ", ".join(texts)) + unit
