@@ -42,13 +42,15 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code)
     _, error = process.communicate(timeout=60)
     assert process.returncode == code and "Traceback" not in error
     assert f"go on with: python -m dlcourse.train run={folder}" in error
-    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    interrupted = json.loads((folder / "result.json").read_text())
+    assert interrupted["status"] == "interrupted" and interrupted["cpu_seconds"] > 0
     config = folder / "config.yaml"
     reached = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
     config.write_text(config.read_text().replace("max_epochs: 2000", f"max_epochs: {reached + 2}"))  # enough is enough
     ended, _, error = command("train", f"run={folder}")
     assert ended == 0, error
-    assert json.loads((folder / "result.json").read_text())["status"] == "completed"
+    whole = json.loads((folder / "result.json").read_text())
+    assert whole["status"] == "completed" and whole["cpu_seconds"] > interrupted["cpu_seconds"]
 
 
 @pytest.mark.slow

@@ -102,8 +102,7 @@ class Steps:
         try:
             with self._timed("prepare"):
                 trainer = self._prepare()
-            cpu = time.process_time()
-            with self.stop.listening():
+            with self._counted(), self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
                 pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
@@ -112,7 +111,6 @@ class Steps:
                 else:
                     with self._timed("test"):
                         self._test(trainer)
-            self.result["cpu_seconds"] = round((self.result["cpu_seconds"] or 0) + time.process_time() - cpu, 1)
             if self.cfg.plots and self.leader and self.tested and not pruned:
                 draw(self.folder, self.model, self.data)
             self.result["status"] = "pruned" if pruned else "completed"
@@ -143,6 +141,16 @@ class Steps:
         finally:
             spent = self.result["seconds"].get(step, 0) + time.perf_counter() - start
             self.result["seconds"][step] = round(spent, 2)
+
+    @contextmanager
+    def _counted(self) -> Generator[None]:
+        """CPU seconds of the block, interrupted or not, beside what earlier parts of the run have taken."""
+        start = time.process_time()
+        try:
+            yield
+        finally:
+            spent = (self.result["cpu_seconds"] or 0) + time.process_time() - start
+            self.result["cpu_seconds"] = round(spent, 1)
 
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written once everything in it is decided."""
