@@ -31,7 +31,7 @@ BY_EPOCHS = {
         *(*DENSE, "model/schedule=exponential", "model.schedule.factor=0.1"),
         *("callbacks=early_stopping", "callbacks.early_stopping.patience=1"),
     ],
-    "plateau": [*DENSE, "model/schedule=plateau", "model.schedule.patience=0", "model.schedule.monitor=train/loss"],
+    "plateau": [*DENSE, "model/schedule=plateau", "model.schedule.patience=1", "model.schedule.monitor=train/loss"],
     "xor that is solved": ["model=xor", "data=xor", "model.restarts=2", "model.chunk=2000"],
 }
 COMMON = ["trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=2", "plots=false", "threads=1"]

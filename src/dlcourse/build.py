@@ -85,6 +85,14 @@ def build_model(cfg: DictConfig, task: Task) -> Family:
     return model
 
 
+def check_model(cfg: DictConfig) -> None:
+    """Refuse what the model's settings alone show to be impossible, before minutes of preparing data."""
+    require(cfg, "model")
+    kind = get_class(cfg.model._target_)
+    if issubclass(kind, Family):
+        kind.check(cfg.model)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint as tensors and plain values; nothing in it can run.
 

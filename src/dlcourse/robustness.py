@@ -50,11 +50,11 @@ FACTORS = (
     Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
     Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
 )
-# The glass reflects a bright lamp and the dial's 12 points down, within 45 degrees.
+# The glass reflects a lamp of the brightest third that is trained on, and the dial's 12 points down, within 45 degrees.
 HARD: Mapping[str, Any] = {
     "azimuth": (135.0, 225.0),
     "reflection_probability": 1.0,
-    "reflection_strength": (1.0, 1.6),
+    "reflection_strength": (1.6, 2.2),
 }
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, ReduceLROnPlateau
 
+from dlcourse.errors import UserError
+
 
 def constant(optimizer: Optimizer, steps: int) -> dict[str, Any]:
     """The optimiser's rate throughout; `steps` is not needed."""
@@ -78,7 +80,9 @@ def plateau(
     patience: int = 3,
     min_lr: float = 0.0,
 ) -> dict[str, Any]:
-    """Multiply the rate by `factor` whenever `monitor` has not improved for `patience` epochs (rows D1, G5).
+    """Multiply the rate by `factor` after `patience` epochs without progress of `monitor` (rows D1, F3, G5).
+
+    That is how Keras counts, in which the sources are written; torch's scheduler waits for one epoch more.
 
     Args:
         optimizer: what it steers.
@@ -86,9 +90,11 @@ def plateau(
         monitor: metric that should improve.
         mode: `min` where lower is better, else `max`.
         factor: what the rate is multiplied by.
-        patience: epochs to wait.
+        patience: epochs without progress, at least 1.
         min_lr: the rate does not fall below.
     """
     del steps
-    scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience, min_lr=min_lr)
+    if patience < 1:
+        raise UserError(f"model.schedule.patience={patience} must be 1 or more")
+    scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience - 1, min_lr=min_lr)
     return {"scheduler": scheduler, "monitor": monitor}

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import results
-from dlcourse.build import build, build_model, load_checkpoint
+from dlcourse.build import build, build_model, check_model, load_checkpoint
 from dlcourse.checkpoints import Last, Stop
 from dlcourse.config import known_references, references
 from dlcourse.data.module import DataModule
@@ -155,6 +155,8 @@ class Steps:
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written once everything in it is decided."""
         check_accelerator(self.cfg.trainer)  # before minutes of preparing
+        if self.given_model is None and not self.resumed:
+            check_model(self.cfg)
         self.loggers = [build(node, save_dir=str(self.folder)) for node in self.cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it

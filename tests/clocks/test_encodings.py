@@ -35,6 +35,16 @@ def test_classes_err_by_at_most_half_a_class(classes):
 
 
 @pytest.mark.parametrize(
+    ("classes", "middle", "first"), [(24, 7.5, 14.5), (48, 11.2 / 3, 7), (120, 1.5, 2.5), (720, 0, 0)]
+)
+def test_the_middle_of_a_class_is_nearer_than_its_first_minute(classes, middle, first):
+    for decode, wanted in (("middle", middle), ("first", first)):
+        encoding = Classification(classes, decode)
+        error = circular_error(encoding.decode(encoding.encode(TIMES)), TIMES).mean().item()
+        assert error == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize(
     "encoding", [*EXACT, Classification(24), Classification(480)], ids=lambda e: f"{type(e).__name__}{e.outputs}"
 )
 def test_any_output_gives_a_time_a_distribution_and_finite_gradients(encoding):
@@ -80,6 +90,14 @@ def test_regression_turns_any_number_into_a_time(value):
     assert 0 <= decoded.item() < 720
 
 
+@pytest.mark.parametrize("hour", ["angle", "classes"])
+def test_a_minute_just_past_the_hour_is_not_an_hour_off(hour):
+    encoding = MultiHead(hour, "regression", "independent")
+    output = encoding.encode(TIMES)
+    output[:, -1] -= 0.001
+    assert circular_error(encoding.decode(output), TIMES).max() < 0.1
+
+
 def test_circular_loss_knows_that_the_dial_closes():
     just_before, noon = torch.tensor([[719 / 720]]), torch.tensor([0])
     assert Regression("circular").loss(just_before, noon) < 1e-5
@@ -101,6 +119,7 @@ def test_joint_decoding_beats_the_floor_of_a_noisy_hour_hand():
     [
         (lambda: Classification(721), "721 cannot be told apart on a dial of 720 minutes: take 1 to 720"),
         (lambda: Classification(0), "take 1 to 720"),
+        (lambda: Classification(24, "last"), "decode=last is unknown: choose middle or first"),
         (lambda: MultiHead(minute="regression"), "decode=joint needs minute=classes"),
         (lambda: MultiHead(hour="bins"), "hour=bins is unknown: choose angle or classes"),
         (lambda: Regression("l1"), "loss=l1 is unknown: choose circular, mse or mae"),

@@ -54,10 +54,14 @@ def test_one_cycle_rises_to_the_rate_and_ends_at_zero():
 
 def test_plateau_lowers_the_rate_when_the_metric_stays():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    entry = plateau(optimizer, 100, patience=1)
-    for _ in range(4):
-        entry["scheduler"].step(1.0)
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1) and entry["monitor"] == "val/loss"
+    entry = plateau(optimizer, 100, patience=2)
+    rates = []
+    for loss in (1.0, 0.9, 0.9, 0.9, 0.9):  # a best in the second epoch, then two without progress, twice
+        entry["scheduler"].step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1, 1, 1, 0.1, 0.1]) and entry["monitor"] == "val/loss"
+    with pytest.raises(UserError, match="patience=0 must be 1 or more"):
+        plateau(optimizer, 100, patience=0)
 
 
 def test_muon_orthogonalises_and_learns():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from dlcourse.data.clocks import Clocks
 from dlcourse.errors import UserError
 from dlcourse.models.clock_transfer import taught_weights
 from dlcourse.nets.transfer import Transfer
@@ -91,7 +92,7 @@ def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path
         (["model.init_from=words.txt"], "no file of weights"),
         (["model.init_from=other.pth"], "other.pth is not of vgg16: it lacks 0.weight and 25 other weights"),
         (["model.backbone=vgg19"], "backbone=vgg19 is unknown"),
-        (["model.net.trained=-1"], "trained=-1 is below 0"),
+        (["model.net.trained=-1", "model.init_from=other.pth"], "trained=-1 is below 0"),
         (["model.backbone=resnet50", "model.init_from=other.pth"], "other.pth is not of resnet50"),
     ],
 )
@@ -100,6 +101,18 @@ def test_wrong_weights_get_one_sentence(tmp_path, words, said):
     torch.save({"x": torch.ones(1)}, "other.pth")
     with pytest.raises(UserError, match=said):
         run(compose("model=clock_transfer", *TINY, *PINNED, *words), folder=tmp_path / "out")
+
+
+def test_missing_weights_are_noticed_before_pictures_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("pictures were drawn"))
+    with pytest.raises(UserError, match=r"none.pth is not there"):
+        run(compose("model=clock_transfer", "data=clocks", "model.init_from=none.pth"), folder=tmp_path / "out")
+    assert not (tmp_path / "out" / "config.yaml").exists()
+
+
+def test_weights_of_before_batches_were_counted_are_taken():
+    net = Transfer((3, 48, 48), (1,), "resnet50", dense=[])
+    net.load({name: value for name, value in net.body.state_dict().items() if "num_batches" not in name})
 
 
 def test_without_network_one_sentence_says_what_to_do(monkeypatch):

@@ -1,14 +1,14 @@
 """The page in a browser, from the file system: it sorts, filters, opens its rows, and has nothing to complain about."""
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser", "chrome"))), None)
+from tests.reporting.browser import BROWSER, FLAGS
+
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to open the page with")
 
 # What a person does, after the page has settled; whatever throws is an error on the console.
@@ -53,8 +53,7 @@ class Rows(HTMLParser):
 
 def open_page(page: Path, profile: Path, fragment: str = "") -> str:
     """The page as it stands after its scripts have run; fails on anything that is said on its console."""
-    call = [str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--enable-logging=stderr",
+    call = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=4000", "--enable-logging=stderr",
             "--dump-dom", page.absolute().as_uri() + fragment]  # fmt: skip
     done = subprocess.run(call, capture_output=True, text=True, timeout=90, check=False)
     said = [line for line in done.stderr.splitlines() if re.search(r"CONSOLE|Uncaught|SyntaxError", line)]

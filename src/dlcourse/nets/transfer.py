@@ -93,7 +93,8 @@ class Transfer(nn.Module):
             ValueError: it is of another net.
         """
         wanted = self.body.state_dict()
-        features = {name.removeprefix("features."): value for name, value in state.items()}
+        features = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+        features |= {name.removeprefix("features."): value for name, value in state.items()}  # old files lack those
         missing = [
             name for name, value in wanted.items() if name not in features or features[name].shape != value.shape
         ]
