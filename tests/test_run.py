@@ -70,6 +70,14 @@ def test_early_stopping_ends_before_the_budget(tiny_run):
     assert tiny_run(*words, "trainer.max_epochs=20", "plots=false")["epochs"] < 20
 
 
+@pytest.mark.parametrize("word", ["callbacks=early_stopping", "model/schedule=plateau"])
+def test_what_waits_for_a_validation_is_refused_where_none_is_held_out(tmp_path, word):
+    words = ["model=mlp", "data=digits8", "data.validation=0", word, *PINNED]
+    with pytest.raises(UserError, match=r"watches val/\w+, but no picture is held out for validation: "):
+        run(compose(*words), folder=tmp_path / "out")
+    assert not (tmp_path / "out" / "config.yaml").exists()
+
+
 def test_resume_of_a_completed_run_gives_its_result(tiny_run):
     result = tiny_run()
     stamp = (Path(result["folder"]) / "checkpoints" / "best.ckpt").stat().st_mtime_ns

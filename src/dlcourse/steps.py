@@ -162,6 +162,8 @@ class Steps:
             self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
+        if "val" not in self.data.arrays:
+            self._check_watched()
         self.model = self._build()
         self.result["parameters"] = self.model.parameter_count()
         settings = self.cfg.trainer
@@ -187,6 +189,16 @@ class Steps:
         trainer = self._trainer()
         self.result |= {"device": device_name(trainer), "precision": settings.precision}
         return trainer
+
+    def _check_watched(self) -> None:
+        """Refuse what would wait for a validation that never comes."""
+        for key, remedy in (
+            ("callbacks.early_stopping", "leave it out, '~callbacks.early_stopping'"),
+            ("model.schedule", "take model/schedule=one_cycle"),
+        ):
+            watched = OmegaConf.select(self.cfg, f"{key}.monitor")
+            if str(watched).startswith("val/"):
+                raise UserError(f"{key} watches {watched}, but no picture is held out for validation: {remedy}")
 
     def _build(self) -> Family:
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
@@ -247,7 +259,7 @@ class Steps:
         """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
         best = self.folder / "checkpoints" / "best.ckpt"
         if not best.exists():
-            if "val" in self.data.arrays:
+            if "val" in self.data.arrays and "best" in self.cfg.checkpoints:
                 log.warning("the run ended before a validation, so its last weights are the ones that are tested")
             trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])

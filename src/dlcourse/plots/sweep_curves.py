@@ -1,4 +1,4 @@
-"""The learning curves of a sweep's jobs in one plot."""
+"""The learning curves of a sweep's jobs."""
 
 import csv
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ Points = tuple[list[float], list[float]]
 
 
 def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
-    """The figure that the jobs are held against by epoch: on the validation split, else the loss there, or in training.
+    """By epoch, the figure that the jobs are held against and the loss: on the validation split, dashed in training.
 
-    Nothing is drawn where no job has two epochs of any.
+    Without a validation split it is the figures in training; nothing is drawn where no job has two epochs of any.
 
     Args:
         path: of the PNG.
@@ -28,29 +28,33 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
     """
     short = sweep.metric.partition("/")[2]
     tables = {job.name: _read(sweep.folder / job.name / "metrics.csv") for row in rows for job in row.jobs}
-    for metric in (f"val/{short}", "val/loss", f"train/{short}", "train/loss"):
-        curves = {name: _points(table, metric) for name, table in tables.items()}
-        if any(len(x) > 1 for x, _ in curves.values()):
-            break
-    else:
+    panels = [name for name in dict.fromkeys((short, "loss")) if _splits(tables, name)]
+    if not panels:
         return
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(3 + 5 * len(panels), 4.2), layout="constrained")
     labels = [", ".join(row.values) or "each seed" for row in rows]
     title = ", ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
     if max(map(len, [*labels, title])) > LONGEST_LABEL:
         labels, title = [job_label(row) for row in rows], ""
-    for row, label, colour in zip(rows, labels, _colours(rows), strict=True):
-        drawn = [curves[job.name] for job in row.jobs if curves[job.name][0]]
-        for place, (x, y) in enumerate(drawn):
-            axes.plot(x, y, color=colour, alpha=0.9 if len(drawn) == 1 else 0.6, label="" if place else label)
-    values = [value for _, y in curves.values() for value in y]
-    if not sweep.higher and min(values) > 0 and max(values) / min(values) > 20:
-        axes.set_yscale("log")
-    axes.set(xlabel="epoch", ylabel=metric, title=sweep.folder.name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    lines, named = axes.get_legend_handles_labels()
+    for name, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+        splits = _splits(tables, name)
+        values = []
+        for row, label, colour in zip(rows, labels, _colours(rows), strict=True):
+            for split, style in zip(splits, ("-", "--"), strict=False):
+                drawn = [points for job in row.jobs if (points := _points(tables[job.name], f"{split}/{name}"))[0]]
+                for place, (x, y) in enumerate(drawn):
+                    named = split == splits[0] and not place
+                    alpha = 0.9 if len(drawn) == 1 else 0.6
+                    axes.plot(x, y, style, color=colour, alpha=alpha, label=label if named else "")
+                    values += y
+        if not (sweep.higher and name == short) and min(values) > 0 and max(values) / min(values) > 20:
+            axes.set_yscale("log")
+        label = f"{splits[0]}/{name}" + (", dashed: in training" if len(splits) > 1 else "")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    figure.suptitle(sweep.folder.name)
+    lines, named = figure.axes[0].get_legend_handles_labels()
     order = "best first"
     if len(lines) > NAMED:
         ends = [*range(NAMED // 2), *range(len(lines) - NAMED // 2, len(lines))]
@@ -59,6 +63,12 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
     title = f"{title}\n{order}".strip()
     figure.legend(lines, named, loc="outside right upper", fontsize=8, title=title, title_fontsize=8)
     save(figure, path)
+
+
+def _splits(tables: dict[str, list[dict[str, str]]], name: str) -> list[str]:
+    """Those of validation and training that have curves of a figure."""
+    curves = {split: [_points(table, f"{split}/{name}")[0] for table in tables.values()] for split in ("val", "train")}
+    return [split for split, found in curves.items() if any(len(x) > 1 for x in found)]
 
 
 def _colours(rows: Sequence[Configuration]) -> list:
