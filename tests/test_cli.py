@@ -53,7 +53,7 @@ def test_a_command_that_is_wrong_leaves_no_folder(command):
 
 
 def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
-    assert "evaluate needs a run" in command("evaluate")[2]
+    assert "learnt time but digits8 asks for classes" in command("evaluate", "data=digits8")[2]  # the built-in reader
     assert "run=x is no run" in command("evaluate", "run=x")[2]
     assert "predict needs pictures" in command("predict")[2]
 

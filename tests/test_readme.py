@@ -15,8 +15,9 @@ from tests.conftest import NET, PINNED, TINY
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 LESSONS = (ROOT / "docs" / "lessons.md").read_text()
+RESULTS = (ROOT / "docs" / "results.md").read_text()
 COMMANDS = re.findall(r"^(?:.*?\buv run )?(?:--no-sync )?python -m dlcourse\.(\w+) (.*)$", README + LESSONS, re.M)
-COMMANDS += re.findall(r"`python -m dlcourse\.(train) ([^`]*trainer=gpu[^`]*)`", (ROOT / "docs" / "results.md").read_text())
+COMMANDS += re.findall(r"`python -m dlcourse\.(train) ([^`]*trainer=gpu[^`]*)`", RESULTS)
 COMMANDS = [(verb, words) for verb, words in COMMANDS if "--config-dir" not in words]  # tests/test_search.py runs that
 ROWS = re.findall(r"^\| `(model=\w[^`]*|experiment=[^`]*)`", README, re.M)
 

@@ -101,3 +101,14 @@ def test_pictures_without_a_scene_are_refused(tiny_run, command, tmp_path):
     code, _, error = command("evaluate", *words)
     assert code == 1 and "game=true needs pictures whose hidden parameters are known: add data=clocks" in error
     assert not list(Path(folder).glob("evaluations/*"))
+
+
+PICTURES = ("data=clocks", "data.count=120", "data.size=100")
+
+
+def test_without_a_run_it_is_you_against_the_built_in_reader(command):
+    code, out, error = command("evaluate", "game=true", *PICTURES, "plots=false", "trainer=cpu")
+    assert code == 0, error
+    (folder,) = Path("outputs/evaluations").iterdir()
+    assert (folder / "game.html").exists() and str(folder) in out
+    assert json.loads((folder / "result.json").read_text())["metrics"]["test/error_minutes"] < 30

@@ -79,7 +79,11 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             elif isinstance(error, UserError):
                 results.drop_empty(folder)
 
-    for name, resolver in (("unique", _unique_folder), ("sweep_folder", _sweep_folder)):
+    for name, resolver in (
+        ("unique", _unique_folder),
+        ("sweep_folder", _sweep_folder),
+        ("evaluations", _evaluations),
+    ):
         resolver.cache_clear()
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
@@ -110,6 +114,12 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
 @cache
 def _unique_folder(parent: str, name: str) -> str:
     return results.unique_folder(parent, name)
+
+
+@cache
+def _evaluations(run: str | None) -> str:
+    """Beside a run's result; of the built-in reader not within the package."""
+    return f"{run}/evaluations" if run is not None else "outputs/evaluations"
 
 
 @cache
@@ -149,8 +159,6 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
                     found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
                     return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
-    if verb == "evaluate" and not any(a.startswith("run=") or a in FLAGS_THAT_RUN_NOTHING for a in arguments):
-        raise UserError("evaluate needs a run: run=DIR, a folder that train wrote")
     return found
 
 

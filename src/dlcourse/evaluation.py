@@ -15,6 +15,7 @@ from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.family import Family
+from dlcourse.reader import built_in
 from dlcourse.table import result_table
 from dlcourse.trainers import device_name, make_trainer, quiet
 
@@ -41,7 +42,7 @@ def draw_beside(folder: Path, model: Family, result: dict[str, Any]) -> None:
         among(folder, result)
 
 
-def _check_fit(run: str, learnt: Task, asked: Task) -> None:
+def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
     """Refuse data that a run's model cannot be measured on; pictures of another size are resized, so they can."""
     if asked.kind != learnt.kind:
         raise UserError(f"{run} learnt {learnt.kind} but {asked.data} asks for {asked.kind}: choose other data")
@@ -58,8 +59,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     """Measure a run's best checkpoint again, on its own test split or on another data set's.
 
     Args:
-        cfg: composed from conf/evaluate.yaml: `run`, `trainer`, and `data` where it is not the run's own; what else
-            to make of a clock reader.
+        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
+            is not the run's own; what else to make of a clock reader.
         folder: where result.json and the pictures go.
         overrides: recorded in result.json.
 
@@ -67,14 +68,15 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
         UserError: there is no such run, or the data asks something else than the run learnt.
     """
     quiet()
-    run_cfg, model = load_run(Path(cfg.run))
-    before = results.read_result(Path(cfg.run)) or {}
+    run = Path(cfg.run) if cfg.run is not None else built_in()
+    run_cfg, model = load_run(run)
+    before = results.read_result(run) or {}
     if cfg.get("data") is None and any(word.startswith("data_dir=") for word in overrides):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()
-    _check_fit(cfg.run, model.task, data.task)
+    _check_fit(run, model.task, data.task)
     for asked in ("robustness", "game"):
         if cfg[asked]:
             robustness.needs_scenes(data, f"{asked}=true")
@@ -91,7 +93,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     result = {key: before.get(key) for key in ("schema", "experiment", "model", "parameters", "seed", "epochs")} | {
         "schema": results.SCHEMA,
         "status": "completed",
-        "run": str(cfg.run),
+        "run": str(run),
         "data": data.title,
         "rendered": data.rendered,
         "metrics": metrics,

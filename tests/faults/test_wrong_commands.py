@@ -92,7 +92,7 @@ WRONG = [
     ("train", ["run=nowhere"], "run=nowhere is no run"),
     ("train", ["run="], "run"),
     ("train", [*DIGITS, "hydra.run.dir=/proc/none"], "/proc/none"),
-    ("evaluate", [], "evaluate needs a run"),
+    ("evaluate", ["data=digits8"], "learnt time but digits8 asks for classes"),
     ("evaluate", ["run=nowhere"], "run=nowhere is no run"),
     ("evaluate", ["run=nowhere", "data=mnst"], "run=nowhere is no run"),
     ("predict", [], "predict needs pictures"),
