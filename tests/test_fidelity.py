@@ -1,6 +1,7 @@
 """Distances of sets of pictures, against torchmetrics and scipy and by hand."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from dlcourse import fidelity
+from dlcourse.build import load_run
 from dlcourse.errors import UserError
 from dlcourse.features import feature_space
 from tests.conftest import small_faces
@@ -114,6 +116,22 @@ def test_a_space_that_is_not_there_gets_a_sentence(monkeypatch):
     assert feature_space("auto").name == "random_conv_seed0"
     with pytest.raises(UserError, match="model.features=vgg is unknown: take auto"):
         feature_space("vgg")
+
+
+@pytest.mark.parametrize("model", ["autoencoder", "classifier"])
+def test_a_run_is_a_space(model, tmp_path):
+    """An encoder's latents, or what a classifier's last layer is given; the name goes with the weights."""
+    folder = Path(__file__).parent / "stored" / model
+    space = feature_space(str(folder))
+    shape = load_run(folder)[1].task.picture_shape()
+    colour = torch.from_numpy(small_faces(6, colour=True))
+    grey = colour.float().mean(3).round().byte()
+    found = space(colour)
+    assert found.ndim == 2 and len(found) == 6 and space.side == shape[1]
+    assert found.std(0).max() > 0 and torch.isfinite(found).all()
+    assert space.name.startswith(f"{load_run(folder)[0].model.name}_") and space(grey).shape == found.shape
+    with pytest.raises(UserError, match="is no run"):
+        feature_space(str(tmp_path))
 
 
 def test_inception_is_asked_of_torch_fidelity(monkeypatch):

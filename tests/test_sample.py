@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dlcourse.build import load_run
 from dlcourse.data.reading import read_picture
 from dlcourse.latents import between, directions
 from tests.conftest import small_faces
@@ -101,6 +102,32 @@ def test_given_pictures_are_drawn_again_beside_the_originals(command, runs, pict
     assert arrays["pictures"].shape == (2, 32, 32) and arrays["z"].shape == (1, 6)
 
 
+def test_of_a_folder_what_cannot_be_read_is_skipped_by_name(command, runs, pictures):
+    (pictures[0].parent / "broken.png").write_text("no picture")
+    code, said, err = command("sample", f"run={runs['vae']}", where(), f"input={pictures[0].parent}")
+    assert code == 0 and "skipped broken.png" in said, err
+    (Path("only") / "one").mkdir(parents=True)
+    Path("only/text.png").write_text("no picture")
+    code, _, err = command("sample", f"run={runs['vae']}", where("two"), "input=only")
+    assert code == 1 and "only holds no picture that can be read" in err
+
+
+def test_truncated_noise_is_normalised_by_its_own_statistics(runs):
+    """Or the brightness of a GAN's pictures, normalised as if the noise were whole, would change with it."""
+    _, model = load_run(Path(runs["gan"]))
+    norm = next(layer for layer in model.net.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+    maps = []
+    hook = norm.register_forward_hook(lambda *given: maps.append(given[2]))
+    for settled in (False, True):
+        if settled:
+            model.settle(0.3)
+        maps.clear()
+        model.drawn(model.draws(200, torch.Generator().manual_seed(9), 0.3))
+        spread = (maps[0] - norm.bias[:, None, None]).div(norm.weight[:, None, None]).std().item()
+        assert (0.8 < spread < 1.2) == settled
+    hook.remove()
+
+
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
@@ -115,6 +142,10 @@ def test_given_pictures_are_drawn_again_beside_the_originals(command, runs, pict
         ("vae", ["interpolate=1"], "interpolate=1 is no number of 2 or more"),
         ("vae", ["n=0"], "n=0 is no number of 1 or more"),
         ("vae", ["truncation=-1"], "truncation=-1 is no number of 0 or more"),
+        ("vae", ["truncation=nan"], "truncation=nan is no number of 0 or more"),
+        ("gan", ["truncation=.inf"], "truncation=.inf is no number of 0 or more"),
+        ("vae", ["seed=one"], "seed=one is no whole number of 0 or more"),
+        ("vae", ["seed=1.5"], "seed=1.5 is no whole number"),
         ("vae", ["way=round"], "way=round is unknown"),
         ("vae", ["input=a.png", "latents=z.npz"], "input and latents are different wishes"),
         ("vae", ["input=a.png", "interpolate=9"], "leaves nothing to interpolate"),
@@ -158,14 +189,18 @@ def test_along_the_sphere_the_length_is_kept():
     assert torch.isfinite(between(first, first, 9)).all() and torch.isfinite(between(first, -first, 9)).all()
 
 
-def test_traversals_take_the_latents_that_vary_most(runs):
-    from dlcourse.build import load_run
-
+def test_traversals_go_the_ways_that_latents_vary_most(runs):
     _, model = load_run(Path(runs["autoencoder"]))
-    start, ways, spans, names = directions(model, torch.from_numpy(small_faces(40)))
-    spread = model.latents(torch.from_numpy(small_faces(40))).std(0)
-    assert names[0] == f"latent {spread.argmax().item()}" and torch.allclose(spans[0], 3 * spread.max())
-    assert len(start) == 6 and ways.shape == (6, 6)
+    pictures = torch.from_numpy(small_faces(40))
+    start, ways, spans, names = directions(model, pictures)
+    latents = model.latents(pictures)
+    assert torch.equal(start, latents[0]) and names[0] == "direction 1"
+    assert torch.allclose(ways @ ways.T, torch.eye(6), atol=1e-4)
+    assert torch.allclose(spans, 3 * (latents @ ways.T).std(0), rtol=1e-3) and (spans.diff() <= 0).all()
     _, gan = load_run(Path(runs["gan"]))
     start, ways, _, names = directions(gan, torch.from_numpy(small_faces(4)))
     assert torch.allclose(ways @ ways.T, torch.eye(6), atol=1e-4) and names[0] == "direction 1"
+    gan.codes = 2
+    _, ways, _, names = directions(gan, torch.from_numpy(small_faces(4)))
+    strength = gan.net.stem.weight[:, :2].norm(dim=0)
+    assert names == [f"code {i}" for i in strength.argsort(descending=True)] and ways.sum() == 2

@@ -46,20 +46,32 @@ class FeatureSpace(NamedTuple):
         return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
 
 
+def check_choice(choice: str) -> None:
+    """Refuse a word that is no space; a folder is looked into when it is needed.
+
+    Raises:
+        UserError: with the choices.
+    """
+    if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
+        raise UserError(f"model.features={choice} is unknown: take {', '.join(CHOICES)}, or the folder of a run")
+
+
 def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:
     """The space of that name on a device.
 
     Args:
         choice: `efficientnet_lite0`, whose ImageNet weights come inside a package of the extra `features`;
             `inception`, the one that FID is defined by, whose weights torch-fidelity downloads; `random`, an untrained
-            net from a fixed seed; `auto`, the first of these that is there without a download, or `random`.
+            net from a fixed seed; `auto`, `efficientnet_lite0` where it is installed, else `random`; or the folder of
+            a run, whose net's last layer or encoder it is.
         device: where the net runs.
 
     Raises:
         UserError: it is not installed, or its weights are not at hand.
     """
+    check_choice(choice)
     if choice not in CHOICES:
-        raise UserError(f"model.features={choice} is unknown: take {', '.join(CHOICES)}")
+        return _of_run(Path(choice), device)
     if choice == "inception":
         return _inception(device)
     if choice in ("auto", "efficientnet_lite0"):
@@ -110,6 +122,30 @@ def _efficientnet_lite0(device: torch.device | str) -> FeatureSpace:
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     return FeatureSpace("efficientnet_lite0_128px", 128, lambda x: net.extract_features((x - 127) / 128).mean((2, 3)))
+
+
+def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
+    """What a net trained here makes of pictures: an encoder's latents, or what a classifier's last layer is given."""
+    import hashlib
+
+    from dlcourse.build import load_run
+    from dlcourse.embedding import features
+    from dlcourse.prediction import as_stored
+
+    cfg, model = load_run(folder)
+    shape = model.task.picture_shape()
+    if shape is None or shape[1] != shape[2]:
+        raise UserError(f"model.features={folder} has learnt {model.task.shape_text()}: take a run of square pictures")
+    model = model.eval().requires_grad_(False).to(device)
+
+    def net(x: Tensor) -> Tensor:
+        levels = x.round().byte()
+        pictures = as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+        return model.latents(pictures) if model.kind == "pictures" else features(model, pictures)  # ty: ignore[not-callable]
+
+    weights = folder / "checkpoints" / "best.ckpt"
+    digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]
+    return FeatureSpace(f"{cfg.model.name}_{cfg.data.name}_{digest}", shape[1], net)
 
 
 def _inception(device: torch.device | str) -> FeatureSpace:

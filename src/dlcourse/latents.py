@@ -37,9 +37,10 @@ def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp")
 def directions(model: Any, pictures: Tensor, count: int = DIRECTIONS) -> tuple[Tensor, Tensor, Tensor, list[str]]:
     """Where a traversal starts, and which ways it goes.
 
-    With an encoder these are single latents, of which those come first that vary most over the pictures; from the mean
-    three standard deviations either way. Without one they are the directions in which the generator's first layer
-    stretches noise most (Shen and Zhou, 2020, arXiv:2007.06600), three either way from a drawn point.
+    With an encoder they are the principal directions of the latents of pictures, from the first picture's own latent;
+    without one the codes that a GAN's discriminator reads from its pictures, those first that its generator's first
+    layer weighs most, else the directions in which that layer stretches noise most (Shen and Zhou, 2020,
+    arXiv:2007.06600), from a drawn point. They go three standard deviations either way.
 
     Args:
         model: a `Generative`.
@@ -51,12 +52,21 @@ def directions(model: Any, pictures: Tensor, count: int = DIRECTIONS) -> tuple[T
     """
     if hasattr(model.net, "encoder"):
         found = model.latents(pictures)
-        spread = found.std(0) if len(found) > 1 else torch.ones(model.latent)
-        order = spread.argsort(descending=True)[:count]
-        # a VAE's latents are drawn with a standard deviation of 1, whatever part of that their means take
-        span = torch.ones_like(spread[order]) if model.samples else spread[order]
-        return found.mean(0), torch.eye(model.latent)[order], 3 * span, [f"latent {i}" for i in order.tolist()]
+        _, stretch, ways = torch.linalg.svd(found - found.mean(0), full_matrices=False)
+        ways *= ways.gather(1, ways.abs().argmax(1, keepdim=True)).sign()  # which way is plus is not left to chance
+        spread = stretch / max(1, len(found) - 1) ** 0.5
+        return found[0], ways[:count], 3 * spread[:count], _numbered(len(ways[:count]))
     net = model.net if model.average is None else model.average
-    ways = torch.linalg.svd(net.stem.weight.detach().float().cpu(), full_matrices=False).Vh[:count]
+    weight = net.stem.weight.detach().float().cpu()
+    if model.codes:
+        order = weight[:, : model.codes].norm(dim=0).argsort(descending=True)[:count]
+        ways, names = torch.eye(model.latent)[order], [f"code {i}" for i in order.tolist()]
+    else:
+        ways = torch.linalg.svd(weight, full_matrices=False).Vh[:count]
+        names = _numbered(len(ways))
     start = model.draws(1, torch.Generator().manual_seed(model.seed))[0].cpu()
-    return start, ways, torch.full((len(ways),), 3.0), [f"direction {i + 1}" for i in range(len(ways))]
+    return start, ways, torch.full((len(ways),), 3.0), names
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"direction {i + 1}" for i in range(count)]

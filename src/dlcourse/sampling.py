@@ -46,6 +46,8 @@ def sample(cfg: DictConfig, folder: Path) -> Drawn:
     _, model = load_run(Path(cfg.run))
     if not isinstance(model, Generative):
         raise UserError(f"{cfg.run} holds a {type(model).__name__}, which draws nothing: take a vae or gan, say")
+    if cfg.truncation != 1:
+        model.settle(cfg.truncation)
     found = _draw(cfg, model)
     folder.mkdir(parents=True, exist_ok=True)
     save_mosaic(folder / SHEET, found.pictures, cfg.grid or found.columns)
@@ -61,7 +63,9 @@ def _check(cfg: DictConfig) -> None:
         value, least = cfg[key], 2 if key == "interpolate" else 1
         if value is not None and (not isinstance(value, int) or value < least):
             raise UserError(f"{key}={value} is no number of {least} or more: take 9, say")
-    if not isinstance(cfg.truncation, (int, float)) or cfg.truncation < 0:
+    if not isinstance(cfg.seed, int) or cfg.seed < 0:
+        raise UserError(f"seed={cfg.seed} is no whole number of 0 or more: take 1, say")
+    if not isinstance(cfg.truncation, (int, float)) or not 0 <= cfg.truncation < math.inf:
         raise UserError(f"truncation={cfg.truncation} is no number of 0 or more: take 0.7, say")
     if cfg.way not in WAYS:
         raise UserError(f"way={cfg.way} is unknown: take {' or '.join(WAYS)}")
@@ -76,7 +80,7 @@ def _draw(cfg: DictConfig, model: Generative) -> Drawn:
     if cfg.between is not None:
         return _between_pictures(cfg, model)
     if cfg.input is not None:
-        given = _read(picture_files(Path(cfg.input)), model)
+        given = _read(picture_files(Path(cfg.input)), model, skips=Path(cfg.input).is_dir())
         z = model.latents(given)
         both = torch.stack([given, model.drawn(z)], 1).flatten(0, 1)  # each original beside its own
         return Drawn(both, z, 2 * _columns(len(given)))
@@ -110,13 +114,17 @@ def _between_pictures(cfg: DictConfig, model: Generative) -> Drawn:
     return Drawn(drawn, z, len(drawn))
 
 
-def _read(files: Sequence[Path], model: Generative) -> Tensor:
+def _read(files: Sequence[Path], model: Generative, skips: bool = False) -> Tensor:
     pictures = []
     for file in files:
         try:
             pictures.append(read_picture(file, model.task.in_shape))
         except UNREADABLE:
-            raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from None
+            if not skips:
+                raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from None
+            print(f"skipped {file.name}: no picture that can be read")
+    if not pictures:
+        raise UserError(f"{files[0].parent} holds no picture that can be read: give a PNG, JPEG or the like")
     return torch.from_numpy(np.stack(pictures))
 
 

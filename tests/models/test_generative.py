@@ -54,6 +54,7 @@ def test_a_run_ends_with_scores_their_floor_and_pictures(face_run, capsys, model
     assert "in the feature space random_conv_seed0" in capsys.readouterr().out
     metrics, name = result["metrics"], "reconstruction_" if model == "autoencoder" else ""
     assert result["status"] == "completed" and result["features"] == "random_conv_seed0"
+    assert len(result["compared"]) == 2 and min(result["compared"]) > 0
     for split in ("val", "test"):
         for key in ("frechet_distance", "kid", "precision", "recall"):
             assert math.isfinite(metrics[f"{split}/{name}{key}"]), key
@@ -218,6 +219,19 @@ def test_the_penalty_is_the_squared_gradient(faces):
     assert torch.allclose(weight.grad, 2 * weight, atol=1e-5)
 
 
+def test_held_out_pictures_are_judged_as_training_ones_are_and_leave_no_trace(faces):
+    """By the batch's own statistics: the running ones are of real and drawn pictures together."""
+    model, data = built(faces, "gan", "model.discriminator.layers=3")
+    model.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    inputs, labels = data.arrays["train"][0][:16], torch.zeros(16)
+    model._collect((inputs, labels))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(layer.training for layer in model.modules())
+    with torch.no_grad():
+        assert torch.equal(model._gathered[0]["real"], model.train().judged(model.scaled(inputs)))
+
+
 def test_codes_are_the_first_numbers_of_the_noise(faces):
     model, _ = built(faces, "gan", "model.codes=2", "model.code_weight=3", "model.discriminator.layers=3")
     z = torch.randn(4, 6)
@@ -279,6 +293,8 @@ def test_pictures_of_128_pixels_fit_too(faces):
         ("gan", ["model.code_weight=0"], "model.code_weight=0"),
         ("vae", ["model.net.norm=layer"], "norm=layer is unknown"),
         ("vae", ["model.features=vgg"], "model.features=vgg is unknown"),
+        ("vae", ["model.noise=null"], "model.noise=None is no standard deviation"),
+        ("gan", ["model.augment=mirror"], "augment=mirror is unknown"),
         ("vae", ["data=mnist"], "VAE learns pictures but mnist asks for classes"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 # What Pillow may raise at a file that is broken, or no picture at all.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+UNREADABLE = (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError)
 
 
 def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:

@@ -140,7 +140,7 @@ class VAE(Autoencoder):
         if beta < 0 or not 0 <= warmup <= 1:
             raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} a share of the steps")
         learned = noise == "learned"
-        if not learned and (isinstance(noise, str) or noise <= 0):
+        if not learned and (not isinstance(noise, (int, float)) or noise <= 0):
             raise UserError(f"model.noise={noise} is no standard deviation: take 20, say, or learned")
         super().__init__(task, net, optimizer, schedule, seed, latent, features)
         start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
@@ -240,7 +240,7 @@ class VAE(Autoencoder):
             "elbo": elbo,
             "kl": kl,
             "bits_per_pixel": -elbo / pixels / math.log(2),
-            "active_units": float((answers["latent"].var(0) > ACTIVE).sum()),
+            "active_units": float((answers["latent"].var(0, correction=0) > ACTIVE).sum()),
         }
         return super().measure(answers) | found
 

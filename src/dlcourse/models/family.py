@@ -205,7 +205,8 @@ class Family(LightningModule, ABC):
         saved = [c for c in self.trainer.checkpoint_callbacks if isinstance(c, Last) and c.path.exists()]
         kept = f"the last good checkpoint is {saved[0].path}" if saved else "no checkpoint was saved before"
         compiled = " or compile=false" if getattr(self.net, "_compiled_call_impl", None) is not None else ""
-        return f"{wrong}; {kept}: lower model.optimizer.lr, or set trainer.gradient_clip_val=1{compiled}"
+        clip = ", or set trainer.gradient_clip_val=1" if self.automatic_optimization else ""
+        return f"{wrong}; {kept}: lower model.optimizer.lr{clip}{compiled}"
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect one batch's answers."""

@@ -1,13 +1,15 @@
 """Generative adversarial nets: DCGAN by default, the modern recipe by its options."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.swa_utils import update_bn
 
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
@@ -59,7 +61,7 @@ class GAN(Generative):
         r1: float = 0.0,
         r2: float = 0.0,
         penalty_every: int = 1,
-        augment: Sequence[str] = (),
+        augment: str | Sequence[str] = (),
         ema: float = 0.0,
         discriminator_rate: float = 1.0,
         codes: int = 0,
@@ -68,6 +70,7 @@ class GAN(Generative):
     ):
         one_of(LOSSES, objective=objective)
         at_least_one(penalty_every=penalty_every)
+        augment = (augment,) if isinstance(augment, str) else tuple(augment)
         for name in augment:
             one_of(tuple(CHANGES), augment=name)
         if not 0 <= ema < 1 or min(r1, r2) < 0 or discriminator_rate <= 0:
@@ -85,11 +88,19 @@ class GAN(Generative):
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
         self.codes, self.code_weight = codes, code_weight
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
-        self.augment, self.ema, self.discriminator_rate = tuple(augment), ema, discriminator_rate
+        self.augment, self.ema, self.discriminator_rate = augment, ema, discriminator_rate
 
     def decode(self, z: Tensor) -> Tensor:
         """Noise [N, L] to pictures [N, C, H, W] in -1 to 1, by the averaged generator where there is one."""
         return (self.net if self.average is None else self.average)(z)
+
+    def settle(self, truncation: float, batches: int = 8) -> None:
+        """Batch normalisation with the statistics of noise truncated so, without which pictures turn dark.
+
+        Brock et al., 2018 (arXiv:1809.11096), call them standing statistics.
+        """
+        draws = (self.draws(64, seeded(self.seed, 7, i), truncation) for i in range(batches))
+        update_bn(draws, self.net if self.average is None else self.average)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Stored pictures to the discriminator's logits [N]."""
@@ -162,10 +173,10 @@ class GAN(Generative):
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
         answer, codes = self.told(drawn.detach())
         logits = self.judged(real), answer
-        loss = self.discriminator_loss(*logits) + self.code_loss(codes, z)
+        loss = self.discriminator_loss(*logits)
         discriminator.zero_grad()
         # two calls, so that the maps of the one are freed before those of the penalty are made
-        self.manual_backward(loss)
+        self.manual_backward(loss + self.code_loss(codes, z))
         if (self.r1 or self.r2) and self.global_step // 2 % self.penalty_every == 0:
             self.manual_backward(self._penalties(real, drawn.detach()))
         discriminator.step()
@@ -174,17 +185,19 @@ class GAN(Generative):
         with torch.no_grad():
             known = self.judged(real) if self.objective == "relativistic" else logits[0]
         answer, codes = self.told(drawn)
-        deceit = self.generator_loss(known.detach(), answer) + self.code_loss(codes, z)
+        deceit, told = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
         generator.zero_grad()
-        self.manual_backward(deceit)
+        self.manual_backward(deceit + told)
         self.discriminator.requires_grad_(True)
         generator.step()
         self._follow()
         for entry in self.trainer.lr_scheduler_configs:
             if entry.interval == "step":
                 entry.scheduler.step()
+        if self.codes:
+            self.note("code_loss", told.detach())
         self._note(loss.detach(), deceit.detach(), *(part.detach() for part in logits))
-        self._check_finite(loss + deceit, batch_idx)
+        self._check_finite(loss + deceit + told, batch_idx)
         if self.trainer.is_last_batch:
             self._log_epoch()
 
@@ -236,10 +249,15 @@ class GAN(Generative):
         return found
 
     def _collect(self, batch: Batch) -> None:
-        """Logits of held-out pictures and of as many samples, without augmentation."""
+        """Logits of held-out pictures and of as many samples, without augmentation.
+
+        Each batch is normalised by its own statistics as in training, or the two could not be held against each other:
+        the running ones are of real and drawn pictures together.
+        """
         inputs, labels = batch
-        z = self.draws(len(labels), seeded(self.seed, 6, len(self._gathered)))
-        real, drawn = self(inputs).float(), self.discriminator(self.decode(z)).float()
+        samples = self.decode(self.draws(len(labels), seeded(self.seed, 6, len(self._gathered))))
+        with _batch_statistics(self.discriminator):
+            real, drawn = self(inputs).float(), self.discriminator(samples).float()
         loss = (self.discriminator_loss(real, drawn) + self.generator_loss(real, drawn)).expand(len(labels))
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
 
@@ -255,3 +273,19 @@ class GAN(Generative):
         if self.trainer.state.fn == "fit":
             found["epoch"] = self.current_epoch + 1.0  # by which the newest checkpoint is the one that is kept
         return found | super().measure(answers)
+
+
+@contextmanager
+def _batch_statistics(net: nn.Module) -> Generator[None]:
+    """Batch normalisation by each batch's own statistics, of which the net remembers nothing."""
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
+    before = [(layer.training, layer.momentum, layer.num_batches_tracked) for layer in layers]
+    for layer, (_, _, count) in zip(layers, before, strict=True):
+        layer.train()
+        layer.momentum, layer.num_batches_tracked = 0.0, count.clone() if count is not None else None
+    try:
+        yield
+    finally:
+        for layer, (training, momentum, count) in zip(layers, before, strict=True):
+            layer.train(training)
+            layer.momentum, layer.num_batches_tracked = momentum, count

@@ -1,5 +1,6 @@
 """What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from dlcourse.data.faces import mean_picture
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.features import CHOICES, FeatureSpace, feature_space
+from dlcourse.features import FeatureSpace, check_choice, feature_space
 from dlcourse.models.family import Family
+
+log = logging.getLogger(__name__)
 
 SHOWN = 25  # pictures of a snapshot
 FRAMES = 60  # snapshots of a training at most
@@ -55,8 +58,7 @@ class Generative(Family):
     ):
         if outputs[0] < 1:
             raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
-        if features not in CHOICES:
-            raise UserError(f"model.features={features} is unknown: take {', '.join(CHOICES)}")
+        check_choice(features)
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
@@ -66,6 +68,7 @@ class Generative(Family):
         self.data: DataModule | None = None  # whose pictures it is compared with
         self.space: FeatureSpace | None = None
         self._real: dict[str, Tensor] = {}
+        self._counts: list[int] = []  # of pictures that were compared: the model's, and of training
 
     # What a family defines ------------------------------------------------------------------------------------------
 
@@ -90,6 +93,9 @@ class Generative(Family):
             )
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
         return truncation * z.to(self.device)
+
+    def settle(self, truncation: float) -> None:
+        """Be ready to draw from noise truncated so; nets that remember nothing of the noise have nothing to do."""
 
     # What all of them share -----------------------------------------------------------------------------------------
 
@@ -182,8 +188,8 @@ class Generative(Family):
     # Scores ---------------------------------------------------------------------------------------------------------
 
     def remarks(self) -> dict[str, Any]:
-        """The feature space's name, for result.json."""
-        return {"features": self.space.name} if self.space is not None else {}
+        """The feature space's name, and how many pictures were compared with how many, for result.json."""
+        return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
 
     def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """At a test the scores of `compared`; a validation during training does without them."""
@@ -202,7 +208,10 @@ class Generative(Family):
         assert self.data is not None
         quick = isinstance(self.trainer.limit_test_batches, int)
         count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
+        if count < QUICK and not quick:
+            log.warning("only %d pictures are compared: such distances say little", count)
         real = self.real_features(most)
+        self._counts = [count, len(real)]
         own = self.data.arrays[self.split][0][:count]
         folder, space = self._cache(), self._space()
         known = fidelity.gaussian(real)
@@ -221,9 +230,10 @@ class Generative(Family):
         found["mean_picture_kid"] = fidelity.kernel_distance(mean, real[:count])
         return found
 
-    def real_features(self, most: int = REAL) -> Tensor:
-        """Features [M, D] of the first training pictures, at most so many."""
+    def real_features(self, most: int | None = None) -> Tensor:
+        """Features [M, D] of the first training pictures, at most so many, or as many as were compared with."""
         assert self.data is not None
+        most = most or (self._counts[1] if self._counts else REAL)
         key = f"features{most}"
         if key not in self._real:
             pictures = self.data.arrays["train"][0][:most]

@@ -59,7 +59,8 @@ def _draw_lines(axes: Axes, rows: list[dict[str, str]], names: Sequence[str], ti
         axes.set_yscale("log")
     if len(names) > 1:
         axes.legend()
-    axes.set(xlabel="epoch", ylabel=title, title=title[:1].upper() + title[1:] if len(names) > 1 else title)
+    words = title.replace("_", " ")
+    axes.set(xlabel="epoch", ylabel=words, title=words[:1].upper() + words[1:] if len(names) > 1 else words)
     axes.grid(alpha=0.3)
 
 

@@ -11,11 +11,16 @@ from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TRAIN, VALIDATION, save
 
 PANELS = {
-    "Losses": (("train/discriminator_loss", "discriminator", TRAIN), ("train/generator_loss", "generator", VALIDATION)),
+    "Losses": (
+        ("train/discriminator_loss", "discriminator", TRAIN),
+        ("train/generator_loss", "generator", VALIDATION),
+        ("train/code_loss", "codes, in both", "#ccbb44"),
+    ),
     "Discriminator's accuracy": (
         ("train/real_accuracy", "real", TRAIN),
         ("val/real_accuracy", "real, held out", "#66ccee"),
         ("train/drawn_accuracy", "drawn", VALIDATION),
+        ("val/drawn_accuracy", "drawn, averaged generator", "#aa3377"),
     ),
 }
 
@@ -28,14 +33,16 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
         return
     with path.open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
         for name, label, colour in lines:
             points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
-            axes.plot(*zip(*points, strict=True) if points else ([], []), color=colour, label=label, marker=".")
+            if points:
+                axes.plot(*zip(*points, strict=True), color=colour, label=label, marker=".")
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False)
     figure.axes[1].set_ylim(-0.02, 1.02)
     save(figure, folder / "plots" / "adversaries.png")

@@ -1,11 +1,11 @@
 """Many small pictures as one: edge to edge in rows, and as an animation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dlcourse.plots.curves import save
@@ -13,6 +13,7 @@ from dlcourse.plots.sheet import plain
 from dlcourse.results import replaced
 
 GAP = 2  # pixels between pictures
+STRIP = 20  # pixels below a frame, for its name
 
 
 def mosaic(pictures: Tensor, columns: int) -> np.ndarray:
@@ -33,14 +34,21 @@ def save_mosaic(path: Path, pictures: Tensor, columns: int) -> None:
         Image.fromarray(mosaic(pictures, columns)).save(part, "PNG")
 
 
-def save_animation(path: Path, frames: Sequence[Tensor], columns: int, scale: int = 2) -> None:
-    """A GIF of a mosaic for each frame, at most ten seconds long, resting on the last."""
-    images = [Image.fromarray(mosaic(frame, columns)) for frame in frames]
-    images = [i.resize((scale * i.width, scale * i.height), Image.Resampling.NEAREST) for i in images]
+def save_animation(path: Path, frames: Mapping[str, Tensor], columns: int, scale: int = 2) -> None:
+    """A GIF of a mosaic for each frame with its name below, at most ten seconds long, resting on the last."""
+    images = [_titled(Image.fromarray(mosaic(frame, columns)), name, scale) for name, frame in frames.items()]
     steady = max(100, min(400, 8000 // len(images)))
     times = [steady] * (len(images) - 1) + [2000]
     with replaced(path) as part:
         images[0].save(part, "GIF", save_all=True, append_images=images[1:], duration=times, loop=0)
+
+
+def _titled(image: Image.Image, name: str, scale: int) -> Image.Image:
+    large = image.resize((scale * image.width, scale * image.height), Image.Resampling.NEAREST)
+    sheet = Image.new(large.mode, (large.width, large.height + STRIP), "white")
+    sheet.paste(large)
+    ImageDraw.Draw(sheet).text((large.width // 2, large.height + STRIP // 2), name, fill="black", anchor="mm")
+    return sheet
 
 
 def draw_rows(

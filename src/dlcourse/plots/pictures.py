@@ -9,12 +9,13 @@ from torch import Tensor
 from dlcourse import fidelity
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
-from dlcourse.latents import STEPS, between, directions
+from dlcourse.latents import STEPS, WAYS, between, directions
 from dlcourse.plots.curves import draw_curves
 from dlcourse.plots.mosaic import draw_rows, save_animation
 
-SAMPLES, ROW = 64, 16
-PAIRS = 6  # interpolations
+ROW = 16  # pictures of a row
+SAMPLES = 8  # rows and columns of samples, which are shown larger
+PAIRS = 3  # interpolated both ways
 COPIES = 12  # samples whose nearest training pictures are shown
 
 
@@ -31,9 +32,10 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
         draw_curves(folder, *model.curves)
     own = data.arrays[model.split][0]
     if model.frames:
-        draw_training(plots, model.frames)
+        held_out = data.arrays["val" if "val" in data.arrays else "train"][0]
+        draw_training(plots, model.frames, None if model.samples else held_out)
     if model.samples:
-        _draw_samples(plots / "samples.png", model)
+        _draw_samples(plots / "samples.png", model, own)
         _draw_between_draws(plots / "interpolation.png", model)
         _draw_nearest(plots / "nearest.png", model, data)
     if hasattr(model.net, "encoder"):
@@ -47,18 +49,29 @@ def chosen_epochs(epochs: list[int]) -> list[int]:
     return sorted({epochs[0], epochs[(len(epochs) - 1) // 2], epochs[-1]})
 
 
-def draw_training(plots: Path, frames: dict[int, Tensor]) -> None:
-    """`epochs.png`, three stages of the same pictures, and `training.gif`, all that were kept."""
+def draw_training(plots: Path, frames: dict[int, Tensor], originals: Tensor | None = None) -> None:
+    """`epochs.png`, three stages of the same pictures, and `training.gif`, all that were kept.
+
+    Args:
+        plots: the folder.
+        frames: pictures [N, ...] by epoch.
+        originals: what they are drawn after, as many or more; None: they are samples.
+    """
     epochs = chosen_epochs(sorted(frames))
     rows = [frames[epoch][:ROW] for epoch in epochs]
     names = [f"epoch {epoch}" for epoch in epochs]
+    if originals is not None:
+        rows, names = [originals[: len(rows[0])], *rows], ["original", *names]
     draw_rows(plots / "epochs.png", rows, names, "The same pictures over the training (first epoch: 0)")
-    save_animation(plots / "training.gif", [frames[epoch] for epoch in sorted(frames)], 5)
+    save_animation(plots / "training.gif", {f"epoch {epoch}": frames[epoch] for epoch in sorted(frames)}, 5)
 
 
-def _draw_samples(path: Path, model: Any) -> None:
-    rows = model.sampled(SAMPLES, 1).split(ROW)
-    draw_rows(path, rows, [""] * len(rows), f"Samples, {len(rows) * ROW} draws of seed {model.seed}")
+def _draw_samples(path: Path, model: Any, pictures: Tensor) -> None:
+    """A square of them and, below, as many real pictures as go into two rows."""
+    rows = model.sampled(SAMPLES**2, 1).split(SAMPLES)
+    real = [part for part in pictures[: 2 * SAMPLES].split(SAMPLES) if len(part) == SAMPLES]
+    names = ["drawn"] + [""] * (SAMPLES - 1) + ["real", ""][: len(real)]
+    draw_rows(path, [*rows, *real], names, f"Samples of seed {model.seed} above {model.split} pictures", cell=1.1)
 
 
 def _draw_reconstructions(path: Path, model: Any, pictures: Tensor) -> None:
@@ -70,22 +83,23 @@ def _draw_reconstructions(path: Path, model: Any, pictures: Tensor) -> None:
 
 def _draw_between_draws(path: Path, model: Any) -> None:
     ends = model.draws(2 * PAIRS, seeded(model.seed, 4, 1)).cpu()
-    rows = [model.drawn(between(ends[2 * i], ends[2 * i + 1], way="slerp")) for i in range(PAIRS)]
-    title = f"{STEPS} steps between two random points"
-    draw_rows(path, rows, [""] * PAIRS, f"{title}, along the sphere")
+    pairs = [(ends[2 * i], ends[2 * i + 1]) for i in range(PAIRS)]
+    rows = [model.drawn(between(*pair, way=way)) for pair in pairs for way in WAYS]
+    title = f"{STEPS} steps between two random points, along the sphere and straight"
+    draw_rows(path, rows, [*WAYS] * PAIRS, title, ticks=[str(i + 1) for i in range(STEPS)])
 
 
 def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
     """Both ways for some pairs, the given pictures at the ends."""
-    ends, rows, names = model.latents(pictures[:PAIRS]), [], []
+    ends, rows, names = model.latents(pictures[: 2 * PAIRS]), [], []
     for i in range(0, len(ends) - 1, 2):
-        for way in ("lerp", "slerp"):
+        for way in WAYS:
             drawn = model.drawn(between(ends[i], ends[i + 1], way=way))
             rows.append(torch.cat([pictures[i : i + 1], drawn, pictures[i + 1 : i + 2]]))
             names.append(way)
     if rows:
         ticks = ["given", *map(str, range(1, STEPS + 1)), "given"]
-        title = f"{STEPS} steps between two {model.split} pictures, straight and along the sphere"
+        title = f"{STEPS} steps between two {model.split} pictures, along the sphere and straight"
         draw_rows(path, rows, names, title, ticks=ticks)
 
 
@@ -104,8 +118,17 @@ def _draw_nearest(path: Path, model: Any, data: DataModule) -> None:
     real = model.real_features()
     train = data.arrays["train"][0]
     by_features = fidelity.nearest(model.features_of(samples), real)[1]
-    flat = train.flatten(1)[: len(real)].float()
-    by_pixels = fidelity.nearest(samples.flatten(1).float(), flat)[1]
+    by_pixels = _nearest_pixels(samples, train)
     rows = [samples, train[by_features], train[by_pixels]]
     names = ["sample", "nearest by features", "nearest by pixels"]
-    draw_rows(path, rows, names, f"Samples and the nearest of {len(real):,} training pictures")
+    title = f"Samples and the nearest of {len(real):,} (features) and {len(train):,} (pixels) training pictures"
+    draw_rows(path, rows, names, title)
+
+
+def _nearest_pixels(samples: Tensor, train: Tensor, part: int = 2000) -> Tensor:
+    """Which training picture each sample is nearest to, of all of them; a part at a time is turned into floats."""
+    flat = samples.flatten(1).float()
+    found = [fidelity.nearest(flat, pictures.flatten(1).float()) for pictures in train.split(part)]
+    distances, places = (torch.stack(parts) for parts in zip(*found, strict=True))
+    best = distances.argmin(0)
+    return best * part + places.gather(0, best[None])[0]

@@ -15,7 +15,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     """`plots/kl.png` and kl.csv: divergence of each latent, and how much of its variance the pictures account for."""
     del data
     plots, answers = folder / "plots", model.answers
-    kl, variance = answers["kl"].mean(0), answers["latent"].var(0)
+    kl, variance = answers["kl"].mean(0), answers["latent"].var(0, correction=0)
     order = kl.argsort(descending=True).tolist()
     rows = [(i, kl[i].item(), variance[i].item(), int(variance[i] > ACTIVE)) for i in order]
     write_numbers(plots / "kl.csv", ["latent", "kl_nats", "variance_of_mean", "active"], rows)
