@@ -172,7 +172,7 @@ def face_run(tmp_path: Path, faces: Path):
     from dlcourse.run import compose, run
 
     def start(model: str, *overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
-        net = ["model.discriminator.width=4", "model.discriminator.layers=3"] if model == "gan" else []
+        net = ["model.discriminator.width=4"] if model == "gan" else []
         words = [f"model={model}", *FACES, f"data.path={faces}", *FACE_NET, *net, *overrides]
         return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
 

@@ -12,8 +12,9 @@ from torch.distributions import Normal, kl_divergence
 from dlcourse.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.errors import UserError
 from dlcourse.evaluation import evaluate
-from dlcourse.models import autoencoder
+from dlcourse.models import autoencoder, generative
 from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.plots.pictures import chosen_epochs
 from dlcourse.run import compose, run
 from tests.conftest import FACE_NET, FACES
 
@@ -203,13 +204,13 @@ def test_objectives_are_the_published_ones(faces):
         "relativistic": (-log(real - drawn).mean(), -log(drawn - real).mean()),
     }
     for objective, (first, second) in expected.items():
-        model, _ = built(faces, "gan", f"model.objective={objective}", "model.discriminator.layers=3")
+        model, _ = built(faces, "gan", f"model.objective={objective}")
         assert model.discriminator_loss(real, drawn) == pytest.approx(first.item())
         assert model.generator_loss(real, drawn) == pytest.approx(second.item())
 
 
 def test_the_penalty_is_the_squared_gradient(faces):
-    model, _ = built(faces, "gan", "model.discriminator.layers=3", "model.discriminator.norm=none")
+    model, _ = built(faces, "gan", "model.discriminator.norm=none")
     x = torch.rand(2, 1, 32, 32)
     model.discriminator = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 1), torch.nn.Flatten(0))
     weight = model.discriminator[1].weight
@@ -221,7 +222,7 @@ def test_the_penalty_is_the_squared_gradient(faces):
 
 def test_held_out_pictures_are_judged_as_training_ones_are_and_leave_no_trace(faces):
     """By the batch's own statistics: the running ones are of real and drawn pictures together."""
-    model, data = built(faces, "gan", "model.discriminator.layers=3")
+    model, data = built(faces, "gan")
     model.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     inputs, labels = data.arrays["train"][0][:16], torch.zeros(16)
@@ -233,7 +234,7 @@ def test_held_out_pictures_are_judged_as_training_ones_are_and_leave_no_trace(fa
 
 
 def test_codes_are_the_first_numbers_of_the_noise(faces):
-    model, _ = built(faces, "gan", "model.codes=2", "model.code_weight=3", "model.discriminator.layers=3")
+    model, _ = built(faces, "gan", "model.codes=2", "model.code_weight=3")
     z = torch.randn(4, 6)
     logits, codes = model.told(model.net(z))
     assert logits.shape == (4,) and codes.shape == (4, 2)
@@ -241,7 +242,7 @@ def test_codes_are_the_first_numbers_of_the_noise(faces):
     assert model.code_loss(z[:, :2] + 1, z) == pytest.approx(3, rel=1e-6)
     model.code_loss(codes, z).backward()
     assert all(p.grad is not None for net in (model.net, model.discriminator) for p in net.parameters())
-    without, _ = built(faces, "gan", "model.discriminator.layers=3")
+    without, _ = built(faces, "gan")
     assert without.code_loss(without.told(without.net(z))[1], z) == 0
 
 
@@ -261,7 +262,7 @@ def test_three_and_four_layers_grey_and_colour(faces, model, layers, colour):
     size = 32 if layers == 3 else 64
     words = [f"model.net.layers={layers}", f"data.size={size}", f"data.colour={colour}"]
     words += ["model.net.resize=true", "model.net.blocks=1", "model.net.norm=group"]
-    words += [f"model.discriminator.layers={layers}", "model.discriminator.width=4"] * (model == "gan")
+    words += ["model.discriminator.width=4"] * (model == "gan")
     net, data = built(faces, model, *words)
     inputs, labels = next(iter(data.train_dataloader()))
     loss = net.training_loss(inputs, labels)
@@ -269,6 +270,17 @@ def test_three_and_four_layers_grey_and_colour(faces, model, layers, colour):
     assert torch.isfinite(loss) and all(p.grad is not None for p in net.net.parameters())
     drawn = net.drawn(torch.randn(2, 6))
     assert drawn.shape == inputs[:2].shape and drawn.dtype == torch.uint8
+
+
+def test_snapshots_are_kept_and_shown_of_the_epochs_that_were_asked_for(face_run, monkeypatch):
+    assert chosen_epochs(list(range(40))) == [0, 19, 39]
+    assert chosen_epochs(list(range(40)), [39, 0, 5, 70]) == [0, 5, 39]
+    assert chosen_epochs([0, 1], [70]) == [0, 1]
+    monkeypatch.setattr(generative, "FRAMES", 1)
+    for asked, kept in (("[]", 2), ("[1]", 3)):
+        folder = face_run("gan", "trainer.max_epochs=3", f"model.shown_epochs={asked}", folder=asked)["folder"]
+        with Image.open(Path(folder) / "plots" / "training.gif") as animation:
+            assert animation.n_frames == kept
 
 
 def test_pictures_of_128_pixels_fit_too(faces):
@@ -286,6 +298,7 @@ def test_pictures_of_128_pixels_fit_too(faces):
         ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
         ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
+        ("gan", ["model.shown_epochs=[-1]"], "counts from the first, which is 0"),
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),

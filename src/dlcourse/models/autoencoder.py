@@ -1,7 +1,7 @@
 """Autoencoders: a picture through a short vector and back, and the variational one that can be drawn from."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ class Autoencoder(Generative):
 
     Args:
         latent: numbers that a picture is put into.
-        task, net, optimizer, schedule, seed, features: see `Generative`.
+        task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
     samples = False
@@ -38,8 +38,9 @@ class Autoencoder(Generative):
         seed: int = 0,
         latent: int = 32,
         features: str = "auto",
+        shown_epochs: Sequence[int] = (),
     ):
-        super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features)
+        super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features, shown_epochs)
         self.probe: dict[str, float] = {}  # how well each factor of the data can be read from the latents
 
     @staticmethod
@@ -113,7 +114,7 @@ class VAE(Autoencoder):
         prior: where samples are drawn from: `normal`, N(0, 1), or `fitted`, a normal distribution with the mean and
             covariance that the latents of the training pictures were seen to have (Ghosh et al., 2019,
             arXiv:1903.12436).
-        task, net, optimizer, schedule, seed, features: see `Generative`.
+        task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
     samples = True
@@ -134,6 +135,7 @@ class VAE(Autoencoder):
         noise: float | str = "learned",
         prior: str = "normal",
         features: str = "auto",
+        shown_epochs: Sequence[int] = (),
     ):
         if prior not in ("normal", "fitted"):
             raise UserError(f"model.prior={prior} is unknown: take normal or fitted")
@@ -142,7 +144,7 @@ class VAE(Autoencoder):
         learned = noise == "learned"
         if not learned and (not isinstance(noise, (int, float)) or noise <= 0):
             raise UserError(f"model.noise={noise} is no standard deviation: take 20, say, or learned")
-        super().__init__(task, net, optimizer, schedule, seed, latent, features)
+        super().__init__(task, net, optimizer, schedule, seed, latent, features, shown_epochs)
         start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
         self.log_noise = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learned)
         self.beta, self.warmup, self.prior = beta, warmup, prior

@@ -42,7 +42,8 @@ class GAN(Generative):
         codes: first numbers of the noise that the discriminator has to tell from a drawn picture, so that each of them
             must show in it and pictures cannot all be alike (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         code_weight: of the mean squared error of those in both losses.
-        task, net, optimizer, schedule, seed, features: see `Generative`; optimiser and schedule are made twice.
+        task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`; optimiser and schedule are made
+            twice.
     """
 
     extra_plots = ("gan",)
@@ -67,6 +68,7 @@ class GAN(Generative):
         codes: int = 0,
         code_weight: float = 1.0,
         features: str = "auto",
+        shown_epochs: Sequence[int] = (),
     ):
         one_of(LOSSES, objective=objective)
         at_least_one(penalty_every=penalty_every)
@@ -82,7 +84,7 @@ class GAN(Generative):
             raise UserError(
                 f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
             )
-        super().__init__(task, net, (latent,), optimizer, schedule, seed, features)
+        super().__init__(task, net, (latent,), optimizer, schedule, seed, features, shown_epochs)
         self.automatic_optimization = False
         self.discriminator = discriminator(in_shape=task.in_shape, codes=codes).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None

@@ -1,7 +1,7 @@
 """What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Generative(Family):
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.features.feature_space`.
+        shown_epochs: whose snapshots `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
         optimizer, schedule, seed: see `Family`.
     """
 
@@ -55,15 +56,19 @@ class Generative(Family):
         schedule: Callable[..., dict[str, Any]],
         seed: int = 0,
         features: str = "auto",
+        shown_epochs: Sequence[int] = (),
     ):
         if outputs[0] < 1:
             raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
         check_choice(features)
+        if any(epoch < 0 for epoch in shown_epochs):
+            raise UserError(f"model.shown_epochs={list(shown_epochs)} counts from the first, which is 0")
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
         self.std.fill_((high - low) / 2)
         self.latent, self.features = outputs[0], features
+        self.shown_epochs = tuple(shown_epochs)
         self.frames: dict[int, Tensor] = {}  # by epoch
         self.data: DataModule | None = None  # whose pictures it is compared with
         self.space: FeatureSpace | None = None
@@ -171,7 +176,7 @@ class Generative(Family):
         """Keep a snapshot."""
         every = -(-max(1, self.trainer.max_epochs or 1) // FRAMES)
         last = self.current_epoch + 1 == self.trainer.max_epochs
-        if self.current_epoch % every == 0 or last:
+        if self.current_epoch % every == 0 or last or self.current_epoch in self.shown_epochs:
             self.frames[self.current_epoch] = self.snapshot()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Pictures of a model that draws pictures: its samples, its training, what lies between, what it may have copied."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     own = data.arrays[model.split][0]
     if model.frames:
         held_out = data.arrays["val" if "val" in data.arrays else "train"][0]
-        draw_training(plots, model.frames, None if model.samples else held_out)
+        draw_training(plots, model.frames, model.shown_epochs, None if model.samples else held_out)
     if model.samples:
         _draw_samples(plots / "samples.png", model, own)
         _draw_between_draws(plots / "interpolation.png", model)
@@ -44,20 +45,24 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     _draw_traversals(plots / "traversals.png", model, own)
 
 
-def chosen_epochs(epochs: list[int]) -> list[int]:
-    """The first, the middle and the last of the epochs that were kept; of 40 they are 0, 19 and 39."""
-    return sorted({epochs[0], epochs[(len(epochs) - 1) // 2], epochs[-1]})
+def chosen_epochs(epochs: list[int], wanted: Sequence[int] = ()) -> list[int]:
+    """Those wanted of the epochs that were kept, or else the first, the middle and the last; of 40: 0, 19 and 39."""
+    found = sorted(set(wanted) & set(epochs))
+    return found or sorted({epochs[0], epochs[(len(epochs) - 1) // 2], epochs[-1]})
 
 
-def draw_training(plots: Path, frames: dict[int, Tensor], originals: Tensor | None = None) -> None:
-    """`epochs.png`, three stages of the same pictures, and `training.gif`, all that were kept.
+def draw_training(
+    plots: Path, frames: dict[int, Tensor], shown: Sequence[int] = (), originals: Tensor | None = None
+) -> None:
+    """`epochs.png`, some stages of the same pictures, and `training.gif`, all that were kept.
 
     Args:
         plots: the folder.
         frames: pictures [N, ...] by epoch.
+        shown: epochs of the first; empty: three.
         originals: what they are drawn after, as many or more; None: they are samples.
     """
-    epochs = chosen_epochs(sorted(frames))
+    epochs = chosen_epochs(sorted(frames), shown)
     rows = [frames[epoch][:ROW] for epoch in epochs]
     names = [f"epoch {epoch}" for epoch in epochs]
     if originals is not None:
