@@ -89,11 +89,11 @@ def test_a_damaged_cache_is_named(tmp_path):
         data.setup()
 
 
-def course(folder, pictures=None, labels=None):
+def course(folder, pictures=None, labels=None, size=None):
     np.save(folder / "images.npy", np.zeros((100, 20, 20), np.uint8) if pictures is None else pictures)
     minutes = np.arange(100)
     np.save(folder / "labels.npy", np.stack([minutes // 60, minutes % 60], 1) if labels is None else labels)
-    return ClocksCourse(str(folder))
+    return ClocksCourse(str(folder), size)
 
 
 def test_course_files_of_the_right_shape_give_a_warning(tmp_path, caplog):
@@ -102,6 +102,18 @@ def test_course_files_of_the_right_shape_give_a_warning(tmp_path, caplog):
         data.setup()
     assert "images.npy is not the course's file" in caplog.text
     assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 80, "val": 10, "test": 10}
+
+
+def test_course_files_are_resized_without_aliases(tmp_path):
+    stripes = np.zeros((100, 48, 48), np.uint8)
+    stripes[:, :, ::2] = 200
+    data = course(tmp_path, stripes, size=16)
+    data.setup()
+    pictures, _ = data.arrays["test"]
+    assert data.task.in_shape == (1, 16, 16) and pictures.dtype == torch.uint8
+    assert (pictures[:, :, 2:-2].float() - 100).abs().max() < 30
+    with pytest.raises(UserError, match="data.size=2 is out of range"):
+        course(tmp_path, size=2)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
@@ -136,8 +137,7 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.count={count} is too few for three splits: take 720 or more")
         if fresh and copies > 1:
             raise UserError(f"data.copies={copies} is for a fixed training set: add data.fresh=false")
-        if not 16 <= size <= 1024:
-            raise UserError(f"data.size={size} is out of range: take 16 to 1024 pixels")
+        check_size(size)
         try:
             self.ranges = SceneRanges(**(scene or {}))
         except (TypeError, ValueError) as error:
@@ -209,6 +209,7 @@ class ClocksCourse(Copies):
 
     Args:
         path: the folder that holds both files.
+        size: side in pixels that pictures are resized to; None: as they are.
         scene_seed: of the split.
         split, copies: as in `Clocks`.
         batch_size, augment, seed, name: see `DataModule`.
@@ -225,6 +226,7 @@ class ClocksCourse(Copies):
     def __init__(
         self,
         path: str | None,
+        size: int | None = None,
         scene_seed: int = 0,
         split: Sequence[int] = (80, 10, 10),
         copies: int = 1,
@@ -234,7 +236,9 @@ class ClocksCourse(Copies):
         name: str = "clocks_course",
     ):
         super().__init__(copies, name, batch_size, augment, seed)
-        self.path, self.scene_seed, self.split = path, scene_seed, checked_percent(split)
+        if size is not None:
+            check_size(size)
+        self.path, self.size, self.scene_seed, self.split = path, size, scene_seed, checked_percent(split)
 
     def load(self) -> dict[str, Arrays]:
         """Read, compare and split the files."""
@@ -244,6 +248,8 @@ class ClocksCourse(Copies):
         pictures, labels = checked(Path(self.path), *arrays)
         if len(pictures) < 10:
             raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
+        if self.size not in (None, pictures.shape[1]):
+            pictures = interpolate(pictures[:, None], self.size, mode="bilinear", antialias=True)[:, 0]
         splits = split_indices(len(pictures), self.scene_seed, self.split)
         self.task = time_task(self.title, pictures[splits["train"]])
         return {split: (pictures[index], labels[index]) for split, index in splits.items()}
@@ -265,6 +271,12 @@ class ClocksCourse(Copies):
         if digest not in self.SHA256[path.name]:
             log.warning("%s is not the course's file (its sha256 differs); it is used as it is", path)
         return array
+
+
+def check_size(size: int) -> None:
+    """Refuse a side that is no sensible number of pixels."""
+    if not 16 <= size <= 1024:
+        raise UserError(f"data.size={size} is out of range: take 16 to 1024 pixels")
 
 
 def checked(path: Path, pictures: np.ndarray | None, labels: np.ndarray | None) -> Arrays:
