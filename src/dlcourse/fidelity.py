@@ -86,13 +86,15 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 def compare(generated: Tensor, real: Tensor, real_gaussian: Gaussian) -> dict[str, float]:
     """All figures of one set of features [N, D] against the real ones [M, D], whose Gaussian is given.
 
-    The kernel distance, precision and recall are of the first N real ones, the Frechet distance is of all.
+    The kernel distance, precision and recall are of the first N real ones, the Frechet distance is of all. `variety` is
+    the total variance as a multiple of the real one: near 0, pictures are all alike.
     """
-    alike = real[: len(generated)]
+    alike, ours = real[: len(generated)], gaussian(generated)
     precision, recall = precision_recall(alike, generated)
     return {
-        "frechet_distance": frechet_distance(gaussian(generated), real_gaussian),
+        "frechet_distance": frechet_distance(ours, real_gaussian),
         "kid": kernel_distance(generated, alike),
         "precision": precision,
         "recall": recall,
+        "variety": (ours.covariance.trace() / real_gaussian.covariance.trace()).item(),
     }

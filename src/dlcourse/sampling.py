@@ -33,7 +33,7 @@ class Drawn(NamedTuple):
 
 
 def sample(cfg: DictConfig, folder: Path) -> Drawn:
-    """Draw, and write samples.png and samples.npz (pictures, z) into `folder`.
+    """Draw, and write samples.png and samples.npz (pictures, z, truncation) into `folder`.
 
     Args:
         cfg: composed from conf/sample.yaml.
@@ -46,15 +46,24 @@ def sample(cfg: DictConfig, folder: Path) -> Drawn:
     _, model = load_run(Path(cfg.run))
     if not isinstance(model, Generative):
         raise UserError(f"{cfg.run} holds a {type(model).__name__}, which draws nothing: take a vae or gan, say")
-    if cfg.truncation != 1:
-        model.settle(cfg.truncation)
+    truncation = _truncation(cfg)
+    if truncation != 1:
+        model.settle(truncation)
     found = _draw(cfg, model)
     folder.mkdir(parents=True, exist_ok=True)
     save_mosaic(folder / SHEET, found.pictures, cfg.grid or found.columns)
     with replaced(folder / ARRAYS) as part, part.open("wb") as file:
-        np.savez(file, allow_pickle=False, pictures=found.pictures.numpy(), z=found.z.numpy())
+        np.savez(file, allow_pickle=False, pictures=found.pictures.numpy(), z=found.z.numpy(), truncation=truncation)
     print(f"{len(found.pictures)} pictures drawn\n\neverything is in {folder}", flush=True)
     return found
+
+
+def _truncation(cfg: DictConfig) -> float:
+    """Of the noise, which the latents of a file were truncated by already."""
+    if cfg.latents is None or cfg.truncation != 1 or not Path(cfg.latents).is_file():
+        return cfg.truncation
+    stored = read_npz(Path(cfg.latents)).get("truncation")
+    return 1.0 if stored is None or stored.size != 1 or not 0 <= float(stored) < math.inf else float(stored)
 
 
 def _check(cfg: DictConfig) -> None:

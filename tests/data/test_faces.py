@@ -60,11 +60,27 @@ def test_one_picture_with_colour_makes_all_of_them_colour(folder, tmp_path):
 def test_broken_files_are_skipped_by_name_and_counted(folder, tmp_path, caplog):
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("neither")
+    marked = Image.new("RGB", (20, 20))
+    exif = marked.getexif()
+    exif[0x112], exif[0x10F] = 6, "maker"  # turned, and one more, whose type is then made nonsense
+    marked.save(folder / "turned.jpg", exif=exif)
+    data = bytearray((folder / "turned.jpg").read_bytes())
+    data[data.index(b"Exif") + 17] = 0
+    (folder / "turned.jpg").write_bytes(data)
     with caplog.at_level(logging.WARNING, "dlcourse"):
         data = loaded(folder, tmp_path)
     assert sum(len(x) for x, _ in data.arrays.values()) == 40
     assert "skipped broken.png" in caplog.text and "skipped notes.txt" in caplog.text
-    assert "2 of 42 files skipped" in caplog.text
+    assert "skipped turned.jpg" in caplog.text and "3 of 43 files skipped" in caplog.text
+
+
+def test_a_prepared_file_is_grey_where_all_pictures_are(tmp_path):
+    grey, colour = small_faces(60), small_faces(20, colour=True)
+    np.savez(tmp_path / "grey.npz", train_x=np.repeat(grey[..., None], 3, 3))
+    assert loaded(tmp_path / "grey.npz", tmp_path).task.in_shape == (1, 32, 32)
+    np.savez(tmp_path / "mixed.npz", train_x=grey, test_x=colour)
+    data = loaded(tmp_path / "mixed.npz", tmp_path)
+    assert all(x.shape[1:] == (32, 32, 3) for x, _ in data.arrays.values())
 
 
 def test_a_prepared_file_keeps_its_own_test_split_and_is_resized(tmp_path):

@@ -108,10 +108,9 @@ class Faces(DataModule):
         stored = read_npz(self.path)
         if "train_x" not in stored:
             raise UserError(f"{self.path} has no train_x: name an .npz with pictures, or a folder, by data.path=...")
-        found = {split: self._fitted(stored[split], split) for split in ("train_x", "test_x") if split in stored}
-        if len({x.ndim for x in found.values()}) > 1:
-            raise UserError(f"{self.path}: of train_x and test_x one has colour: set data.colour=true or false")
-        return found
+        found = {split: self._checked(stored[split], split) for split in ("train_x", "test_x") if split in stored}
+        colour = any(map(_has_colour, found.values())) if self.colour is None else self.colour
+        return {split: self._fitted(x, colour) for split, x in found.items()}
 
     def _folder(self) -> Npz:
         files = sorted(path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -137,24 +136,28 @@ class Faces(DataModule):
         if broken:
             log.warning("%d of %d files skipped", len(broken), len(files))
         found = np.stack(pictures)
-        if self.colour is None and (found == found[..., :1]).all():
-            return np.ascontiguousarray(found[..., 0])
-        return found
+        return found if self.colour or _has_colour(found) or found.ndim == 3 else np.ascontiguousarray(found[..., 0])
 
-    def _fitted(self, x: np.ndarray, split: str) -> np.ndarray:
-        """Stored pictures in the wanted size and colour."""
+    def _checked(self, x: np.ndarray, split: str) -> np.ndarray:
+        """Stored pictures, [N, H, W] where they have one channel."""
         if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3)) or 0 in x.shape:
             raise UserError(
                 f"{self.path}: {split} must be uint8 [N, H, W] or [N, H, W, 3], not {x.dtype} {list(x.shape)}: "
                 "name another with data.path"
             )
-        x = x[..., 0] if x.shape[3:] == (1,) else x
-        colour = x.ndim == 4 if self.colour is None else self.colour
+        return x[..., 0] if x.shape[3:] == (1,) else x
+
+    def _fitted(self, x: np.ndarray, colour: bool) -> np.ndarray:
+        """Stored pictures in the wanted size and colour."""
         if x.shape[1:3] == (self.size, self.size) and colour == (x.ndim == 4):
             return x
         mode, side = "RGB" if colour else "L", (self.size, self.size)
         fitted = [ImageOps.fit(Image.fromarray(p).convert(mode), side, Image.Resampling.LANCZOS) for p in x]
         return np.stack([np.asarray(p) for p in fitted])
+
+
+def _has_colour(x: np.ndarray) -> bool:
+    return x.ndim == 4 and any((part != part[..., :1]).any() for part in np.array_split(x, 1 + len(x) // 1000))
 
 
 def mean_picture(pictures: Tensor) -> Tensor:

@@ -1,12 +1,16 @@
 """Pictures from files, as models want them."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 # What Pillow may raise at a file that is broken, or no picture at all.
-UNREADABLE = (OSError, ValueError, SyntaxError, RuntimeError, Image.DecompressionBombError)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, SyntaxError, RuntimeError, struct.error),
+    Image.DecompressionBombError,
+)
 
 
 def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:

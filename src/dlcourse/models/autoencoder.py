@@ -87,9 +87,13 @@ class Autoencoder(Generative):
             mean = self.mean_picture().float()
             square = torch.stack([(part.float() - mean).square().sum() for part in own.split(500)]).sum()
             found["mean_picture_rmse"] = (square / own.numel()).sqrt().item()
-            if self.task.factors and self.split != "train" and not isinstance(self.trainer.limit_test_batches, int):
+            if (
+                self.data.task.factors
+                and self.split != "train"
+                and not isinstance(self.trainer.limit_test_batches, int)
+            ):
                 self.probe = self._probed(answers)
-                found |= means(self.probe, self.task.categories)
+                found |= means(self.probe, self.data.task.categories)
         return found | super().measure(answers)
 
     def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
@@ -97,9 +101,8 @@ class Autoencoder(Generative):
         assert self.data is not None
         pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
         learnt, asked = self.latents(pictures).numpy(), answers["latent"].numpy()
-        return linear_probe(
-            learnt, factors.numpy(), asked, answers["labels"].numpy(), self.task.factors, self.task.categories
-        )
+        task = self.data.task
+        return linear_probe(learnt, factors.numpy(), asked, answers["labels"].numpy(), task.factors, task.categories)
 
 
 class VAE(Autoencoder):
@@ -161,7 +164,11 @@ class VAE(Autoencoder):
         z = super().draws(count, generator, truncation)
         if self.prior == "normal":
             return z
-        return self.latent_mean + z @ torch.linalg.cholesky(self.latent_covariance).T
+        # a little on the diagonal, or rounding may leave a direction that hardly varies a variance below zero
+        covariance = self.latent_covariance + 1e-5 * self.latent_covariance.diag().mean() * torch.eye(
+            self.latent, device=z.device
+        )
+        return self.latent_mean + z @ torch.linalg.cholesky(covariance).T
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Means and logarithms of the variances of the latents of stored pictures, both [N, L]."""
@@ -204,7 +211,8 @@ class VAE(Autoencoder):
         spread = logs.exp().mean(0).diag()
         off = means - self.latent_mean
         self.latent_mean.lerp_(means.mean(0), rate)
-        self.latent_covariance.lerp_(off.T @ off / len(off) + spread, rate)
+        with torch.autocast(off.device.type, enabled=False):  # in bfloat16 it would be no covariance any more
+            self.latent_covariance.lerp_(off.T @ off / len(off) + spread, rate)
 
     def snapshot(self) -> Tensor:
         """Samples of the same draws each time."""

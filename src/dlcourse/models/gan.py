@@ -160,6 +160,8 @@ class GAN(Generative):
         """
         if self.trainer.world_size > 1:
             raise UserError("a GAN trains in one process: take trainer.devices=1")
+        if self.trainer.max_steps > 0:
+            raise UserError("a GAN counts two steps a batch: give trainer.max_epochs in place of trainer.max_steps")
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise UserError(
                 "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from dlcourse import fidelity
 from dlcourse.data.batches import Batch, seeded
@@ -109,6 +110,14 @@ class Generative(Family):
         levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
         return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
 
+    def fitted(self, pictures: Tensor) -> Tensor:
+        """Stored pictures resized to those that the model draws, so that both can stand in one row."""
+        if pictures.shape[1:3] == self.task.in_shape[1:]:
+            return pictures
+        x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+        x = interpolate(x, self.task.in_shape[1:], mode="bilinear", antialias=True)
+        return x[:, 0] if pictures.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
+
     @torch.no_grad()
     def drawn(self, z: Tensor) -> Tensor:
         """Latents [N, L] to pictures as they are stored, batch normalisation as after training."""
@@ -205,7 +214,7 @@ class Generative(Family):
         """Samples, and the first `count` pictures of `split`, against training pictures, and the training mean.
 
         Returns:
-            `frechet_distance`, `kid`, `precision` and `recall` of samples, of a model that has none of
+            `frechet_distance`, `kid`, `precision`, `recall` and `variety` of samples, of a model that has none of
             reconstructions, as `reconstruction_...`; the same of the split's own pictures, the floor, as `real_...`;
             the first two of the mean picture as `mean_picture_...`; and `nearest_ratio`, how far a sample is from its
             nearest training picture, as a multiple of how far a real one is: much below 1, pictures were memorised.
@@ -224,7 +233,7 @@ class Generative(Family):
             drawn, name = self.sampled(count, 1), ""
         else:
             drawn, name = self.reconstructed(own), "reconstruction_"
-        ours, theirs = self.features_of(drawn), space.cached(own.to(self.device), folder)
+        ours, theirs = self.features_of(drawn), space.cached(own, folder)
         mean = self.features_of(self.mean_picture()[None]).expand(count, -1)
         found = {f"{name}{key}": value for key, value in fidelity.compare(ours, real, known).items()}
         if self.samples:
@@ -242,12 +251,12 @@ class Generative(Family):
         key = f"features{most}"
         if key not in self._real:
             pictures = self.data.arrays["train"][0][:most]
-            self._real[key] = self._space().cached(pictures.to(self.device), self._cache())
+            self._real[key] = self._space().cached(pictures, self._cache())
         return self._real[key]
 
     def features_of(self, pictures: Tensor) -> Tensor:
         """Features [N, D] of stored pictures, in the space that the model is judged in."""
-        return self._space()(pictures.to(self.device))
+        return self._space()(pictures)
 
     def mean_picture(self) -> Tensor:
         """Of the training pictures, as one is stored."""

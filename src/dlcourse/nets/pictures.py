@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-SMALLEST = 4  # side of the smallest map, in pixels
+SMALLEST = 2  # side of the smallest map, in pixels
 NORMS = ("batch", "group", "none")
 
 

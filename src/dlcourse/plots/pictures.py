@@ -31,9 +31,9 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     plots = folder / "plots"
     if (folder / "metrics.csv").exists():
         draw_curves(folder, *model.curves)
-    own = data.arrays[model.split][0]
+    own = model.fitted(data.arrays[model.split][0])
     if model.frames:
-        held_out = data.arrays["val" if "val" in data.arrays else "train"][0]
+        held_out = model.fitted(data.arrays["val" if "val" in data.arrays else "train"][0])
         draw_training(plots, model.frames, model.shown_epochs, None if model.samples else held_out)
     if model.samples:
         _draw_samples(plots / "samples.png", model, own)
@@ -123,17 +123,21 @@ def _draw_nearest(path: Path, model: Any, data: DataModule) -> None:
     real = model.real_features()
     train = data.arrays["train"][0]
     by_features = fidelity.nearest(model.features_of(samples), real)[1]
-    by_pixels = _nearest_pixels(samples, train)
-    rows = [samples, train[by_features], train[by_pixels]]
+    rows = [samples, model.fitted(train[by_features]), _nearest_by_pixels(model, samples, train)]
     names = ["sample", "nearest by features", "nearest by pixels"]
     title = f"Samples and the nearest of {len(real):,} (features) and {len(train):,} (pixels) training pictures"
     draw_rows(path, rows, names, title)
 
 
-def _nearest_pixels(samples: Tensor, train: Tensor, part: int = 2000) -> Tensor:
-    """Which training picture each sample is nearest to, of all of them; a part at a time is turned into floats."""
-    flat = samples.flatten(1).float()
-    found = [fidelity.nearest(flat, pictures.flatten(1).float()) for pictures in train.split(part)]
-    distances, places = (torch.stack(parts) for parts in zip(*found, strict=True))
-    best = distances.argmin(0)
-    return best * part + places.gather(0, best[None])[0]
+def _nearest_by_pixels(model: Any, samples: Tensor, train: Tensor, part: int = 2000) -> Tensor:
+    """The training picture, of all of them and their mirror images, that each sample is nearest to.
+
+    A part at a time is turned into floats.
+    """
+    flat, best, found = samples.flatten(1).float(), torch.full((len(samples),), torch.inf), samples.clone()
+    for pictures in train.split(part):
+        for seen in (model.fitted(pictures), model.fitted(pictures).flip(2)):
+            distances, places = fidelity.nearest(flat, seen.flatten(1).float())
+            nearer = distances < best
+            best[nearer], found[nearer] = distances[nearer].to(best), seen[places[nearer]]
+    return found
