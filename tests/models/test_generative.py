@@ -275,7 +275,7 @@ def test_snapshots_are_kept_and_shown_of_the_epochs_that_were_asked_for(face_run
     assert chosen_epochs(list(range(40)), [39, 0, 5, 70]) == [0, 5, 39]
     assert chosen_epochs([0, 1], [70]) == [0, 1]
     monkeypatch.setattr(generative, "FRAMES", 1)
-    for asked, kept in (("[]", 2), ("[1]", 3)):
+    for asked, kept in (("[]", 2), ("1", 3)):
         folder = face_run("gan", "trainer.max_epochs=3", f"model.shown_epochs={asked}", folder=asked)["folder"]
         with Image.open(Path(folder) / "plots" / "training.gif") as animation:
             assert animation.n_frames == kept
@@ -309,7 +309,8 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
         ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
         ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
-        ("gan", ["model.shown_epochs=[-1]"], "counts from the first, which is 0"),
+        ("gan", ["model.shown_epochs=[-1]"], "the first is 0: take"),
+        ("vae", ["model.shown_epochs=last"], "are numbers of epochs"),
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),

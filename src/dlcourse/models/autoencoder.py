@@ -38,7 +38,7 @@ class Autoencoder(Generative):
         seed: int = 0,
         latent: int = 32,
         features: str = "auto",
-        shown_epochs: Sequence[int] = (),
+        shown_epochs: int | Sequence[int] = (),
     ):
         super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features, shown_epochs)
         self.probe: dict[str, float] = {}  # how well each factor of the data can be read from the latents
@@ -138,7 +138,7 @@ class VAE(Autoencoder):
         noise: float | str = "learned",
         prior: str = "normal",
         features: str = "auto",
-        shown_epochs: Sequence[int] = (),
+        shown_epochs: int | Sequence[int] = (),
     ):
         if prior not in ("normal", "fitted"):
             raise UserError(f"model.prior={prior} is unknown: take normal or fitted")

@@ -68,7 +68,7 @@ class GAN(Generative):
         codes: int = 0,
         code_weight: float = 1.0,
         features: str = "auto",
-        shown_epochs: Sequence[int] = (),
+        shown_epochs: int | Sequence[int] = (),
     ):
         one_of(LOSSES, objective=objective)
         at_least_one(penalty_every=penalty_every)

@@ -57,19 +57,20 @@ class Generative(Family):
         schedule: Callable[..., dict[str, Any]],
         seed: int = 0,
         features: str = "auto",
-        shown_epochs: Sequence[int] = (),
+        shown_epochs: int | Sequence[int] = (),
     ):
         if outputs[0] < 1:
             raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
         check_choice(features)
-        if any(epoch < 0 for epoch in shown_epochs):
-            raise UserError(f"model.shown_epochs={list(shown_epochs)} counts from the first, which is 0")
+        shown = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
+        if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
+            raise UserError(f"model.shown_epochs={list(shown)} are numbers of epochs, the first is 0: take [0,19,39]")
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
         self.std.fill_((high - low) / 2)
         self.latent, self.features = outputs[0], features
-        self.shown_epochs = tuple(shown_epochs)
+        self.shown_epochs = shown
         self.frames: dict[int, Tensor] = {}  # by epoch
         self.data: DataModule | None = None  # whose pictures it is compared with
         self.space: FeatureSpace | None = None
