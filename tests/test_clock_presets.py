@@ -88,4 +88,5 @@ def test_copies_are_trained_on(data_dir):
     cfg = compose("experiment=clocks/augment_x10", "data.count=120", "data.size=32", "data.batch_size=32")
     data = build_data(cfg)
     data.setup()
-    assert len(data.arrays["train"][0]) == 10 * 96 and len(data.train_dataloader()) == 960 // 32
+    assert len(data.arrays["train"][0]) == 96  # made when they are trained with, so that a test does without
+    assert len(data.train_dataloader()) == 960 // 32 and len(data.arrays["train"][0]) == 10 * 96

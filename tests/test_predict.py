@@ -2,13 +2,17 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from dlcourse.clocks.encodings import Classification
 from dlcourse.data.reading import read_picture
 from dlcourse.errors import UserError
+from dlcourse.models.clock import ClockReader
 from dlcourse.prediction import predict
 
 
@@ -90,3 +94,13 @@ def test_sixteen_bits_become_eight(tmp_path):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((30, 30), 257 * 100, np.uint16)).save(path)
     assert read_picture(path, (1, 10, 10)).tolist() == [[100] * 10] * 10
+
+
+def test_the_runner_up_of_wide_classes_is_another_class():
+    encoding = Classification(24)
+    output = torch.zeros(1, 24)
+    output[0, 5], output[0, 9] = 4, 2
+    model = SimpleNamespace(encoding=encoding)
+    answers = ClockReader.answer(model, output)  # ty: ignore[invalid-argument-type]
+    (row,) = ClockReader.describe(model, answers)  # ty: ignore[invalid-argument-type]
+    assert row["time"] == "2:44" and row["runner_up"] == "4:44"

@@ -63,8 +63,6 @@ def test_without_one_a_sentence_says_how_to_get_it(tmp_path):
 
 
 def test_what_ships_is_small_and_complete():
-    if not (reader.READER / "weights.pt").exists():
-        pytest.skip("no reader has been put into this checkout")
     assert (reader.READER / "weights.pt").stat().st_size <= reader.LIMIT
     _, model = load_run(reader.READER)
     assert model.task.kind == "time"
@@ -78,6 +76,7 @@ def test_what_ships_is_small_and_complete():
         (["run=nowhere"], "run=nowhere is no run"),
         (["bits=4"], "bits=4 is unknown: take 8 or 16"),
         (["output=full"], "output=full holds other files"),
+        (["output=full/letter.txt"], "output=full/letter.txt is a file"),
     ],
 )
 def test_wrong_words_get_one_sentence(run_folder, command, words, said):
@@ -87,6 +86,28 @@ def test_wrong_words_get_one_sentence(run_folder, command, words, said):
     code, _, error = command("export", *chosen, *words)
     assert code == 1 and said in error and len(error.strip().splitlines()) == 1
     assert not Path("new").exists() and Path("full/letter.txt").exists()
+
+
+def test_a_run_is_never_replaced_by_itself_packed(run_folder, command):
+    before = sorted(run_folder.rglob("*"))
+    code, _, error = command("export", f"run={run_folder}", f"output={run_folder}")
+    assert code == 1 and "holds other files" in error and sorted(run_folder.rglob("*")) == before
+
+
+def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folder, tmp_path, monkeypatch):
+    shipped = tmp_path / "shipped"
+    export(run_folder, shipped)
+    monkeypatch.setattr(reader, "READER", shipped)
+    export(run_folder, shipped)  # as good as itself
+    path = shipped / "result.json"
+    better = json.loads(path.read_text())
+    better["metrics"]["test/error_minutes"] = 0.0
+    path.write_text(json.dumps(better))
+    with pytest.raises(UserError, match=r"minutes off, the built-in reader 0.00: name a folder"):
+        export(run_folder, shipped)
+    with pytest.raises(UserError, match="reads no clocks"):
+        export(Path(__file__).parent / "stored" / "classifier", shipped)
+    assert json.loads(path.read_text()) == better
 
 
 def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):

@@ -52,6 +52,18 @@ def test_a_curve_varies_one_factor_and_goes_beyond_what_is_trained_on(clocks):
     assert set((minutes % 60).tolist()) == set(range(60))
 
 
+def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
+    monkeypatch.setattr(robustness, "PER_CURVE", 200)
+    monkeypatch.setattr(robustness, "FACTORS", [f for f in robustness.FACTORS if f.name == "reflection_strength"])
+    seen = []
+    monkeypatch.setattr(
+        robustness, "answer", lambda model, pictures, minutes: seen.append(pictures) or {"minutes": minutes.float()}
+    )
+    first, second, *others = robustness.curves(None, clocks)  # ty: ignore[invalid-argument-type]
+    assert 10 <= first.count <= 45 and first.trained and second.trained and not others[-1].trained
+    assert first.count + second.count + sum(b.count for b in others) == 200
+
+
 def test_the_hard_subset_is_upside_down_and_bright(clocks):
     pictures, minutes = hard_clocks(clocks, 40)
     assert pictures.shape == (40, 32, 32) and torch.equal(pictures, hard_clocks(clocks, 40)[0])

@@ -196,6 +196,12 @@ def test_a_wrong_search_gets_one_sentence_and_leaves_nothing(command, words, mor
     assert not Path("outputs/sweeps/found").exists()
 
 
+def test_a_search_on_clocks_needs_held_out_ones(command):
+    code, _, error = command("train", "-m", "search=clocks", "data.split=[80,0,20]", "name=found")
+    assert code == 1 and "nothing is held out: set data.split=[80,10,10]" in error
+    assert not Path("outputs/sweeps/found").exists()
+
+
 def test_a_search_without_m_says_how(command, words):
     code, _, error = command("train", *words[1:])
     assert code == 1 and "put -m before it, as in train -m search=vgg_block name=NAME" in error

@@ -71,7 +71,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     run = Path(cfg.run) if cfg.run is not None else built_in()
     run_cfg, model = load_run(run)
     before = results.read_result(run) or {}
-    if cfg.get("data") is None and any(word.startswith("data_dir=") for word in overrides):
+    if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()

@@ -19,7 +19,7 @@ def task(cfg: DictConfig) -> Any:
     output = Path(cfg.output) if cfg.output is not None else READER
     result = export(Path(cfg.run), output, cfg.bits)
     print(result_table(result, output))
-    print(f"{result['checkpoint_mb']} MB in {cfg.bits} bits; the figures are of these weights")
+    print(f"{result['checkpoint_mb']} MB in {cfg.bits} bits; the test figures are of these weights")
     return result
 
 

@@ -156,12 +156,14 @@ def curves(model: Family, data: Clocks) -> list[Bin]:
     found = []
     for number, factor in enumerate(FACTORS, start=1):
         changes: dict[str, Any] = {factor.name: factor.range}
-        if factor.name == "reflection_strength":
-            changes["reflection_probability"] = 1.0
+        own = getattr(data.ranges, factor.name)
+        if factor.name == "reflection_strength":  # the first bin is of pictures without any, as haze is there at once
+            changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
+            own = (0.0, own[1])
         pictures, minutes, factors = draw_clocks(data, PER_CURVE, number, **changes)
         error = circular_error(answer(model, pictures, minutes)["minutes"], minutes)
         values = factors[:, NAMES.index(factor.name)].contiguous()
-        found += binned(factor.name, values, error, factor.range, getattr(data.ranges, factor.name))
+        found += binned(factor.name, values, error, factor.range, own)
     return found
 
 

@@ -114,6 +114,8 @@ def test_course_files_are_resized_without_aliases(tmp_path):
     assert (pictures[:, :, 2:-2].float() - 100).abs().max() < 30
     with pytest.raises(UserError, match="data.size=2 is out of range"):
         course(tmp_path, size=2)
+    with pytest.raises(UserError, match="data.fresh=true draws new pictures"):
+        ClocksCourse(str(tmp_path), fresh=True)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,10 @@ def test_a_split_without_validation_tests_the_rest(data_dir):
 def test_copies_enlarge_the_training_set_once_and_for_all(data_dir):
     data = clocks(data_dir, copies=3, augment=Augment(rotation=180), seed=5)
     data.setup()
+    assert len(data.arrays["train"][0]) == 576  # a test does without them
+    data.train_dataloader()
     data.setup()  # as Lightning does for each stage
+    data.train_dataloader()
     plain = clocks(data_dir)
     plain.setup()
     x, y = data.arrays["train"]

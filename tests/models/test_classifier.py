@@ -152,6 +152,8 @@ def test_the_rate_finder_works_on_a_copy(tmp_path, monkeypatch):
     assert (tmp_path / "a/plots/lr_find.png").exists()
     plain = start(tmp_path / "b", f"model.optimizer.lr={rate!r}", "plots=false")
     assert plain["metrics"] == result["metrics"]
+    start(tmp_path / "c", "lr_find=true", "data.validation=0", "plots=false", "trainer.limit_train_batches=3")
+    assert float(compose_stored(tmp_path / "c").model.optimizer.lr) > 0
 
 
 def compose_stored(folder):

@@ -93,6 +93,7 @@ class Classification:
         if not 1 <= num_classes <= MINUTES:
             raise ValueError(f"num_classes={num_classes} cannot be told apart on a dial of 720 minutes: take 1 to 720")
         self.outputs = (num_classes,)
+        self.step = -(-MINUTES // num_classes)  # minutes of the widest class
         minutes = torch.arange(MINUTES)
         self.class_of = self._class(minutes)
         self.minutes_in = torch.bincount(self.class_of)

@@ -80,12 +80,15 @@ class Copies(DataModule):
             )
         self.copies, self._copied = copies, False
 
-    def setup(self, stage: str | None = None) -> None:
-        """Load once, and make the copies; they are no part of what runs share, since they depend on the seed."""
-        super().setup(stage)
+    def train_dataloader(self) -> Batches:
+        """As in `DataModule`, of all copies, which are made when they are first trained with.
+
+        They are no part of what runs share, since they depend on the seed.
+        """
         if self.copies > 1 and not self._copied:
             self.arrays["train"] = self._enlarged(*self.arrays["train"])
             self.augment, self._copied = None, True
+        return super().train_dataloader()
 
     def _enlarged(self, pictures: Tensor, labels: Tensor) -> Arrays:
         assert self.augment is not None
@@ -209,6 +212,7 @@ class ClocksCourse(Copies):
 
     Args:
         path: the folder that holds both files.
+        fresh: there are no new pictures; it is here to be refused.
         size: side in pixels that pictures are resized to; None: as they are.
         scene_seed: of the split.
         split, copies: as in `Clocks`.
@@ -227,6 +231,7 @@ class ClocksCourse(Copies):
         self,
         path: str | None,
         size: int | None = None,
+        fresh: bool = False,
         scene_seed: int = 0,
         split: Sequence[int] = (80, 10, 10),
         copies: int = 1,
@@ -236,6 +241,8 @@ class ClocksCourse(Copies):
         name: str = "clocks_course",
     ):
         super().__init__(copies, name, batch_size, augment, seed)
+        if fresh:
+            raise UserError("data.fresh=true draws new pictures, and clocks_course has its own only: take data=clocks")
         if size is not None:
             check_size(size)
         self.path, self.size, self.scene_seed, self.split = path, size, scene_seed, checked_percent(split)

@@ -144,9 +144,9 @@ class DataModule(LightningDataModule, ABC):
         count = min(count, TRAIN_SAMPLE) if split == "train" else count
         return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False, split=split)
 
-    def val_dataloader(self) -> Batches:
-        """The validation split, where there is one."""
-        return self.split_dataloader("val")
+    def val_dataloader(self) -> Batches | list[Batches]:
+        """The validation split; nothing where there is none."""
+        return self.split_dataloader("val") if "val" in self.arrays else []
 
     def test_dataloader(self) -> Batches:
         """The test split."""

@@ -10,7 +10,7 @@ from dlcourse.clocks.encodings import MINUTES, Encoding, circular_error
 from dlcourse.data.task import Task
 from dlcourse.models.family import Family
 
-RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one
+RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one, where an encoding's steps are finer
 
 
 class ClockReader(Family):
@@ -70,7 +70,9 @@ class ClockReader(Family):
         """Time and, where the encoding has a distribution, confidence and runner-up."""
         rows: list[dict[str, Any]] = [{"time": clock_text(t)} for t in answers["minutes"].tolist()]
         if "probabilities" in answers:
-            sure, second = confidence(answers["probabilities"], answers["minutes"])
+            apart = max(RUNNER_UP_DISTANCE, getattr(self.encoding, "step", 1))
+            sure, likeliest = confidence(answers["probabilities"], answers["minutes"], apart)
+            second = self.encoding.decode(self.encoding.encode(likeliest))  # as it would answer that time
             for row, c, other in zip(rows, sure.tolist(), second.tolist(), strict=True):
                 row |= {"confidence": round(c, 3), "runner_up": clock_text(other)}
         return rows
@@ -82,18 +84,19 @@ def clock_text(minutes: float) -> str:
     return f"{(whole // 60) or 12}:{whole % 60:02d}"
 
 
-def confidence(probabilities: Tensor, minutes: Tensor) -> tuple[Tensor, Tensor]:
+def confidence(probabilities: Tensor, minutes: Tensor, apart: int = RUNNER_UP_DISTANCE) -> tuple[Tensor, Tensor]:
     """How sure an answer is, and what would be the next one.
 
     Args:
         probabilities: [N, 720] over the times.
         minutes: [N], the answers.
+        apart: minutes from which on a time counts as another answer.
 
     Returns:
-        The probability of the times within a minute of the answer [N], and the likeliest time at least
-        5 minutes away from it, in minutes [N].
+        The probability of the times within a minute of the answer [N], and the likeliest time that is another
+        answer, in minutes [N].
     """
     times = torch.arange(MINUTES)
     distance = circular_error(times[None], minutes.round()[:, None])
     near = (probabilities * (distance <= 1)).sum(1)
-    return near, (probabilities * (distance >= RUNNER_UP_DISTANCE)).argmax(1)
+    return near, (probabilities * (distance >= apart)).argmax(1)

@@ -39,6 +39,8 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     require(cfg, "model", "data")
     if cfg.data.get("validation") == 0:
         raise UserError("a search chooses by validation, and nothing is held out: set data.validation=0.2, say")
+    if "split" in cfg.data and not cfg.data.split[1]:
+        raise UserError("a search chooses by validation, and nothing is held out: set data.split=[80,10,10], say")
     memory.require_optuna()
     settings = _settings(cfg)
     space = read_space(cfg, [*given, *(key.replace("/", ".") for key in given)])
