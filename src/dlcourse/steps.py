@@ -169,7 +169,7 @@ class Steps:
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
-        if not isinstance(settings.max_epochs, int) or settings.max_epochs == 0:
+        if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
             raise UserError(
                 f"trainer.max_epochs={settings.max_epochs} is no whole number from 1 on: give one, as in 10"
             )

@@ -46,6 +46,7 @@ WRONG = [
     ("train", [*DIGITS, "threads=many"], "threads=many is no number of threads"),
     ("train", [*DIGITS, "trainer.max_epochs=1.5"], "trainer.max_epochs=1.5 is no whole number"),
     ("train", [*DIGITS, "trainer.max_epochs=0"], "trainer.max_epochs=0"),
+    ("train", [*DIGITS, "trainer.max_epochs=-1"], "trainer.max_epochs=-1 is no whole number"),
     ("train", [*DIGITS, "trainer.precision=half"], "half"),
     ("train", [*DIGITS, "trainer.accelerator=cuda"], "torch sees no CUDA device here"),
     ("train", [*DIGITS, "trainer.devices=0"], "trainer"),
