@@ -128,7 +128,7 @@ def _check_output(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise UserError(f"output={output} is a file: name a new folder")
     held = {path.name for path in output.iterdir()} if output.exists() else set()
-    if held and not held <= {"weights.pt", results.CONFIG, results.RESULT}:
+    if held - {"weights.pt", results.CONFIG, results.RESULT}:
         raise UserError(f"output={output} holds other files: name a new folder, or one that export wrote")
 
 
