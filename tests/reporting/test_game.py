@@ -13,7 +13,7 @@ from tests.reporting.browser import BROWSER, Phone
 ROUND = {"picture": "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="}
 ROUNDS = [ROUND | {"truth": 70, "net": "2:05", "error": 55, "sure": 0.36},
           ROUND | {"truth": 719, "net": "11:59", "error": 0, "sure": None}]  # fmt: skip
-NEEDED = ("clock", "time", "go", "said")  # must be on the screen at once
+NEEDED = ("clock", "time", "go", "said", "sides")  # must be on the screen at once
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to open the page with")
 
 
