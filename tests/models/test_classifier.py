@@ -64,7 +64,9 @@ def test_penalties_add_the_size_of_the_weights(name, power):
     x, y = batch()
     plain, punished = classifier().eval(), classifier(f"model.{name}=0.01").eval()
     size = sum(w.abs().pow(power).sum() for w in plain.net.parameters() if w.ndim > 1)
-    torch.testing.assert_close(punished.training_loss(x, y) - plain.training_loss(x, y), 0.01 * size)
+    bare = plain.training_loss(x, y)
+    torch.testing.assert_close(punished.training_loss(x, y) - bare, 0.01 * size)
+    torch.testing.assert_close(punished._noted["cross_entropy"], [bare.detach()])  # to hold against val/loss
 
 
 def test_mixup_mixes_pictures_and_labels_in_the_same_share():

@@ -72,6 +72,8 @@ class Classifier(Family):
             output = self.net(x)
             loss = F.cross_entropy(output, target, label_smoothing=self.label_smoothing)
         self.note("accuracy", (output.detach().argmax(1) == target).float().mean())
+        if self.l1 or self.l2:
+            self.note("cross_entropy", loss)  # what train/loss is without the penalties, to hold against val/loss
         for weight, power in ((self.l1, 1), (self.l2, 2)):
             if weight:
                 loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
