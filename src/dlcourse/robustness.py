@@ -22,8 +22,9 @@ from dlcourse.clocks.render import render
 from dlcourse.clocks.scene import FACTORS as NAMES
 from dlcourse.clocks.scene import draw_scenes
 from dlcourse.data.batches import mix, seeded
-from dlcourse.data.clocks import Clocks, time_labels
+from dlcourse.data.clocks import Clocks
 from dlcourse.data.module import DataModule
+from dlcourse.data.times import time_labels
 from dlcourse.errors import UserError
 from dlcourse.models.clock import confidence
 from dlcourse.models.family import Family

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from dlcourse.data.augment import Augment
-from dlcourse.data.clocks import Clocks, ClocksCourse
+from dlcourse.data.clocks import Clocks
+from dlcourse.data.clocks_course import ClocksCourse
 from dlcourse.errors import UserError
 
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from dlcourse.data.cifar import CIFAR10, CIFAR100
-from dlcourse.data.clocks import Clocks, ClocksCourse
+from dlcourse.data.clocks import Clocks
+from dlcourse.data.clocks_course import ClocksCourse
 from dlcourse.data.digits import Digits16
 from dlcourse.data.faces import Faces
 from dlcourse.data.mnist import MNIST, FashionMNIST

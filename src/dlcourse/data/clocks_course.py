@@ -1,0 +1,91 @@
+"""The course's own clocks: the original files."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from torch.nn.functional import interpolate
+
+from dlcourse.data.batches import Augment
+from dlcourse.data.files import check_header
+from dlcourse.data.module import Arrays
+from dlcourse.data.times import Copies, check_size, checked, checked_percent, split_indices, time_task
+from dlcourse.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class ClocksCourse(Copies):
+    """The course's own files: images.npy uint8 [18000, S, S] and labels.npy [18000, 2], 150 or 75 pixels.
+
+    Args:
+        path: the folder that holds both files.
+        fresh: there are no new pictures; it is here to be refused.
+        size: side in pixels that pictures are resized to; None: as they are.
+        scene_seed: of the split.
+        split, copies: as in `Clocks`.
+        batch_size, augment, seed, name: see `DataModule`.
+    """
+
+    SHA256: ClassVar = {
+        "images.npy": (
+            "8a1dc371ea4809b51ac53490448a34320dcbffb6841570498e62e16538c25e4c",
+            "15b55db56f1170614d7ce8de4c1a81b5b6ac1a7c2181fd10f420f8c01b0c46df",
+        ),
+        "labels.npy": ("a54beb9e9f4f69ae524ced55506768703914ae4f3a2272b05262c16d41923b2c",),
+    }
+
+    def __init__(
+        self,
+        path: str | None,
+        size: int | None = None,
+        fresh: bool = False,
+        scene_seed: int = 0,
+        split: Sequence[int] = (80, 10, 10),
+        copies: int = 1,
+        batch_size: int = 64,
+        augment: Augment | None = None,
+        seed: int = 0,
+        name: str = "clocks_course",
+    ):
+        super().__init__(copies, name, batch_size, augment, seed)
+        if fresh:
+            raise UserError("data.fresh=true draws new pictures, and clocks_course has its own only: take data=clocks")
+        if size is not None:
+            check_size(size)
+        self.path, self.size, self.scene_seed, self.split = path, size, scene_seed, checked_percent(split)
+
+    def load(self) -> dict[str, Arrays]:
+        """Read, compare and split the files."""
+        if self.path is None:
+            raise UserError("clocks_course needs the course's files: data.path=FOLDER with images.npy and labels.npy")
+        arrays = [self._read(Path(self.path) / name) for name in self.SHA256]
+        pictures, labels = checked(Path(self.path), *arrays)
+        if len(pictures) < 10:
+            raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
+        if self.size not in (None, pictures.shape[1]):
+            pictures = interpolate(pictures[:, None], self.size, mode="bilinear", antialias=True)[:, 0]
+        splits = split_indices(len(pictures), self.scene_seed, self.split)
+        self.task = time_task(self.title, pictures[splits["train"]])
+        return {split: (pictures[index], labels[index]) for split, index in splits.items()}
+
+    def _read(self, path: Path) -> np.ndarray:
+        try:
+            if path.exists() and not path.is_file():
+                raise ValueError("it is no file")
+            with path.open("rb") as file:
+                check_header(file, path.stat().st_size)
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            array = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            raise UserError(f"{path} is not there: data.path names the folder with images.npy and labels.npy") from None
+        except Exception as error:  # of a damaged header numpy raises whatever its parts do
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise UserError(f"{path} is no readable .npy file ({reason}): copy it again") from None
+        if digest not in self.SHA256[path.name]:
+            log.warning("%s is not the course's file (its sha256 differs); it is used as it is", path)
+        return array
