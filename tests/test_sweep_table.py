@@ -114,3 +114,15 @@ def test_an_interrupted_sweep_has_its_summary_on_request(capsys):
     summarise(FOLDER)
     out = capsys.readouterr().out
     assert "unfinished" in out and "not run" in out and "completed" in out
+
+
+def test_nothing_and_powers_of_ten_have_room_beside_each_other_on_the_axis(monkeypatch):
+    for number, penalty in enumerate(("0", "1e-5", "1e-4", "1e-2")):
+        job(number, [f"model.l1={penalty}"], test_accuracy=0.5 + number / 10)
+    drawn = []
+    monkeypatch.setattr("dlcourse.plots.sweep.save", lambda figure, path: drawn.append(figure))
+    summarise(FOLDER)
+    axes = drawn[0].axes[0]
+    at = axes.transData.transform([(place, 0.5) for place in axes.get_xticks()])[:, 0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "1e-05", "0.0001", "0.01"]
+    assert np.diff(at).min() > 0.1 * (at[-1] - at[0])

@@ -97,8 +97,11 @@ def _finish(axes: Axes, sweep: Sweep, rows: Sequence[Configuration], x: int) -> 
     """Axes and title of a picture of lines."""
     shown = dict(sorted((number(row.values[x]), row.values[x]) for row in rows))
     places = list(shown)
+    positive = [place for place in places if place > 0]
     if _logarithmic(places):
         axes.set_xscale("log")
+    elif min(places) == 0 and positive and _logarithmic(positive):  # no penalty at all, then powers of ten
+        axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
     if len(places) <= 12:
         axes.set_xticks(places, list(shown.values()))
         axes.xaxis.set_minor_locator(NullLocator())
