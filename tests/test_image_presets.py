@@ -20,8 +20,8 @@ DESCRIBED = {  # optimizer, rate, batch, epochs, pictures or share held out
     "cifar100/f1": ("SGD", 0.1, 128, 100, 0.1),
     "cifar100/f2": ("Adam", 1e-3, 128, 20, 5000),
     "cifar100/f2b": ("Adam", 1e-3, 128, 20, 5000),
-    "cifar100/f3": ("Adam", 1e-3, 128, 60, 5000),
-    "cifar100/f4": ("Adam", 1e-3, 128, 60, 5000),
+    "cifar100/f3": ("Adam", 1e-3, 128, 40, 5000),
+    "cifar100/f4": ("Adam", 1e-3, 128, 40, 5000),
     "cifar100/f5": ("Adam", 1e-3, 128, 60, 5000),
 }
 

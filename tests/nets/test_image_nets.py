@@ -20,7 +20,7 @@ from dlcourse.run import compose
 
 MNIST, CIFAR, DIGITS, IMAGENET = (1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 224, 224)
 NAMES = ["mlp", "cnn", "vgg_block", "vgg16", "simple_cnn", "intermediate_cnn", "school_cnn", "mnist_cnn_wide"]
-NAMES += ["digits_cnn", "mnist_cnn", "wide_resnet", "resnet50"]
+NAMES += ["digits_cnn", "mnist_cnn", "wide_resnet", "resnet50", "fast_cnn"]
 
 
 @cache
@@ -65,7 +65,9 @@ def test_a_yaml_shows_every_option(name):
         ("vgg16", CIFAR, 10, {}, 15_253_578),
         ("simple_cnn", CIFAR, 100, {}, 643_492),
         ("intermediate_cnn", CIFAR, 100, {}, 3_331_300),
-        ("school_cnn", CIFAR, 100, {}, 5_238_852),
+        ("school_cnn", CIFAR, 100, {}, 5_120_388),
+        ("fast_cnn", CIFAR, 10, {}, 288 + 497_792),  # the first layer is not trained
+        ("fast_cnn", CIFAR, 10, {"residual": True}, 288 + 497_792 + 304_128 + 576),  # three convolutions and norms
         ("mnist_cnn", MNIST, 10, {}, 403_178),
         ("mnist_cnn", MNIST, 10, {"first": "plain"}, 403_338),
         ("wide_resnet", CIFAR, 10, {"depth": 28, "widen": 10}, 36_479_194),  # as published

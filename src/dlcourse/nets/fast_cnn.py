@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import Head
+from dlcourse.nets.layers import Head, Residual
 
 
 class FastCNN(nn.Module):
@@ -18,6 +18,7 @@ class FastCNN(nn.Module):
         widths: channels of each stage.
         scale: of the answers: small ones at the start let the first steps be large.
         whitening: side of the patches that the first layer whitens, so that all its channels vary alike.
+        residual: adds a third convolution to each stage, with a shortcut around it.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class FastCNN(nn.Module):
         widths: Sequence[int] = (32, 128, 128),
         scale: float = 1 / 9,
         whitening: int = 2,
+        residual: bool = False,
     ):
         super().__init__()
         channels, height, width = in_shape
@@ -37,7 +39,7 @@ class FastCNN(nn.Module):
         inner = 2 * patch
         self.stages = nn.Sequential()
         for outer in widths:
-            self.stages.append(_stage(inner, outer))
+            self.stages.append(_stage(inner, outer, residual))
             inner = outer
         self.head = Head(inner, sum(outputs), bias=False)
         self.scale = scale
@@ -64,7 +66,7 @@ class FastCNN(nn.Module):
         return self.head(x.amax((2, 3))) * self.scale
 
 
-def _stage(inner: int, outer: int) -> nn.Sequential:
+def _stage(inner: int, outer: int, residual: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i in range(2):
         convolution = nn.Conv2d(inner, outer, 3, padding=1, bias=False)
@@ -73,7 +75,13 @@ def _stage(inner: int, outer: int) -> nn.Sequential:
         layers.append(convolution)
         if not i:
             layers.append(nn.MaxPool2d(2))
-        norm = nn.BatchNorm2d(outer, momentum=0.4)
-        layers += [norm, nn.GELU()]
+        layers += [_norm(outer), nn.GELU()]
         inner = outer
+    if residual:
+        third = [nn.Conv2d(outer, outer, 3, padding=1, bias=False), _norm(outer)]
+        layers += [Residual(third, nn.Identity()), nn.GELU()]
     return nn.Sequential(*layers)
+
+
+def _norm(width: int) -> nn.Module:
+    return nn.BatchNorm2d(width, momentum=0.4)
