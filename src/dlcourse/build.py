@@ -54,7 +54,9 @@ def _check_keys(name: str, node: DictConfig) -> None:
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
-            raise UserError(f"model.{name}.{key}={value} is no number: give one, as in model.{name}.{key}={default}")
+            wanted = "neither true nor false" if isinstance(default, bool) else "no number"
+            option = f"model.{name}.{key}"
+            raise UserError(f"{option}={value} is {wanted}: give one, as in {option}={str(default).lower()}")
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
         return
     left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]

@@ -58,6 +58,8 @@ WRONG = [
     ("train", [*DIGITS, "model.optimizer.lr=-1"], "-1"),
     ("train", [*DIGITS, "model.optimizer.lr=fast"], "fast"),
     ("train", [*DIGITS, "model.label_smoothing=2"], "label_smoothing"),
+    ("train", [*DIGITS, "model.net.dropout=some"], "dropout=some is no number: give one, as in model.net.dropout=0.0"),
+    ("train", [*DIGITS, "model.net.residual=maybe"], "residual=maybe is neither true nor false: give one, as in"),
     ("train", [*DIGITS, "model.net.activation=rleu"], "rleu"),
     ("train", [*DIGITS, "model.net.init=xavier"], "xavier"),
     ("train", [*DIGITS, "model.net.widths=[0]"], "a width of 0"),
