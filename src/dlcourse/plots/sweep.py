@@ -171,17 +171,18 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
             if len(figures := row.figures(metric)) > 1:
                 axes.plot(figures, [height] * len(figures), ".", color="black", markersize=3)
     keys = sweep.config_keys()
-    labels = [_label(keys, row.values) for row in shown]
+    labels, what = [_label(keys, row.values) for row in shown], keys[0] if len(keys) == 1 else ""
     if max(map(len, labels)) > LONGEST_LABEL:  # of a search, say; the table has the values
-        labels = [job_label(row) for row in shown]
+        labels, what = [job_label(row) for row in shown], ""
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""
-    axes.set(xlabel=_name(sweep), title=_title(sweep, rows) + cut)
+    axes.set(xlabel=_name(sweep), ylabel=what, title=_title(sweep, rows) + cut)
     figures = [value for row in shown for metric, _ in series for value in row.figures(metric)]
     if sweep.higher and min(figures) > 0.5 and max(figures) <= 1:
-        low = min(figures)
-        axes.set_xlim(left=max(0, low - 0.25 * (max(figures) - low) - 0.002))  # bars that all but fill it say nothing
+        low, high = min(figures), max(figures)
+        room = 0.25 * (high - low) + 0.002
+        axes.set_xlim(max(0, low - room), min(1, high + room))  # bars that all but fill it say nothing
     axes.grid(alpha=0.3, axis="x")
     figure.legend(loc="outside lower center", ncols=len(series), fontsize=9)
     save(figure, path)
