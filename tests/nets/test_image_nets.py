@@ -11,6 +11,7 @@ from torch import nn
 
 from dlcourse.build import build
 from dlcourse.nets.cnn import CNN
+from dlcourse.nets.fast_cnn import FastCNN
 from dlcourse.nets.layers import ACTIVATIONS, INITS, Residual
 from dlcourse.nets.mlp import MLP
 from dlcourse.nets.mnist_cnn import MnistCNN
@@ -185,6 +186,10 @@ def small_mlp(**options):
     return MLP(DIGITS, (10,), **({"widths": [8, 8]} | options))
 
 
+def small_fast(**options):
+    return FastCNN(DIGITS, (10,), **({"widths": [4, 8]} | options))
+
+
 @pytest.mark.parametrize(
     ("make", "options"),
     [
@@ -205,6 +210,9 @@ def small_mlp(**options):
         (small_mlp, {"dropout": 0.5}),
         (small_mlp, {"batch_norm": True}),
         (small_mlp, {"residual": True}),
+        (small_fast, {"residual": True}),
+        (small_fast, {"whitening": 3}),
+        (small_fast, {"scale": 0.5}),
     ],
     ids=lambda given: getattr(given, "__name__", str(given)),
 )
