@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from importlib import import_module
@@ -51,17 +52,17 @@ class Tracker(Logger):
         self._calls: queue.SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def begin(self, parameters: dict[str, str]) -> None:
         """Start, or go on with, the folder's run; in the thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def figures(self, values: dict[str, float], step: int) -> None:
         """Take figures of a step; in the thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, result: Mapping[str, Any]) -> None:
         """Take the result, the pictures and the checkpoint, and close; in the thread."""
-        raise NotImplementedError
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,9 @@ class Generative(Family):
 
     # What a family defines ------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to pictures [N, C, H, W] in -1 to 1."""
-        raise NotImplementedError
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Stored pictures to latents [N, L].
@@ -275,6 +276,6 @@ class Generative(Family):
         folder = getattr(self.data, "data_dir", None)
         return Path(folder) if folder else None
 
+    @abstractmethod
     def _collect(self, batch: Batch) -> None:
         """Collect one batch's answers; a subclass says which."""
-        raise NotImplementedError
