@@ -66,7 +66,7 @@ def test_a_yaml_shows_every_option(name):
         ("vgg16", IMAGENET, 1000, {"dense": [4096, 4096]}, 138_365_992),  # torchvision's vgg16_bn
         ("vgg16", CIFAR, 10, {}, 15_253_578),
         ("simple_cnn", CIFAR, 100, {}, 643_492),
-        ("intermediate_cnn", CIFAR, 100, {}, 3_331_300),
+        ("intermediate_cnn", CIFAR, 100, {}, 1_396_644),
         ("school_cnn", CIFAR, 100, {}, 5_121_732),
         ("fast_cnn", CIFAR, 10, {}, 288 + 497_792),  # the first layer is not trained
         ("fast_cnn", CIFAR, 10, {"residual": True}, 288 + 497_792 + 304_128 + 576),  # three convolutions and norms
