@@ -195,7 +195,7 @@ def small_fast(**options):
     [
         *((small_cnn, {"activation": name}) for name in ACTIVATIONS if name != "relu"),
         *((small_cnn, {"init": name}) for name in INITS if name != "default"),
-        *((small_cnn, {"batch_norm": True, "norm_place": place}) for place in ("before", "after", "end")),
+        *((small_cnn, {"batch_norm": True, "norm_place": place}) for place in ("before", "after")),
         *((small_cnn, {"kernels": kernel}) for kernel in (1, 5, 7, [5, 3])),
         (small_cnn, {"pool": "average"}),
         (small_cnn, {"stage_dropout": 0.5}),
@@ -229,7 +229,6 @@ def test_places_of_batch_norm():
 
     assert order("before") == ["Conv2d", "BatchNorm2d", "ReLU"] * 2 + ["MaxPool2d"]
     assert order("after") == ["Conv2d", "ReLU", "BatchNorm2d"] * 2 + ["MaxPool2d"]
-    assert order("end") == ["Conv2d", "ReLU"] * 2 + ["BatchNorm2d", "MaxPool2d"]
 
 
 def test_shortcuts():
@@ -267,7 +266,7 @@ def test_dropout_is_for_training_only(make):
         (lambda: small_mlp(depth=-1), "depth=-1 .* give a whole number from 0 on"),
         (lambda: small_mlp(widths=[10, 0]), "a width of 0 in dense layers makes no layer: give whole numbers"),
         (lambda: small_mlp(dropout=2), "between 0 and 1"),
-        (lambda: small_cnn(norm_place="first"), "norm_place=first is unknown: take one of before, after, end"),
+        (lambda: small_cnn(norm_place="first"), "norm_place=first is unknown: take one of before, after"),
         (lambda: small_cnn(pool="min"), "pool=min is unknown: take one of max, average"),
         (lambda: small_cnn(head="mean"), "head=mean is unknown: take one of flatten, global_average"),
         (lambda: small_cnn(kernels=[3]), "kernels has 1 entries for 2 stages: give one number, or one for each"),

@@ -160,8 +160,12 @@ class Generative(Family):
         return self.net(self.scaled(inputs))
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Not of labels: see `training_loss`."""
-        raise NotImplementedError
+        """There is none against labels.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"a {type(self).__name__} has no loss against labels: it minimises `training_loss`")
 
     def answer(self, output: Tensor) -> dict[str, Tensor]:
         """There is nothing to answer.

@@ -19,7 +19,7 @@ from dlcourse.nets.layers import (
 )
 
 POOLS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
-PLACES = {"before": "the activation", "after": "the activation", "end": "of the stage"}
+PLACES = dict.fromkeys(("before", "after"))
 HEADS = {"flatten": nn.Flatten, "global_average": GlobalAverage}
 
 
@@ -33,7 +33,7 @@ class CNN(nn.Module):
         kernels: side of the kernels, an odd number; one or one for each stage.
         activation: a name in `layers.ACTIVATIONS`, after each convolution and dense layer.
         batch_norm: whether the convolutions have it.
-        norm_place: `before` or `after` each activation, or once at the `end` of a stage, before its pooling.
+        norm_place: `before` or `after` each activation.
         pool: `max` or `average`.
         stage_dropout: probability after each pooling, one number or one for each stage.
         residual: adds a shortcut around each stage's convolutions, a 1x1 convolution where the filters differ.
@@ -110,4 +110,4 @@ def stage(
         before = after
     if residual:
         body = [Residual(body, nn.Identity() if inner == after else nn.Conv2d(inner, after, 1, bias=False))]
-    return [*body, *tail, *([nn.BatchNorm2d(after)] if norm == "end" else [])]
+    return [*body, *tail]
