@@ -29,7 +29,8 @@ class LabelledImages(DataModule):
         data_dir: where prepared data sets are kept.
         path: a file of one's own instead: an .npz with train_x, train_y, test_x, test_y.
         validation: training pictures held out, a number, or a share where below 1; 0 trains on everything.
-        split_seed: of the choice of those; the same for every run, so that runs can be compared.
+        split_seed: of the choice of those; the same for every run, so that runs can be compared. None holds out the
+            last ones, in the order of the file.
         batch_size, augment, seed: see `DataModule`.
     """
 
@@ -44,7 +45,7 @@ class LabelledImages(DataModule):
         data_dir: str,
         path: str | None = None,
         validation: float = 5000,
-        split_seed: int = 0,
+        split_seed: int | None = 0,
         batch_size: int = 128,
         augment: Augment | None = None,
         seed: int = 0,
@@ -100,7 +101,10 @@ class LabelledImages(DataModule):
         count = self._held_out(len(train[0]))
         splits = {"train": train, "val": train, "test": test}
         if count:
-            order = torch.randperm(len(train[0]), generator=seeded(self.split_seed))
+            if self.split_seed is None:
+                order = torch.arange(len(train[0])).roll(count)  # the last ones first
+            else:
+                order = torch.randperm(len(train[0]), generator=seeded(self.split_seed))
             splits |= {"train": _at(train, order[count:]), "val": _at(train, order[:count])}
         else:
             del splits["val"]

@@ -50,14 +50,14 @@ class ChangedMNIST(MNIST):
         seed: int = 0,
     ):
         super().__init__(name, data_dir, path, validation, split_seed, batch_size, augment, seed)
-        self.change = change
+        self.change, self.change_seed = change, split_seed
 
     def load(self) -> dict[str, Arrays]:
         """As `LabelledImages` does; then the test pictures are changed."""
         splits = super().load()
         pictures, labels = splits["test"]
         parts = (
-            self.change(pictures[index], seeded(self.split_seed, 7, number), index, 0)
+            self.change(pictures[index], seeded(self.change_seed, 7, number), index, 0)
             for number, index in enumerate(torch.arange(len(pictures)).split(500))
         )
         return splits | {"test": (torch.cat(list(parts)), labels)}

@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.family import Family
 
 VIEWS = ("none", "mirror", "shift", "mirror_shift")
+SCALINGS = {"unit": (0, 1), "symmetric": (-1, 1)}  # what black and white become
 
 
 class Classifier(Family):
@@ -28,6 +29,8 @@ class Classifier(Family):
             arXiv:1710.09412); 0 mixes none.
         tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the picture and its `mirror`
             image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
+        scaling: `statistics` subtracts the training data's mean and divides by its deviation, channel by channel;
+            `unit` maps pixels to 0 to 1, `symmetric` to -1 to 1.
     """
 
     kind = "classes"
@@ -44,12 +47,19 @@ class Classifier(Family):
         l2: float = 0.0,
         mixup: float = 0.0,
         tta: str = "none",
+        scaling: str = "statistics",
     ):
         if tta not in VIEWS:
             raise UserError(f"model.tta={tta} is unknown: take {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
             raise UserError(f"model.label_smoothing={label_smoothing} is no share: take 0 to 0.5")
+        if scaling not in ("statistics", *SCALINGS):
+            raise UserError(f"model.scaling={scaling} is unknown: take statistics, {', '.join(SCALINGS)}")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
+        if scaling in SCALINGS:
+            (black, white), (low, high) = task.levels, SCALINGS[scaling]
+            self.std.fill_((white - black) / (high - low))
+            self.mean.copy_(black - low * self.std)
         self.label_smoothing, self.l1, self.l2, self.mixup = label_smoothing, l1, l2, mixup
         self.tta = tta if len(task.in_shape) == 3 else "none"
 
