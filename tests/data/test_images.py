@@ -67,6 +67,14 @@ def test_changed_digits_are_mnists_and_always_changed_alike(image_sets):
     assert torch.equal(still.arrays["test"][0], before[0])
 
 
+def test_without_a_seed_the_last_ones_are_held_out(tmp_path):
+    labels = np.arange(300) % 10
+    x = np.repeat(labels.astype(np.uint8), 28 * 28).reshape(300, 28, 28)
+    data = opened(save(tmp_path / "a.npz", train_x=x, train_y=labels), validation=50, split_seed=None)
+    assert torch.equal(data.arrays["train"][1], torch.from_numpy(labels[:250]))
+    assert torch.equal(data.arrays["val"][0], torch.from_numpy(x[250:]))
+
+
 def test_without_validation_everything_is_trained_on(tmp_path):
     data = opened(save(tmp_path / "a.npz"), validation=0)
     assert set(data.arrays) == {"train", "test"} and len(data.train_dataloader()) == 300 // 128

@@ -12,6 +12,7 @@ from torch import nn
 from dlcourse.build import build
 from dlcourse.nets.cnn import CNN
 from dlcourse.nets.fast_cnn import FastCNN
+from dlcourse.nets.layer_list import LayerList
 from dlcourse.nets.layers import ACTIVATIONS, INITS, Residual
 from dlcourse.nets.mlp import MLP
 from dlcourse.nets.mnist_cnn import MnistCNN
@@ -21,7 +22,7 @@ from dlcourse.run import compose
 
 MNIST, CIFAR, DIGITS, IMAGENET = (1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 224, 224)
 NAMES = ["mlp", "cnn", "vgg_block", "vgg16", "simple_cnn", "intermediate_cnn", "school_cnn", "mnist_cnn_wide"]
-NAMES += ["digits_cnn", "mnist_cnn", "wide_resnet", "resnet50", "fast_cnn"]
+NAMES += ["deeper_cnn", "digits_cnn", "mnist_cnn", "wide_resnet", "resnet50", "fast_cnn"]
 
 
 @cache
@@ -43,7 +44,8 @@ def count(net):
 
 def count_as_keras(net):
     """Keras counts the running mean and variance of batch norm too: 4 numbers a channel, of which 2 are trained."""
-    return count(net) + sum(2 * m.num_features for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d)
+    return count(net) + sum(2 * m.num_features for m in net.modules() if isinstance(m, norms))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,13 +63,13 @@ def test_a_yaml_shows_every_option(name):
         ("cnn", CIFAR, 10, {}, 1_649_482),  # C4
         ("mnist_cnn_wide", MNIST, 10, {}, 2_210_154),  # D2: about 2.2M
         ("digits_cnn", DIGITS, 10, {}, 139_906),  # A7: about 140k
-        ("vgg_block", CIFAR, 10, {"stages": [[128], [128]], "dense": [4096]}, 33_750_666),  # E2
         ("vgg16", IMAGENET, 1000, {"dense": [4096, 4096], "batch_norm": False}, 138_357_544),  # as published
         ("vgg16", IMAGENET, 1000, {"dense": [4096, 4096]}, 138_365_992),  # torchvision's vgg16_bn
         ("vgg16", CIFAR, 10, {}, 15_253_578),
-        ("simple_cnn", CIFAR, 100, {}, 643_492),
-        ("intermediate_cnn", CIFAR, 100, {}, 1_396_644),
-        ("school_cnn", CIFAR, 100, {}, 5_121_732),
+        ("simple_cnn", CIFAR, 100, {}, 2_584_548),  # F2
+        ("intermediate_cnn", CIFAR, 100, {}, 5_815_460),
+        ("school_cnn", CIFAR, 100, {}, 4_894_692),  # F3, F4
+        ("deeper_cnn", CIFAR, 100, {}, 6_561_764),
         ("fast_cnn", CIFAR, 10, {}, 288 + 497_792),  # the first layer is not trained
         ("fast_cnn", CIFAR, 10, {"residual": True}, 288 + 497_792 + 304_128 + 576),  # three convolutions and norms
         ("mnist_cnn", MNIST, 10, {}, 403_178),
@@ -93,7 +95,7 @@ def test_the_net_of_row_d1_as_keras_counts(first, expected, weights):
 
 @pytest.mark.parametrize(
     ("filters", "dense"),
-    [([64, 128], [1024]), ([64, 128], [1024, 1024])],  # E1, E3 and E4
+    [([64, 128], [1024]), ([128, 128], [4096]), ([64, 128], [1024, 1024])],  # E1, E2, E3 and E4
 )
 def test_vgg_blocks(filters, dense):
     first, second = filters
@@ -105,8 +107,29 @@ def test_vgg_blocks(filters, dense):
     assert sum(m.p == 0.65 for m in net.modules() if isinstance(m, nn.Dropout)) == len(dense)
 
 
-def test_weights_of_the_school_net_and_adams_moments_take_60_to_70_mb():
-    assert 60e6 < 3 * 4 * count(made("school_cnn", CIFAR, 100)) < 70e6
+def test_the_school_net_as_keras_counts():
+    net = made("school_cnn", CIFAR, 100)
+    assert count_as_keras(net) == 4_899_044
+    assert [m.in_features for m in net.modules() if isinstance(m, nn.Linear)] == [512, 512]  # the last map is 1x1
+    assert {(m.eps, m.momentum) for m in net.modules() if isinstance(m, nn.BatchNorm2d)} == {(1e-3, 0.01)}
+
+
+def test_a_layer_list_is_built_in_its_order():
+    net = LayerList(MNIST, (3, 2), ["conv 4", "norm", "pool", "dropout 0.3", "dense 8", "norm"], padding="same")
+    kinds = [type(m).__name__ for m in net.features]
+    assert kinds == [
+        "Conv2d",
+        "ReLU",
+        "BatchNorm2d",
+        "MaxPool2d",
+        "Dropout",
+        "Flatten",
+        "Linear",
+        "ReLU",
+        "BatchNorm1d",
+    ]
+    assert net.features[6].in_features == 4 * 14 * 14 and not net.features[0].bias.any()
+    assert LayerList(MNIST, (3,), ["conv 4"]).head.in_features == 4 * 26 * 26  # valid
 
 
 SMALL = {
@@ -117,6 +140,7 @@ SMALL = {
     "vgg16": lambda shape: CNN(shape, (7, 5), [[4, 4], [4, 4], [8] * 3, [8] * 3], 3, batch_norm=True),
     "mnist_cnn": lambda shape: MnistCNN(shape, (7, 5)),
     "plain": lambda shape: MnistCNN(shape, (7, 5), first="plain"),
+    "layers": lambda shape: LayerList(shape, (7, 5), ["conv 4", "norm", "pool", "dense 8", "dropout 0.3", "norm"]),
     "wide_resnet": lambda shape: WideResNet(shape, (7, 5), depth=10, widen=2, dropout=0.3),
     "resnet50": lambda shape: ResNet50(shape, (7, 5), stem="original"),
 }
@@ -281,6 +305,13 @@ def test_dropout_is_for_training_only(make):
         (lambda: MnistCNN((784,), (1,)), "reads pictures"),
         (lambda: WideResNet(CIFAR, (1,), depth=18), "depth=18 does not make three equal groups: give 10, 16"),
         (lambda: WideResNet(CIFAR, (1,), widen=0), "widen=0 leaves no channels: give a number from 1 on"),
+        (lambda: LayerList(CIFAR, (1,), ["conv"]), "'conv' is not a layer: write 'conv 64'"),
+        (lambda: LayerList(CIFAR, (1,), ["conv 1.5"]), "'conv 1.5' is not a layer"),
+        (lambda: LayerList(CIFAR, (1,), ["dropout 1"]), "'dropout 1' is not a layer"),
+        (lambda: LayerList(CIFAR, (1,), ["pool 3"]), "'pool 3' is not a layer"),
+        (lambda: LayerList(CIFAR, (1,), ["dense 8", "conv 4"]), r"conv 4 \(entry 2\) follows a dense layer"),
+        (lambda: LayerList(CIFAR, (1,), ["pool"] * 6), r"images of 32x32 are too small for pool \(entry 6"),
+        (lambda: LayerList(CIFAR, (1,), padding="full"), "padding=full is unknown: take one of valid, same"),
         (lambda: ResNet50(CIFAR, (1,), stem="tiny"), "stem=tiny is unknown: take one of original, small"),
     ],
 )

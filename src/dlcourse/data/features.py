@@ -1,0 +1,61 @@
+"""CIFAR-100 as a fixed net sees it: features computed once, then a table of numbers that any model learns from."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.data.cifar import CIFAR100
+from dlcourse.data.module import Arrays
+
+
+class Encoder(Protocol):
+    """A fixed net, as `feature_space` gives it."""
+
+    def cached(self, pictures: Tensor, folder: Path | None) -> Tensor:
+        """Features float32 [N, D] of images uint8 [N, H, W, 3], from a file in `folder` where they are known."""
+        ...
+
+
+class CIFAR100Features(CIFAR100):
+    """Features of CIFAR-100's images by a net that does not learn any more, with the labels of the images.
+
+    They are kept in `data_dir`, so that a second run begins at once. The task's mean and deviation are each feature's
+    own.
+
+    Args:
+        encoder: gives the net that computes them.
+        name, data_dir, path, validation, split_seed, batch_size, seed: see `LabelledImages`.
+    """
+
+    FILE = "cifar100"
+
+    def __init__(
+        self,
+        encoder: Callable[[], Encoder],
+        name: str,
+        data_dir: str,
+        path: str | None = None,
+        validation: float = 5000,
+        split_seed: int | None = 0,
+        batch_size: int = 128,
+        seed: int = 0,
+    ):
+        super().__init__(name, data_dir, path, validation, split_seed, batch_size, seed=seed)
+        self.encoder = encoder
+
+    def _pictures(self, x: np.ndarray, split: str) -> np.ndarray:
+        """Features as grey images of one row, [N, 1, D], so that they are split as images are."""
+        found = self.encoder().cached(torch.from_numpy(super()._pictures(x, split)), self.path.parent)
+        return found[:, None].numpy()
+
+    def load(self) -> dict[str, Arrays]:
+        """As `LabelledImages` does, then as numbers [N, D]."""
+        splits = {split: (x.flatten(1), y) for split, (x, y) in super().load().items()}
+        std, mean = torch.std_mean(splits["train"][0], 0)
+        self.task = replace(self.task, in_shape=(len(mean),), mean=tuple(mean.tolist()), std=tuple(std.tolist()))
+        return splits
