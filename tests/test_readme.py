@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.config import CONF, choices
-from dlcourse.jobs import expand_patterns
-from dlcourse.run import compose
+from dlcourse.cli.patterns import expand_patterns
+from dlcourse.config import CONF, choices, compose
 from tests.conftest import NET, PINNED, TINY
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +53,9 @@ def test_there_are_commands_and_choices_are_named():
 
 
 def test_the_notebook_lines_run(monkeypatch):
-    (lines,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "from dlcourse.run" in code]
+    (lines,) = [
+        code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "from dlcourse.commands.train" in code
+    ]
     small = ", ".join(f'"{word}"' for word in [*TINY, *NET, *PINNED])
     lines = lines.replace('"debug=fast"', small)
     exec(compile(lines, "README", "exec"), {})

@@ -9,11 +9,12 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting import figures
-from dlcourse.reporting.collect import ASIDE, Run, read_run
+from dlcourse.reporting.collect import Run, read_run, settles
 from dlcourse.reporting.entries import headline
-from dlcourse.results import RESULT, write_text
-from dlcourse.table import text_table, verdict
+from dlcourse.runs import metrics
+from dlcourse.runs.files import write_text
+from dlcourse.runs.result import RESULT
+from dlcourse.runs.table import text_table, verdict
 
 PUBLISHED = Path("outputs/published")
 NOTES, RESULTS, EXPERIMENTS = Path("docs/results.md"), Path("RESULTS.md"), Path("docs/experiments.md")
@@ -28,16 +29,16 @@ class Group(Mapping[str, str]):
 
     def __init__(self, name: str, runs: list[Run]):
         self.name = name
-        self.runs = sorted(runs, key=lambda run: int(run.result.get("seed") or 0))
+        self.runs = sorted(runs, key=lambda run: int(run.result.seed or 0))
 
     def __getitem__(self, key: str) -> str:
         """Raises KeyError with a sentence where a run lacks it."""
-        return self.of(key, " %" if figures.is_share(key) else "")
+        return self.of(key, " %" if metrics.is_share(key) else "")
 
     def of(self, key: str, unit: str = "") -> str:
         """A value as text, with the unit given: `fit` as seconds, `cpu_seconds`, `parameters`, `test/accuracy`."""
         if "/" in key:
-            return figures.spread_text(key, figures.spread([self._metric(run, key) for run in self.runs]), unit)
+            return metrics.spread_text(key, metrics.spread([self._metric(run, key) for run in self.runs]), unit)
         values = [self._value(run, key) for run in self.runs]
         texts = [f"{v:,.0f}" if isinstance(v, (int, float)) else str(v) for v in values]
         return (texts[0] if len(set(texts)) == 1 else ", ".join(texts)) + unit
@@ -46,14 +47,14 @@ class Group(Mapping[str, str]):
         """A value of each run, in the order of their seeds; a share in %."""
         if "/" in key:
             if digits is None:
-                return [figures.number(key, self._metric(run, key)) for run in self.runs]
-            factor = 100 if figures.is_share(key) else 1
+                return [metrics.number(key, self._metric(run, key)) for run in self.runs]
+            factor = 100 if metrics.is_share(key) else 1
             return [f"{factor * self._metric(run, key):,.{digits}f}" for run in self.runs]
         return [f"{float(self._value(run, key)):,.{1 if digits is None else digits}f}" for run in self.runs]
 
     def mean(self, key: str, digits: int = 1) -> str:
         """The mean of a value over the runs."""
-        return f"{figures.spread([float(self._value(run, key)) for run in self.runs]).mean:,.{digits}f}"
+        return f"{metrics.spread([float(self._value(run, key)) for run in self.runs]).mean:,.{digits}f}"
 
     def _metric(self, run: Run, key: str) -> float:
         if key not in run.metrics:
@@ -61,7 +62,7 @@ class Group(Mapping[str, str]):
         return run.metrics[key]
 
     def _value(self, run: Run, key: str) -> Any:
-        value = run.result.get(key, run.result.get("seconds", {}).get(key))
+        value = run.result.to_dict().get(key, run.result.seconds.get(key))
         if value is None:
             raise KeyError(f"{run.name} has no {key}")
         return value
@@ -95,16 +96,19 @@ def table(folder: Path = PUBLISHED) -> str:
         if known is None:
             continue
         metric = known[0]
-        found = figures.spread([other.metrics[metric] for other in group.runs if metric in other.metrics])
-        held = [row for row in run.result["references"] if row.get("metric") == metric]
-        reported = ", ".join(f"{row['id']} {figures.reported(metric, row['value'])}" for row in held)
-        said = "rendered" if run.rendered and held else ", ".join(verdict(found.mean, row, False) for row in held)
-        words = " ".join(word for word in run.overrides if word.partition("=")[0] not in ASIDE)
-        steps = [sum(float(other.result["seconds"].get(step, 0)) for step in ("fit", "test")) for other in group.runs]
-        cpu = [value for other in group.runs if (value := figures.finite(other.result.get("cpu_seconds"))) is not None]
+        found = metrics.spread([other.metrics[metric] for other in group.runs if metric in other.metrics])
+        held = [row for row in run.result.references if row.get("metric") == metric]
+        reported = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
+        said = (
+            "rendered" if run.result.rendered and held else ", ".join(verdict(found.mean, row, False) for row in held)
+        )
+        words = " ".join(word for word in run.overrides if settles(word))
+        steps = [sum(float(other.result.seconds.get(step, 0)) for step in ("fit", "test")) for other in group.runs]
+        cpu = [value for other in group.runs if (value := metrics.finite(other.result.cpu_seconds)) is not None]
         rows.append([
-            f"`{name}`", f"`{run.verb} {words}`", found.n, metric, figures.spread_text(metric, found), reported, said,
-            f"{figures.spread(steps).mean:,.0f}", f"{figures.spread(cpu).mean:,.0f}" if cpu else "",
+            f"`{name}`", f"`{run.result.verb} {words}`", found.n, metric,
+            metrics.spread_text(metric, found), reported, said,
+            f"{metrics.spread(steps).mean:,.0f}", f"{metrics.spread(cpu).mean:,.0f}" if cpu else "",
         ])  # fmt: skip
     return text_table(header, rows, markdown=True)
 
@@ -164,12 +168,12 @@ def publish(run: Path) -> Path:
     if not (run / RESULT).is_file():
         raise UserError(f"publish: {run} is no run: it has no {RESULT}")
     found = read_run(run / RESULT)
-    if found.result["status"] != "completed" or found.trial:
-        state = "made with debug=fast" if found.trial else found.result["status"]
+    if found.result.status != "completed" or found.trial:
+        state = "made with debug=fast" if found.trial else found.result.status
         raise UserError(f"publish: {run} is {state}: publish a completed run")
-    name = found.result.get("experiment") or f"{found.result.get('model')}_{found.result.get('data')}"
+    name = found.result.experiment or f"{found.result.model}_{found.result.data}"
     stem = re.sub(r"[^\w]+", "_", str(name))
-    path = PUBLISHED / f"{stem}_seed{found.result.get('seed', 0)}.json"
+    path = PUBLISHED / f"{stem}_seed{found.result.seed}.json"
     text = re.sub(r"(\"\+*[\w.]+='?)(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]", r"\1", (run / RESULT).read_text("utf8"))
     if path.exists() and path.read_text("utf8") != text:
         raise UserError(f"publish: {path} is there already with other figures: delete it first to replace it")
