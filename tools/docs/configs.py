@@ -174,10 +174,10 @@ def _meaning(config: Config, key: Key) -> str:
 def _everywhere() -> dict[str, str]:
     """What is said about a key in whichever config says it first."""
     found: dict[str, str] = {}
-    for group, name in [("", name) for name in commands()] + [
-        (g, n) for g in groups() if g != PRESETS for n in names(g)
-    ]:
-        for key in _read(group, name).keys:
+    configs = [_read("", name) for name in commands()]
+    configs += [_read(group, name) for group in groups() if group != PRESETS for name in names(group)]
+    for config in configs:
+        for key in config.keys:
             if key.meaning:
                 found.setdefault(key.name, key.meaning)
     return found

@@ -7,19 +7,17 @@ from pathlib import Path
 from mkdocs.structure.files import File
 from pages import pages
 
+GENERATED = {"Commands": "commands", "Config groups": "config"}  # parts of the navigation, and their folders
 _made: dict[str, str] = {}
 
 
 def on_config(config):
     """Fill the parts of the navigation that are generated."""
     _made.update(pages())
-    for section in config.nav:
-        for title, entries in section.items():
-            if title == "Reference":
-                for entry in entries:
-                    for name, value in list(entry.items()):
-                        if value == "generated":
-                            entry[name] = _section({"Commands": "commands", "Config groups": "config"}[name])
+    (reference,) = (part["Reference"] for part in config.nav if "Reference" in part)
+    for entry in reference:
+        for name in GENERATED.keys() & entry if isinstance(entry, dict) else ():
+            entry[name] = _section(GENERATED[name])
     return config
 
 
@@ -38,7 +36,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """A link to a file outside docs/ becomes its text: on the site there is nothing behind it."""
+    """A link to a file outside docs/, or to a folder, becomes its text: on the site there is nothing behind it."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def repaired(match: re.Match[str]) -> str:
@@ -50,7 +48,7 @@ def on_page_markdown(markdown, page, config, files):
             return f"[{text}]({posixpath.relpath('results.md', folder or '.')})"
         if path == "../README.md":
             return f"[{text}]({posixpath.relpath('index.md', folder or '.')})"
-        outside = path.startswith("../") or (Path(config.docs_dir).parent / target).exists()
-        return text if outside and not files.get_file_from_path(path) else match[0]
+        folder_only = (Path(config.docs_dir) / path).is_dir()
+        return text if path.startswith("../") or folder_only else match[0]
 
     return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([^)\s]+)\)", repaired, markdown)

@@ -5,6 +5,7 @@ import re
 import yaml
 from configs import CONF, PRESETS, ROOT, Config, Key, commands, groups, load, names
 
+LONGEST = 36  # characters of a default that a table shows
 NOTE = "Set a key as `key=value` behind the command. `${key}` stands for the value of another key."
 
 
@@ -38,8 +39,10 @@ def _sentence(text: str) -> str:
 
 
 def _keys(keys: list[Key]) -> str:
-    rows = [[_code(key.name), _code(key.default), _sentence(key.meaning)] for key in keys]
-    return table(["key", "default", "meaning"], rows)
+    long = [key for key in keys if len(key.default) > LONGEST]
+    rows = [[_code(key.name), "see below" if key in long else _code(key.default), key.meaning] for key in keys]
+    shown = "\n".join(f"{key.name}: {key.default}" for key in long)
+    return table(["key", "default", "meaning"], rows) + (f"\n\n```yaml\n{shown}\n```" if long else "")
 
 
 def _command(name: str) -> str:
@@ -132,7 +135,7 @@ def _reported() -> str:
 def _results() -> str:
     """RESULTS.md as a page: its links start in the project's root."""
     text = (ROOT / "RESULTS.md").read_text("utf8")
-    return re.sub(r"\]\(docs/", "](", text)
+    return "---\nhide: [navigation]\n---\n\n" + re.sub(r"\]\(docs/", "](", text)
 
 
 ABOUT = {
@@ -144,10 +147,10 @@ ABOUT = {
     "model/family": "What all classifiers share. You do not choose it: the models do.",
     "model/optimizer": "`model/optimizer=NAME` exchanges the optimizer of a model.",
     "model/schedule": "How the learning rate changes during training: `model/schedule=NAME`.",
-    "trainer": "Where and how long to train. Any other argument of Lightning's Trainer is added as `+trainer.NAME=VALUE`.",
+    "trainer": "Where and how long to train. Other arguments of Lightning's Trainer: `+trainer.NAME=VALUE`.",
     "callbacks": "What acts during training; several at once as `'callbacks=[early_stopping,ema]'`.",
     "logger": "Where metrics are written; several at once as `'logger=[csv,mlflow]'`.",
-    "search": "Spaces for hyperparameter search: `train -m search=NAME name=FOLDER`. See [Sweeps](../../guides/sweeps.md).",
+    "search": "Spaces for hyperparameter search: `train -m search=NAME`. See [Sweeps](../../guides/sweeps.md).",
     "search/sampler": "The budget of a search and how trials are proposed. You do not choose it: the search spaces do.",
     "debug": "`debug=fast` shortens any run to a few batches.",
     "hydra": "What every command sets in Hydra itself. You do not choose it.",
