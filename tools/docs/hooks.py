@@ -8,6 +8,7 @@ from mkdocs.structure.files import File
 from pages import pages
 
 GENERATED = {"Commands": "commands", "Config groups": "config"}  # parts of the navigation, and their folders
+WIDE = ("results.md", "experiments.md", "reference/reported.md")  # tables that need the width of the page
 _made: dict[str, str] = {}
 
 
@@ -36,7 +37,12 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """A link to a file outside docs/, or to a folder, becomes its text: on the site there is nothing behind it."""
+    """Give wide tables the page, and repair links.
+
+    A link to a file outside docs/, or to a folder, becomes its text: on the site there is nothing behind it.
+    """
+    if page.file.src_uri in WIDE:
+        page.meta["hide"] = ["navigation", "toc"]
     folder = posixpath.dirname(page.file.src_uri)
 
     def repaired(match: re.Match[str]) -> str:

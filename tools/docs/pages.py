@@ -5,7 +5,7 @@ import re
 import yaml
 from configs import CONF, PRESETS, ROOT, Config, Key, commands, groups, load, names
 
-LONGEST = 36  # characters of a default that a table shows
+LONGEST = 34  # characters of a default that a table shows
 NOTE = "Set a key as `key=value` behind the command. `${key}` stands for the value of another key."
 
 
@@ -58,10 +58,10 @@ def _command(name: str) -> str:
             for group, choice in chosen
         ]
         parts += ["## Config groups", "Choose one as `group=choice`.", table(["group", "default", "choices"], rows)]
-    own = [key for key in config.keys if not key.name.startswith("hydra.")]
-    parts += ["## Keys", NOTE, _keys(own)]
-    if hydra := [key for key in config.keys if key.name.startswith("hydra.")]:
-        parts += ["## Where the output goes", _keys(hydra)]
+    parts += ["## Keys", NOTE, _keys([key for key in config.keys if "." not in key.name])]
+    for part in dict.fromkeys(key.name.partition(".")[0] for key in config.keys if "." in key.name):
+        title = "Where the output goes" if part == "hydra" else f"Keys of `{part}`"
+        parts += [f"## {title}", _keys([key for key in config.keys if key.name.startswith(f"{part}.")])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -135,7 +135,7 @@ def _reported() -> str:
 def _results() -> str:
     """RESULTS.md as a page: its links start in the project's root."""
     text = (ROOT / "RESULTS.md").read_text("utf8")
-    return "---\nhide: [navigation]\n---\n\n" + re.sub(r"\]\(docs/", "](", text)
+    return re.sub(r"\]\(docs/", "](", text)
 
 
 ABOUT = {
