@@ -1,37 +1,25 @@
 """What README prints works: its commands compose, its notebook lines run, its net is added in two files."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.cli.patterns import expand_patterns
-from dlcourse.config import CONF, choices, compose
+from dlcourse.config import CONF, choices
+from tests.commands import check_command, commands_of
 from tests.conftest import NET, PINNED, TINY
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-LESSONS = (ROOT / "docs" / "lessons.md").read_text()
 RESULTS = (ROOT / "docs" / "results.md").read_text()
-COMMANDS = re.findall(r"^(?:.*?\buv run )?(?:--no-sync )?python -m dlcourse\.(\w+) (.*)$", README + LESSONS, re.M)
+COMMANDS = list(commands_of(README))
 COMMANDS += re.findall(r"`python -m dlcourse\.(train) ([^`]*trainer=gpu[^`]*)`", RESULTS)
-COMMANDS = [(verb, words) for verb, words in COMMANDS if "--config-dir" not in words]  # tests/test_search.py runs that
 ROWS = re.findall(r"^\| `(model=\w[^`]*|experiment=[^`]*)`", README, re.M)
 
 
 @pytest.mark.parametrize(("verb", "words"), [*COMMANDS, *(("train", row) for row in ROWS)])
 def test_every_command_composes(verb, words):
-    arguments = [word for word in shlex.split(words, comments=True) if word != "-m"]
-    arguments = expand_patterns(arguments, {"experiment": choices("experiment")}, swept=True)
-    parsed = OverridesParser.create().parse_overrides(arguments)
-    firsts = [  # values of the sweeps
-        f"{part.get_key_element()}={next(iter(part.sweep_string_iterator()))}" if part.is_sweep_override() else word
-        for part, word in zip(parsed, arguments, strict=True)
-    ]
-    cfg = compose(*[word.replace("run=outputs/", "run=outputs_") for word in firsts], verb=verb)
-    assert verb != "train" or cfg.get("run") or (cfg.resume and cfg.name) or (cfg.model and cfg.data)
+    check_command(verb, words)
 
 
 def test_there_are_commands_and_choices_are_named():
