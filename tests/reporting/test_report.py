@@ -126,9 +126,9 @@ def test_nothing_there_shows_every_command(tmp_path, command):
         (["compare=[run,run]"], "run was given twice"),
         (["pictures=-1"], "pictures=-1 is no number of pictures"),
         (["picture_width=wide"], "picture_width=wide is no number of pixels"),
-        (["publish=[folder]"], "folder is no run"),
+        (["publish=[folder]"], "folder is not a completed run"),
         (["publish=[failed]"], "failed is failed: publish a completed run"),
-        (["results=true"], "is for a checkout of dlcourse"),
+        (["results=true"], "run it in the root of a checkout"),
         (["comapre=[a,b]"], "there is no key comapre; did you mean compare?"),
     ],
 )

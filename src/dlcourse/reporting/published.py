@@ -1,80 +1,55 @@
-"""RESULTS.md: docs/results.md filled in with the figures of outputs/published/*.json, so that neither can drift."""
+"""RESULTS.md and docs/experiments.md, made from outputs/published/*.json and the headers of the presets."""
 
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+import yaml
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
 from dlcourse.reporting import figures
 from dlcourse.reporting.collect import ASIDE, Run, read_run
-from dlcourse.reporting.entries import headline
+from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.results import RESULT, write_text
 from dlcourse.table import text_table, verdict
 
 PUBLISHED = Path("outputs/published")
-NOTES, RESULTS, EXPERIMENTS = Path("docs/results.md"), Path("RESULTS.md"), Path("docs/experiments.md")
+HARDWARE = "hardware.yaml"  # in that folder: which processor measured what
+RESULTS, EXPERIMENTS = Path("RESULTS.md"), Path("docs/experiments.md")
+AREAS = {  # heading: ids of references.yaml, presets; the first that fits
+    "Clocks": (r"G", r"clocks/"),
+    "Digits and maps": (r"A[^45]", r"digits/a[^45]"),
+    "Small nets": (r"A[45]|B", r"digits/|xor/"),
+    "Image classification": (r"[C-F]", r"mnist/|fashion_mnist/|cifar"),
+    "Faces": (r"H", r"faces/|toons/"),
+    "More": (r"", r""),
+}
+TIME = re.compile(r", ([^,]+ minutes?) on 2 cores")
+HEAD = """# Results
+
+One row for each figure that the source projects report (`conf/references.yaml`): theirs, ours, and the command that
+measures ours. `python -m dlcourse.report results=true` makes this page from `outputs/published/*.json`; do not edit it.
+
+- **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch counts
+  where nothing is held out. The test split is used once; the notes name the exceptions.
+- **verdict**: better, worse or the same; where theirs is a random draw, the ratio ours / theirs (`1.02 times`).
+  **rendered**: ours is measured on images that our renderer draws, theirs on other files, so they cannot be compared.
+  **not run**: not measured yet.
+- **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16, as
+  `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
+- **time**: of one run without start-up: wall time, or CPU time where the machine was shared.
+- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. The `model=clock_...` rows use both cores, the others one.
+
+How the figures came about and what did not help: [docs/notes](docs/notes). All presets: [docs/experiments.md](docs/experiments.md).
+"""
 
 
-class Group(Mapping[str, str]):
-    """The published runs of one result, NAME.json or NAME_seed0.json ..., as text: `{{ mnist_fast['test/accuracy'] }}`.
-
-    A metric is its mean over the runs with its standard deviation; anything else of a run, and a step's seconds as
-    `fit`, is the value of each, or one where they agree.
-    """
-
-    def __init__(self, name: str, runs: list[Run]):
-        self.name = name
-        self.runs = sorted(runs, key=lambda run: int(run.result.get("seed") or 0))
-
-    def __getitem__(self, key: str) -> str:
-        """Raises KeyError with a sentence where a run lacks it."""
-        return self.of(key, " %" if figures.is_share(key) else "")
-
-    def of(self, key: str, unit: str = "") -> str:
-        """A value as text, with the unit given: `fit` as seconds, `cpu_seconds`, `parameters`, `test/accuracy`."""
-        if "/" in key:
-            return figures.spread_text(key, figures.spread([self._metric(run, key) for run in self.runs]), unit)
-        values = [self._value(run, key) for run in self.runs]
-        texts = [f"{v:,.0f}" if isinstance(v, (int, float)) else str(v) for v in values]
-        return (texts[0] if len(set(texts)) == 1 else ", ".join(texts)) + unit
-
-    def each(self, key: str, digits: int | None = None) -> list[str]:
-        """A value of each run, in the order of their seeds; a share in %."""
-        if "/" in key:
-            if digits is None:
-                return [figures.number(key, self._metric(run, key)) for run in self.runs]
-            factor = 100 if figures.is_share(key) else 1
-            return [f"{factor * self._metric(run, key):,.{digits}f}" for run in self.runs]
-        return [f"{float(self._value(run, key)):,.{1 if digits is None else digits}f}" for run in self.runs]
-
-    def mean(self, key: str, digits: int = 1) -> str:
-        """The mean of a value over the runs."""
-        return f"{figures.spread([float(self._value(run, key)) for run in self.runs]).mean:,.{digits}f}"
-
-    def _metric(self, run: Run, key: str) -> float:
-        if key not in run.metrics:
-            raise KeyError(f"{run.name} has no {key}")
-        return run.metrics[key]
-
-    def _value(self, run: Run, key: str) -> Any:
-        value = run.result.get(key, run.result.get("seconds", {}).get(key))
-        if value is None:
-            raise KeyError(f"{run.name} has no {key}")
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.runs[0].metrics)
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-
-def groups(folder: Path = PUBLISHED) -> dict[str, Group]:
-    """Published results by name, seeds together.
+def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
+    """Published results by name, seeds together: `mnist_fast` of `mnist_fast_seed0.json` and so on.
 
     Raises:
         UserError: one of them cannot be read.
@@ -82,71 +57,120 @@ def groups(folder: Path = PUBLISHED) -> dict[str, Group]:
     found: dict[str, list[Run]] = {}
     for path in sorted(folder.glob("*.json")):
         found.setdefault(re.sub(r"_seed\d+$", "", path.stem), []).append(read_run(path))
-    return {name: Group(name, runs) for name, runs in found.items()}
+    return found
 
 
-def table(folder: Path = PUBLISHED) -> str:
-    """Every published result as a row of Markdown: what, how often, ours, reported, how long."""
-    header = ["published as", "command", "n", "metric", "ours", "reported", "", "fit and test, s", "CPU-s"]
-    rows = []
-    for name, group in groups(folder).items():
-        run = group.runs[0]
-        known = headline(run)
-        if known is None:
-            continue
-        metric = known[0]
-        found = figures.spread([other.metrics[metric] for other in group.runs if metric in other.metrics])
-        held = [row for row in run.result["references"] if row.get("metric") == metric]
-        reported = ", ".join(f"{row['id']} {figures.reported(metric, row['value'])}" for row in held)
-        said = "rendered" if run.rendered and held else ", ".join(verdict(found.mean, row, False) for row in held)
-        words = " ".join(word for word in run.overrides if word.partition("=")[0] not in ASIDE)
-        steps = [sum(float(other.result["seconds"].get(step, 0)) for step in ("fit", "test")) for other in group.runs]
-        cpu = [value for other in group.runs if (value := figures.finite(other.result.get("cpu_seconds"))) is not None]
-        rows.append([
-            f"`{name}`", f"`{run.verb} {words}`", found.n, metric, figures.spread_text(metric, found), reported, said,
-            f"{figures.spread(steps).mean:,.0f}", f"{figures.spread(cpu).mean:,.0f}" if cpu else "",
-        ])  # fmt: skip
-    return text_table(header, rows, markdown=True)
+def hardware(runs: Iterable[Run], folder: Path = PUBLISHED) -> str:
+    """Where runs were measured: `Xeon`, `Xeon, EPYC`, the name of a GPU, or nothing where that is not known."""
+    path = folder / HARDWARE
+    patterns = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
+    found = []
+    for run in runs:
+        listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
+        device = str(run.result.get("device", "cpu"))
+        found.append(next(listed, "") if device == "cpu" else device)
+    return ", ".join(filter(None, dict.fromkeys(found)))
 
 
-def results_text(notes: Path = NOTES, folder: Path = PUBLISHED) -> str:
-    """RESULTS.md as the notes and the published figures make it.
+def results_text(folder: Path = PUBLISHED) -> str:
+    """RESULTS.md: a row for each reference by area, then the published results that no such row shows.
 
     Raises:
-        UserError: the notes ask for a figure that is not published, or cannot be read.
+        UserError: a published result cannot be read.
     """
-    if not notes.is_file():
-        raise UserError(f"{notes} is not there: results=true is for a checkout of dlcourse, run it in its root")
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-    try:
-        template = environment.from_string(notes.read_text("utf8"))
-        return template.render(groups(folder), published=lambda: table(folder))
-    except (TemplateError, KeyError) as error:
-        line = getattr(error, "lineno", None)
-        place = f", line {line}" if line else ""
-        raise UserError(
-            f"{notes}{place} asks for what is not in {folder}: {str(error).strip(chr(39) + chr(34))}"
-        ) from None
+    published = groups(folder)
+    rows = [entry for entry in entries(run for runs in published.values() for run in runs) if entry.first]
+    header = ["id", "what", "metric", "ours", "theirs", "verdict", "command", "time", "hardware"]
+    text = HEAD
+    for title, held in _by_area(rows, lambda entry: entry.id, 0):
+        cells = [
+            [row.id, row.reference["what"], _metric(row.metric), _ours(row.metric, row.runs), row.theirs_text,
+             row.verdict, f"`{_command(row)}`", _time(row.runs), hardware(row.runs, folder)]
+            for row in held
+        ]  # fmt: skip
+        text += f"\n## {title}\n\n{text_table(header, cells, markdown=True)}\n"
+    shown = {run.name for row in rows for run in row.runs}
+    others = [_other(runs, folder) for runs in published.values() if not shown & {run.name for run in runs}]
+    if others:
+        header = ["command", "metric", "ours", "held against", "verdict", "time", "hardware"]
+        text += f"\n## Other published results\n\n{text_table(header, others, markdown=True)}\n"
+    return text
+
+
+def _other(runs: Sequence[Run], folder: Path) -> list[str]:
+    """The cells of a published result that no reference's row shows."""
+    run = runs[0]
+    metric = (headline(run) or ("", 0.0))[0]
+    held = [row for row in run.result["references"] if row.get("metric") == metric]
+    mean = figures.spread([other.metrics[metric] for other in runs]).mean if metric else None
+    said = "rendered" if run.rendered else ", ".join(verdict(mean, row, False) for row in held)
+    theirs = ", ".join(f"{row['id']} {figures.reported(metric, row['value'])}" for row in held)
+    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs), hardware(runs, folder)]
+
+
+def _by_area(things: Iterable[Any], name: Callable[[Any], str], part: int) -> Iterator[tuple[str, list[Any]]]:
+    """Things by area, in the order of the areas; those without things are left out."""
+    found: dict[str, list[Any]] = {title: [] for title in AREAS}
+    for thing in things:
+        found[next(title for title, patterns in AREAS.items() if re.match(patterns[part], name(thing)))].append(thing)
+    yield from ((title, held) for title, held in found.items() if held)
+
+
+def _metric(metric: str) -> str:
+    return metric.replace("_", " ").replace("/", " ")
+
+
+def _ours(metric: str, runs: Sequence[Run]) -> str:
+    values = [run.metrics[metric] for run in runs if metric in run.metrics]
+    return f"{figures.spread_text(metric, figures.spread(values))} ({len(values)})" if values else "–"
+
+
+def _time(runs: Sequence[Run]) -> str:
+    """Mean time of a run: its own CPU time where that is less than the wall clock's, as on a shared machine."""
+    known = [min(filter(None, (run.seconds, figures.finite(run.result.get("cpu_seconds")))), default=0) for run in runs]
+    return figures.duration(sum(known) / len(known)) if known else ""
+
+
+def _command(entry: Entry) -> str:
+    return _typed(entry.runs[0]) if entry.runs else entry.command.removeprefix("python -m dlcourse.")
+
+
+def _typed(run: Run) -> str:
+    """What was typed, without what names a place or sets the speed."""
+    words = [w.replace("'", "") for w in run.overrides if w.partition("=")[0] not in (*ASIDE, "trainer.precision")]
+    return shlex.join([run.verb, *words])
 
 
 def experiments_text() -> str:
-    """Which experiment shows what: a row a preset, from the headers of their YAMLs."""
-    rows = []
-    for name in choices("experiment"):
-        lines = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").splitlines()
-        header = [line.removeprefix("# ") for line in lines[1:6] if line.startswith("# ")]
-        said = dict(line.split(": ", 1) for line in header if line.startswith(("Reported: ", "Measured: ")))
-        cells = [header[0], said.get("Reported", ""), said.get("Measured", "").partition("; train")[0]]
-        rows.append([f"`experiment={name}`", *(cell.replace("|", "\\|") for cell in cells)])
-    body = text_table(["preset", "shows", "reported", "measured"], rows, markdown=True)
-    head = (
-        "# Which experiment shows what\n\n`python -m dlcourse.train experiment=...`; made from the presets' headers by"
+    """Which experiment shows what: a row a preset, by area, from the headers of their YAMLs."""
+    text = (
+        "# Which experiment shows what\n\n`python -m dlcourse.train experiment=NAME` runs a preset. The time is that of one"
+        " run on 2 cores of a server\nwithout a GPU, most with `threads=1`; \"rendered\" figures are of images of our own"
+        " renderer. This page is made from\nthe headers of the presets by `python -m dlcourse.report results=true`.\n"
     )
-    return f"{head} `python -m dlcourse.report results=true`.\n\n{body}\n"
+    header = ["preset", "shows", "reported", "measured", "time on 2 cores"]
+    for title, names in _by_area(choices("experiment"), str, 1):
+        text += f"\n## {title}\n\n{text_table(header, [_preset(name) for name in names], markdown=True)}\n"
+    return text
+
+
+def _preset(name: str) -> list[str]:
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").splitlines()[1:]
+    comments = [line.removeprefix("# ") for line in lines[: next(i for i, x in enumerate(lines) if x[:1] != "#")]]
+    said = dict(line.split(": ", 1) for line in comments if line.startswith(("Reported: ", "Measured: ")))
+    measured = said.get("Measured", "").partition("; train")[0]
+    time = TIME.search(measured)
+    return [f"`{name}`", comments[0], said.get("Reported", ""), TIME.sub("", measured), time[1] if time else ""]
 
 
 def write_results() -> str:
-    """Write RESULTS.md and docs/experiments.md; gives their names."""
+    """Write RESULTS.md and docs/experiments.md; gives their names.
+
+    Raises:
+        UserError: this is not the root of a checkout, or a published result cannot be read.
+    """
+    if not EXPERIMENTS.parent.is_dir() or not PUBLISHED.is_dir():
+        raise UserError(f"results=true: {PUBLISHED} or {EXPERIMENTS.parent} not found: run it in the root of a checkout")
     texts = {RESULTS: results_text(), EXPERIMENTS: experiments_text()}
     for path, text in texts.items():
         write_text(path, text)
@@ -159,10 +183,10 @@ def publish(run: Path) -> Path:
     Of the paths in its command only the last part is kept: where somebody's files lie is nobody's business.
 
     Raises:
-        UserError: it is no run, it is not completed, or a trial, or another result has that name.
+        UserError: it is not a completed run, or a trial, or another result has that name.
     """
     if not (run / RESULT).is_file():
-        raise UserError(f"publish: {run} is no run: it has no {RESULT}")
+        raise UserError(f"publish: {run} is not a completed run: {RESULT} not found")
     found = read_run(run / RESULT)
     if found.result["status"] != "completed" or found.trial:
         state = "made with debug=fast" if found.trial else found.result["status"]
