@@ -63,7 +63,9 @@ def test_a_preset_says_in_its_header_what_results_and_notes_say(name):
     assert any(line.startswith("# Reported: ") for line in header) and f"experiment={name}" in measured
     assert re.search(r", (under )?[\d.]+ minutes? on 2 cores; train ", measured)
     first = _figures(measured)[0]
-    assert first in _figures(" ".join([RESULTS, *NOTES.values()])), f"{name}: {first} is not in RESULTS.md or docs/notes"
+    assert first in _figures(" ".join([RESULTS, *NOTES.values()])), (
+        f"{name}: {first} is not in RESULTS.md or docs/notes"
+    )
 
 
 def test_a_note_s_row_of_a_preset_holds_its_published_figure():
@@ -108,7 +110,9 @@ def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch)
         shutil.copy(run / "result.json", tmp_path / f"mnist_fast_seed{seed}.json")
     (tmp_path / "hardware.yaml").write_text("Xeon: ['*_seed0']\n")
     (row,) = re.findall(r"^\| D-1epoch .*$", results_text(tmp_path), re.M)
-    assert "| 99.50 ± 0.71 % (2) | 99.27 % | better | `train experiment=mnist/fast` | 4.0 s | Xeon, NVIDIA H200 |" in row
+    assert (
+        "| 99.50 ± 0.71 % (2) | 99.27 % | better | `train experiment=mnist/fast` | 4.0 s | Xeon, NVIDIA H200 |" in row
+    )
     assert "| E1 | VGG block, batch 32, 10 epochs | test accuracy | – | 63.57 % | not run |" in results_text(tmp_path)
 
 

@@ -34,17 +34,25 @@ HEAD = """# Results
 One row for each figure that the source projects report (`conf/references.yaml`): theirs, ours, and the command that
 measures ours. `python -m dlcourse.report results=true` makes this page from `outputs/published/*.json`; do not edit it.
 
-- **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch counts
-  where nothing is held out. The test split is used once; the notes name the exceptions.
+- **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch
+  counts where nothing is held out. The test split is used once; the notes name the exceptions.
 - **verdict**: better, worse or the same; where theirs is a random draw, the ratio ours / theirs (`1.02 times`).
   **rendered**: ours is measured on images that our renderer draws, theirs on other files, so they cannot be compared.
   **not run**: not measured yet.
-- **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16, as
-  `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
+- **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16,
+  as `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
 - **time**: of one run without start-up: wall time, or CPU time where the machine was shared.
 - **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. The `model=clock_...` rows use both cores, the others one.
 
-How the figures came about and what did not help: [docs/notes](docs/notes). All presets: [docs/experiments.md](docs/experiments.md).
+How the figures came about and what did not help: [docs/notes](docs/notes).
+All presets: [docs/experiments.md](docs/experiments.md).
+"""
+
+PRESETS = """# Which experiment shows what
+
+`python -m dlcourse.train experiment=NAME` runs a preset. The time is that of one run on 2 cores of a server without a
+GPU, most with `threads=1`. "Rendered" figures are measured on images that our renderer draws. This page is made from
+the headers of the presets by `python -m dlcourse.report results=true`.
 """
 
 
@@ -143,11 +151,7 @@ def _typed(run: Run) -> str:
 
 def experiments_text() -> str:
     """Which experiment shows what: a row a preset, by area, from the headers of their YAMLs."""
-    text = (
-        "# Which experiment shows what\n\n`python -m dlcourse.train experiment=NAME` runs a preset. The time is that of one"
-        " run on 2 cores of a server\nwithout a GPU, most with `threads=1`; \"rendered\" figures are of images of our own"
-        " renderer. This page is made from\nthe headers of the presets by `python -m dlcourse.report results=true`.\n"
-    )
+    text = PRESETS
     header = ["preset", "shows", "reported", "measured", "time on 2 cores"]
     for title, names in _by_area(choices("experiment"), str, 1):
         text += f"\n## {title}\n\n{text_table(header, [_preset(name) for name in names], markdown=True)}\n"
@@ -170,7 +174,9 @@ def write_results() -> str:
         UserError: this is not the root of a checkout, or a published result cannot be read.
     """
     if not EXPERIMENTS.parent.is_dir() or not PUBLISHED.is_dir():
-        raise UserError(f"results=true: {PUBLISHED} or {EXPERIMENTS.parent} not found: run it in the root of a checkout")
+        raise UserError(
+            f"results=true: {PUBLISHED} or {EXPERIMENTS.parent} not found: run it in the root of a checkout"
+        )
     texts = {RESULTS: results_text(), EXPERIMENTS: experiments_text()}
     for path, text in texts.items():
         write_text(path, text)
