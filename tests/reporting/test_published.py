@@ -10,8 +10,9 @@ import pytest
 from dlcourse.config import CONF, choices, reference_rows
 from dlcourse.errors import UserError
 from dlcourse.reporting import figures
+from dlcourse.reporting.documents import experiments_text, results_text
 from dlcourse.reporting.entries import headline
-from dlcourse.reporting.published import experiments_text, groups, hardware, results_text
+from dlcourse.reporting.published import groups, hardware
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "outputs/published"
