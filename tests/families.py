@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from dlcourse.build import load_checkpoint
-from dlcourse.results import read_result
+from dlcourse.models.build import load_checkpoint
+from dlcourse.runs.result import read_result
 
 TINY_CLOCKS = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24"]
 TINY_TOONS = ["data=toons", "data.count=64", "data.validation=8", "data.test=8", "data.size=32", "data.batch_size=16"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.cli import prepare_arguments
+from dlcourse.cli.arguments import prepare_arguments
 from tests.conftest import NET, PINNED, TINY
 
 RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
@@ -60,7 +60,7 @@ def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])
 def test_help_names_the_command_and_imports_no_torch(verb):
-    code = f"import sys; sys.argv=['x','--help']\nfrom dlcourse import {verb}\nfrom dlcourse.cli import launch\n"
+    code = f"import sys; sys.argv=['x','--help']\nfrom dlcourse import {verb}\nfrom dlcourse.cli.launch import launch\n"
     code += f"try:\n    launch('{verb}', {verb}.task)\nfinally:\n    assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

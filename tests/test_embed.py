@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from dlcourse.analysis.reduction import quality
+from dlcourse.commands.embed import embed
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
-from dlcourse.embedding import embed, quality
 from dlcourse.errors import UserError
 from dlcourse.plots.maps import coloured, read_map
-from dlcourse.run import compose, run
 from tests.conftest import TINY
 
 
@@ -111,7 +113,7 @@ class Unlabelled(DataModule):
 
 
 def test_a_data_set_without_labels_is_not_coloured(tmp_path, monkeypatch):
-    monkeypatch.setattr("dlcourse.embedding.build_data", lambda cfg: Unlabelled())
+    monkeypatch.setattr("dlcourse.commands.embed.build_data", lambda cfg: Unlabelled())
     with pytest.raises(UserError, match="faces has no labels to colour its map by: set colour=false"):
         mapped(tmp_path / "map", "data=digits8")
     result = mapped(tmp_path / "grey", "data=digits8", "colour=false")

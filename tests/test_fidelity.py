@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse import fidelity
-from dlcourse.build import load_run
+from dlcourse.analysis import fidelity
 from dlcourse.errors import UserError
-from dlcourse.features import feature_space
+from dlcourse.models.build import load_run
+from dlcourse.models.run_features import feature_space
 from tests.conftest import small_faces
 
 G = torch.Generator().manual_seed(0)

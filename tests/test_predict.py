@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from dlcourse.clocks.encodings import Classification
-from dlcourse.data.reading import read_picture
+from dlcourse.commands.predict import predict
+from dlcourse.data.image_files import read_picture
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
-from dlcourse.prediction import predict
 
 
 def picture(path, mode="L", size=(60, 80), **save):
@@ -101,6 +101,6 @@ def test_the_runner_up_of_wide_classes_is_another_class():
     output = torch.zeros(1, 24)
     output[0, 5], output[0, 9] = 4, 2
     model = SimpleNamespace(encoding=encoding)
-    answers = ClockReader.answer(model, output)  # ty: ignore[invalid-argument-type]
-    (row,) = ClockReader.describe(model, answers)  # ty: ignore[invalid-argument-type]
+    answers = ClockReader.predictions(model, output)  # ty: ignore[invalid-argument-type]
+    (row,) = ClockReader.format_predictions(model, answers)  # ty: ignore[invalid-argument-type]
     assert row["time"] == "2:44" and row["runner_up"] == "4:44"

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
 from dlcourse.plots.probe import draw_probe
-from dlcourse.probe import baseline, linear_probe, principal_components
-from dlcourse.run import compose, run
 
 FACTORS, CATEGORIES = ("size", "kind", "noise"), (0, 4, 0)
 

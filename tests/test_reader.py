@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse import reader
-from dlcourse.build import load_run, weights_of
+import dlcourse.commands.export as exporting
+from dlcourse.commands.export import export
 from dlcourse.errors import UserError
-from dlcourse.reader import built_in, export, packed
+from dlcourse.models.build import READER, built_in, load_run
+from dlcourse.models.quantization import packed, weights_of
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_command_makes_a_folder_that_answers(run_folder, command, tmp_path):
 
 def test_predict_without_a_run_takes_the_built_in_one(run_folder, command, tmp_path, monkeypatch):
     export(run_folder, tmp_path / "shipped")
-    monkeypatch.setattr(reader.built_in, "__defaults__", (tmp_path / "shipped",))
+    monkeypatch.setattr(built_in, "__defaults__", (tmp_path / "shipped",))
     Image.new("L", (50, 50)).save("a.png")
     code, out, error = command("predict", "input=a.png", "hydra.run.dir=out")
     assert code == 0 and "a.png" in out, error
@@ -63,10 +64,10 @@ def test_without_one_a_sentence_says_how_to_get_it(tmp_path):
 
 
 def test_what_ships_is_small_and_complete():
-    assert (reader.READER / "weights.pt").stat().st_size <= reader.LIMIT
-    _, model = load_run(reader.READER)
+    assert (READER / "weights.pt").stat().st_size <= export.LIMIT
+    _, model = load_run(READER)
     assert model.task.kind == "time"
-    assert json.loads((reader.READER / "result.json").read_text())["metrics"]["test/error_minutes"] < 3
+    assert json.loads((READER / "result.json").read_text())["metrics"]["test/error_minutes"] < 3
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_run_is_never_replaced_by_itself_packed(run_folder, command):
 def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folder, tmp_path, monkeypatch):
     shipped = tmp_path / "shipped"
     export(run_folder, shipped)
-    monkeypatch.setattr(reader, "READER", shipped)
+    monkeypatch.setattr(exporting, "READER", shipped)
     export(run_folder, shipped)  # as good as itself
     path = shipped / "result.json"
     better = json.loads(path.read_text())
@@ -111,7 +112,7 @@ def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folde
 
 
 def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "LIMIT", 1000)
+    monkeypatch.setattr(exporting, "LIMIT", 1000)
     with pytest.raises(UserError, match=r"more than the 0 MB of a reader: train a smaller net"):
         export(run_folder, tmp_path / "reader")
     assert not (tmp_path / "reader").exists()

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-import dlcourse
-from dlcourse.config import CONF, choices
-from dlcourse.jobs import expand_patterns
-from dlcourse.run import compose
+from dlcourse.cli.patterns import expand_patterns
+from dlcourse.config import CONF, choices, compose
 from tests.conftest import NET, PINNED, TINY
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +69,6 @@ def test_links_of_readme_lead_somewhere():
         assert (ROOT / link).exists(), link
 
 
-@pytest.mark.skipif(not hasattr(dlcourse, "compose"), reason="the notebook's names are not in this version")
 def test_the_notebook_lines_run():
     (lines,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "from dlcourse import" in code]
     small = ", ".join(f'"{word}"' for word in [*TINY, *NET, *PINNED])

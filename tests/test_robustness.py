@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse import robustness
+from dlcourse.analysis import robustness
+from dlcourse.analysis.robustness import binned, draw_clocks, hard_clocks, risks
 from dlcourse.clocks.scene import FACTORS
 from dlcourse.data.clocks import Clocks
-from dlcourse.robustness import binned, draw_clocks, hard_clocks, risks
 
 
 @pytest.fixture

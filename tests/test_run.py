@@ -9,10 +9,11 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from dlcourse.build import build_data, build_model, load_run
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
-from dlcourse.run import compose, run
+from dlcourse.models.build import build_data, build_model, load_run
 from tests.conftest import NET, PINNED, TINY
 
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]

@@ -7,16 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import load_run
-from dlcourse.data.reading import read_picture
-from dlcourse.latents import between, directions
+from dlcourse.analysis.latents import between, directions
+from dlcourse.data.image_files import read_picture
+from dlcourse.models.build import load_run
 from tests.conftest import small_faces
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, request):
     """A run of each family, made once."""
-    from dlcourse.run import compose, run
+    from dlcourse.commands.train import run
+    from dlcourse.config import compose
     from tests.conftest import FACE_NET, FACES
 
     folder = tmp_path_factory.mktemp("runs")
@@ -122,9 +123,9 @@ def test_truncated_noise_is_normalised_by_its_own_statistics(runs):
     hook = norm.register_forward_hook(lambda *given: maps.append(given[2]))
     for settled in (False, True):
         if settled:
-            model.settle(0.3)
+            model.recalibrate_batch_norm(0.3)
         maps.clear()
-        model.drawn(model.draws(200, torch.Generator().manual_seed(9), 0.3))
+        model.decode_images(model.sample_latents(200, torch.Generator().manual_seed(9), 0.3))
         spread = (maps[0] - norm.bias[:, None, None]).div(norm.weight[:, None, None]).std().item()
         assert (0.8 < spread < 1.2) == settled
     hook.remove()

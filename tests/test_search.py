@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlcourse.config import choices
+from dlcourse.config import choices, compose
 from dlcourse.errors import UserError
-from dlcourse.run import compose
-from dlcourse.search.space import as_word, read_space
+from dlcourse.sweeps.search.space import as_word, read_space
 
 TINY = """
 # @package _global_
@@ -52,7 +51,7 @@ def words(tmp_path):
 
 
 def study(folder):
-    from dlcourse.search.study import load
+    from dlcourse.sweeps.search.study import load
 
     return load(folder / "search.journal")
 
@@ -210,7 +209,7 @@ def test_a_search_without_m_says_how(command, words):
 
 
 def test_a_search_without_optuna_says_how_to_install_it(command, words, monkeypatch):
-    monkeypatch.setattr("dlcourse.search.study.find_spec", lambda name: None)
+    monkeypatch.setattr("dlcourse.sweeps.search.study.find_spec", lambda name: None)
     code, _, error = command("train", *words)
     assert code == 1 and "pip install 'optuna" in error and len(error.strip().splitlines()) == 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.data import kept
+from dlcourse.data import memory_cache
 from tests.conftest import PINNED
 from tests.test_cli import RUN
 
@@ -89,17 +89,17 @@ def test_presets_are_swept_by_a_pattern(command):
 def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command, image_sets, monkeypatch):
     read = []
     monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, _: read.append(path) or load(path))
-    load = __import__("dlcourse.data.files", fromlist=["read_npz"]).read_npz
+    load = __import__("dlcourse.data.npz", fromlist=["read_npz"]).read_npz
     words = ["-m", "model=mlp", "data=mnist", "data.validation=50", "debug=fast", "trainer=cpu", "plots=false", *PINNED]
-    kept._kept.clear()
+    memory_cache._kept.clear()
     assert command("train", *words, "seed=0,1", "data.batch_size=10,20", "name=some")[0] == 0
     assert len(read) == 1
     first, second = (json.loads((SOME / job / "result.json").read_text())["metrics"] for job in ("0", "2"))
     assert first != second
-    monkeypatch.setattr(kept, "LIMIT", 10)
-    kept._kept.clear()
+    monkeypatch.setattr(memory_cache, "LIMIT", 10)
+    memory_cache._kept.clear()
     assert command("train", *words, "seed=0,1", "name=bounded")[0] == 0
-    assert len(read) == 3 and not kept._kept
+    assert len(read) == 3 and not memory_cache._kept
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_summary_that_fails_is_an_error(command, monkeypatch):
     def fail(*_):
         raise ValueError("no picture")
 
-    monkeypatch.setattr("dlcourse.sweeps.summarise", fail)
+    monkeypatch.setattr("dlcourse.sweeps.summary.summarise", fail)
     with warnings.catch_warnings():
         code, _, error = command("train", *XOR, "seed=0,1")
     assert code == 1 and "the summary of outputs/sweeps" in error and "no picture" in error

@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 
-from dlcourse import threads
-from dlcourse.threads import advice, check_side_by_side, settled, usable_cores
+from dlcourse.training import threads
+from dlcourse.training.threads import advice, check_side_by_side, resolve_threads, usable_cores
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def test_a_containers_quota_counts(tmp_path, monkeypatch, files, expected):
 def test_torch_takes_no_more_threads_than_cores_of_its_own_accord(cores, monkeypatch):
     cores(2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
-    assert settled(None) == 2
+    assert resolve_threads(None) == 2
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert settled(None) is None
+    assert resolve_threads(None) is None
 
 
 @pytest.mark.parametrize("through_environment", [False, True])
@@ -54,7 +54,7 @@ def test_too_many_threads_are_said_and_kept(cores, monkeypatch, caplog, through_
     cores(2)
     if through_environment:
         monkeypatch.setenv("OMP_NUM_THREADS", "8,1")
-    assert settled(None if through_environment else 8) == (None if through_environment else 8)
+    assert resolve_threads(None if through_environment else 8) == (None if through_environment else 8)
     assert [r.message for r in caplog.records] == [
         "8 threads on 2 cores wait for each other, which may take many times as long: take threads=2"
     ]
@@ -62,7 +62,7 @@ def test_too_many_threads_are_said_and_kept(cores, monkeypatch, caplog, through_
 
 def test_enough_cores_are_not_worth_a_word(cores, caplog):
     cores(4)
-    settled(4)
+    resolve_threads(4)
     check_side_by_side(2, 2)
     check_side_by_side(-1, None)
     assert not caplog.records and advice(1, 1) is None
@@ -82,7 +82,7 @@ def test_jobs_side_by_side_count_together(cores, caplog):
 def test_a_sweep_side_by_side_says_so_before_it_starts(cores, caplog, tmp_path):
     from omegaconf import OmegaConf
 
-    from dlcourse.sweeps import SweepSummary
+    from dlcourse.sweeps.summary import SweepSummary
 
     cores(4)
     launcher = {"_target_": "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "n_jobs": 4}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlcourse.errors import UserError
-from dlcourse.trackers import MLflow, Tracker
+from dlcourse.training.trackers.base import Tracker
+from dlcourse.training.trackers.mlflow import MLflow
 
 RUN = ["model=nearest_centroid", "data=digits8", "trainer=cpu", "plots=false"]
 
@@ -85,7 +86,7 @@ def test_a_run_that_did_not_begin_leaves_no_trace(tmp_path):
 
 
 def test_a_package_that_is_not_installed_gets_the_command(monkeypatch, tmp_path, command):
-    monkeypatch.setattr("dlcourse.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("dlcourse.training.trackers.base.find_spec", lambda name: None)
     with pytest.raises(UserError, match="uv sync --extra mlflow"):
         MLflow(tmp_path)
     code, _, error = command("train", *RUN, "logger=[csv,wandb]")
@@ -94,7 +95,7 @@ def test_a_package_that_is_not_installed_gets_the_command(monkeypatch, tmp_path,
 
 def test_a_mode_that_is_unknown_is_refused(tmp_path):
     pytest.importorskip("wandb")
-    from dlcourse.trackers import Wandb
+    from dlcourse.training.trackers.wandb import Wandb
 
     with pytest.raises(UserError, match="take offline or online"):
         Wandb(tmp_path, mode="disabeld")

@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers: `-m search=NAME` is done by dlcourse.search, not by the grid of values."""
+"""Where Hydra looks for sweepers: `-m search=NAME` is done by dlcourse.sweeps.search, not by the grid of values."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 
 class Search(Sweeper):
-    """Hands a multirun to `dlcourse.search.trials.search`."""
+    """Hands a multirun to `dlcourse.sweeps.search.trials.search`."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the launcher that runs each trial."""
@@ -21,6 +21,6 @@ class Search(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the whole search."""
-        from dlcourse.search.trials import search
+        from dlcourse.sweeps.search.trials import search
 
         return search(arguments, *self.parts)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.build import build_data
+from dlcourse.config import compose
 from dlcourse.data.digits import Digits8, Digits16
 from dlcourse.errors import UserError
-from dlcourse.run import compose
+from dlcourse.models.build import build_data
 
 SHIPPED = ("train_in.csv", "train_out.csv", "test_in.csv", "test_out.csv")
 

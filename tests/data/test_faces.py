@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.data.faces import Faces, mean_picture
+from dlcourse.data.faces import Faces
+from dlcourse.data.images import mean_picture
 from dlcourse.errors import UserError
 from tests.conftest import small_faces
 

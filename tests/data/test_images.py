@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.build import build_data
+from dlcourse.config import compose
 from dlcourse.data import mnist
 from dlcourse.data.cifar import CIFAR10, CIFAR100
 from dlcourse.data.images import statistics
 from dlcourse.data.mnist import MNIST, FashionMNIST
 from dlcourse.errors import UserError
-from dlcourse.run import compose
+from dlcourse.models.build import build_data
 from tests.conftest import small_arrays
 
 

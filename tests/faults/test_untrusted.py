@@ -12,10 +12,11 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.faces import Faces
-from dlcourse.data.files import read_npz
+from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
-from dlcourse.run import compose, run
 from tests.conftest import small_faces
 
 MARK = "ran"  # a file that a malicious one would make
@@ -82,7 +83,10 @@ def test_a_config_that_asks_for_more_than_is_shipped(command, theirs, what, verb
     refused(command, "it is not built from a stored run", verb, f"run={theirs}")
 
 
-@pytest.mark.parametrize("target", ["dlcourse.loggers.MetricsCSV", "torch.optim.SGD", "dlcourse.checkpoints.Last"])
+@pytest.mark.parametrize(
+    "target",
+    ["dlcourse.training.csv_logger.MetricsCSV", "torch.optim.SGD", "dlcourse.training.checkpoints.ResumeCheckpoint"],
+)
 @pytest.mark.parametrize("key", ["model", "data"])
 def test_a_shipped_name_in_another_place(command, theirs, key, target):
     stored = OmegaConf.load(theirs / "config.yaml")

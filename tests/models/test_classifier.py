@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import build_model
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.predict import predict
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
-from dlcourse.prediction import predict
-from dlcourse.run import compose, run
+from dlcourse.models.build import build_model
 from tests.conftest import small_arrays
 
 DIGITS = Task("mnist", "classes", (1, 28, 28), (33.0,), (78.0,), tuple("0123456789"))
@@ -40,7 +41,7 @@ def start(folder, *words, model="fast_cnn", data="mnist"):
 def test_channels_are_scaled_apart():
     task = Task("cifar10", "classes", (3, 32, 32), (100.0, 110.0, 120.0), (50.0, 60.0, 70.0), DIGITS.classes)
     x = torch.tensor([150, 170, 190], dtype=torch.uint8).expand(2, 32, 32, 3)
-    torch.testing.assert_close(classifier(task=task).scaled(x), torch.ones(2, 3, 32, 32))
+    torch.testing.assert_close(classifier(task=task).normalize(x), torch.ones(2, 3, 32, 32))
 
 
 def test_smoothing_is_for_training_only():
@@ -76,7 +77,7 @@ def test_mixup_mixes_pictures_and_labels_in_the_same_share():
     mixed = model.training_loss(x, y)
     torch.manual_seed(3)
     share = torch.distributions.Beta(1.0, 1.0).sample()
-    log = model.net(share * model.scaled(x) + (1 - share) * model.scaled(x).roll(1, 0)).log_softmax(1)
+    log = model.net(share * model.normalize(x) + (1 - share) * model.normalize(x).roll(1, 0)).log_softmax(1)
     rows = torch.arange(30)
     torch.testing.assert_close(mixed, -(share * log[rows, y] + (1 - share) * log[rows, y.roll(1)]).mean())
 
@@ -159,7 +160,7 @@ def test_the_rate_finder_works_on_a_copy(tmp_path, monkeypatch):
 
 
 def compose_stored(folder):
-    from dlcourse.config import read_stored
+    from dlcourse.runs.stored_config import read_stored
 
     return read_stored(folder / "config.yaml")
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import build_model, load_checkpoint, load_run
+from dlcourse.analysis.distances import centre_distances, class_centres, extreme_pairs, votes
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.predict import predict
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.task import Task
-from dlcourse.distances import centre_distances, class_centres, extreme_pairs, votes
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
-from dlcourse.prediction import predict
-from dlcourse.run import compose, run
+from dlcourse.models.build import build_model, load_checkpoint, load_run
 
 COUNTS = {"digits16": (1707, 1000), "digits8": (1437, 360)}
 CPU = ["trainer=cpu", "plots=false"]

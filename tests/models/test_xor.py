@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.build import build_data, build_model
+from dlcourse.commands.train import run
+from dlcourse.config import compose
+from dlcourse.models.build import build_data, build_model
 from dlcourse.models.xor import draw_start
 from dlcourse.nets.two_layer import TwoLayer, descend, from_units
-from dlcourse.run import compose, run
 
 X = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
 D = torch.tensor([0.0, 1, 1, 0], dtype=torch.float64)

@@ -9,7 +9,8 @@ import torch
 from hydra.utils import get_class
 from torch import nn
 
-from dlcourse.build import build
+from dlcourse.config import compose
+from dlcourse.models.build import build
 from dlcourse.nets.cnn import CNN
 from dlcourse.nets.fast_cnn import FastCNN
 from dlcourse.nets.layers import ACTIVATIONS, INITS, Residual
@@ -17,7 +18,6 @@ from dlcourse.nets.mlp import MLP
 from dlcourse.nets.mnist_cnn import MnistCNN
 from dlcourse.nets.resnet50 import ResNet50
 from dlcourse.nets.wide_resnet import WideResNet
-from dlcourse.run import compose
 
 MNIST, CIFAR, DIGITS, IMAGENET = (1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 224, 224)
 NAMES = ["mlp", "cnn", "vgg_block", "vgg16", "simple_cnn", "intermediate_cnn", "school_cnn", "mnist_cnn_wide"]

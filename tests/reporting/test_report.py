@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.config import choices, reference_rows
-from dlcourse.paths import quote_path_list
-from dlcourse.reporting import figures
+from dlcourse.cli.paths import quote_path_list
+from dlcourse.config import choices
 from dlcourse.reporting.collect import collect
 from dlcourse.reporting.commands import command as command_of
 from dlcourse.reporting.entries import counts, entries
+from dlcourse.runs import metrics
+from dlcourse.runs.references import reference_rows
 
 
 def _entry(folder: Path, name: str = "D-1epoch"):
@@ -78,7 +79,7 @@ STRANGERS = {
     "half/result.json": "cannot be read",
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",
-    "later/result.json": "later dlcourse",
+    "later/result.json": "later version of dlcourse",
     "odd/result.json": "lacks status, metrics or references",
 }
 TEXTS = {"half": '{"schema": 1, "sta', "list": "[1, 2]", "other": '{"status": "ok"}', "later": '{"schema": 99}',
@@ -173,18 +174,18 @@ def test_a_reference_names_presets_that_exist():
     ],
 )
 def test_figures_are_told_as_a_person_reads_them(metric, value, text):
-    assert figures.figure(metric, value) == text
+    assert metrics.figure(metric, value) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.31, "0.3 s"), (18, "18 s"), (515, "8:35 min"), (7500, "2:05 h")])
 def test_durations(seconds, text):
-    assert figures.duration(seconds) == text
+    assert metrics.duration(seconds) == text
 
 
 @given(st.floats(-1e9, 1e9, allow_nan=False))
 def test_any_number_can_be_told(value):
     for metric in ("test/accuracy", "test/error_minutes", "test/loss"):
-        assert figures.figure(metric, value) and figures.number(metric, value, signed=True)
+        assert metrics.figure(metric, value) and metrics.number(metric, value, signed=True)
 
 
 def test_report_imports_no_torch(make_run, tmp_path):

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MINUTES = 720  # of the dial, 12 hours
+RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one, where an encoding's steps are finer
 
 
 def circular_difference(a: Tensor, b: Tensor, period: float = MINUTES) -> Tensor:
@@ -221,3 +222,27 @@ def _soft_classes(position_T: Tensor, classes: int, sigma: float) -> Tensor:
     distance = circular_difference(torch.arange(classes)[None].float(), position_T[:, None].float(), classes)
     weight = torch.exp(-0.5 * (distance / sigma) ** 2)
     return weight / weight.sum(1, keepdim=True)
+
+
+def clock_text(minutes: float) -> str:
+    """A time of the dial as people write it, 12:00 to 11:59."""
+    whole = round(minutes) % MINUTES
+    return f"{(whole // 60) or 12}:{whole % 60:02d}"
+
+
+def confidence(probabilities: Tensor, minutes: Tensor, apart: int = RUNNER_UP_DISTANCE) -> tuple[Tensor, Tensor]:
+    """How sure an answer is, and what would be the next one.
+
+    Args:
+        probabilities: [N, 720] over the times.
+        minutes: [N], the answers.
+        apart: minutes from which on a time counts as another answer.
+
+    Returns:
+        The probability of the times within a minute of the answer [N], and the likeliest time that is another
+        answer, in minutes [N].
+    """
+    times = torch.arange(MINUTES)
+    distance = circular_error(times[None], minutes.round()[:, None])
+    near = (probabilities * (distance <= 1)).sum(1)
+    return near, (probabilities * (distance >= apart)).argmax(1)

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlcourse.data.files import Npz
 from dlcourse.data.images import LabelledImages
+from dlcourse.data.npz import Npz
 
 
 class CIFAR10(LabelledImages):

@@ -11,9 +11,7 @@ from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.data.batches import Augment, Batch, Batches, mix, seeded
-from dlcourse.data.module import Arrays
-from dlcourse.data.rendered import Rendered
-from dlcourse.data.times import (
+from dlcourse.data.clock_splits import (
     FRESH_SAMPLE,
     SPLITS,
     Copies,
@@ -24,6 +22,8 @@ from dlcourse.data.times import (
     time_labels,
     time_task,
 )
+from dlcourse.data.module import Arrays
+from dlcourse.data.rendered import Rendered
 from dlcourse.errors import UserError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from torch.nn.functional import interpolate
 
 from dlcourse.data.batches import Augment
-from dlcourse.data.files import check_header
+from dlcourse.data.clock_splits import Copies, check_size, checked, checked_percent, split_indices, time_task
 from dlcourse.data.module import Arrays
-from dlcourse.data.times import Copies, check_size, checked, checked_percent, split_indices, time_task
+from dlcourse.data.npz import check_header
 from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)

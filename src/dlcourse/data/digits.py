@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dlcourse.data.batches import Augment, mix
-from dlcourse.data.files import Npz, cached_npz
 from dlcourse.data.images import LabelledImages, statistics
 from dlcourse.data.module import Arrays
+from dlcourse.data.npz import Npz, cached_npz
 from dlcourse.errors import UserError
 
 VIEWS = ("features", "picture")

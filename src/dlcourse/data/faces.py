@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from dlcourse.data.batches import Augment, seeded
-from dlcourse.data.files import Npz, cached_npz, read_npz, settings_hash
+from dlcourse.data.image_files import UNREADABLE, read_picture
 from dlcourse.data.images import statistics
 from dlcourse.data.module import Arrays, DataModule
-from dlcourse.data.reading import UNREADABLE, read_picture
+from dlcourse.data.npz import Npz, cached_npz, read_npz, settings_hash
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -158,8 +157,3 @@ class Faces(DataModule):
 
 def _has_colour(x: np.ndarray) -> bool:
     return x.ndim == 4 and any((part != part[..., :1]).any() for part in np.array_split(x, 1 + len(x) // 1000))
-
-
-def mean_picture(pictures: Tensor) -> Tensor:
-    """The mean of pictures uint8 [N, ...], rounded to levels [...]."""
-    return torch.stack([part.float().sum(0) for part in pictures.split(2000)]).sum(0).div(len(pictures)).round().byte()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.batches import Augment, seeded
-from dlcourse.data.files import Npz, cached_npz
 from dlcourse.data.module import Arrays, DataModule
+from dlcourse.data.npz import Npz, cached_npz
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -167,3 +167,8 @@ def statistics(pictures: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         total += torch.stack([values.sum(0, dtype=torch.float64), values.square().sum(0, dtype=torch.float64)])
     mean, square = total / (pictures.numel() / channels)
     return tuple(mean.tolist()), tuple((square - mean**2).clamp_min(0).sqrt().tolist())
+
+
+def mean_picture(pictures: Tensor) -> Tensor:
+    """The mean of pictures uint8 [N, ...], rounded to levels [...]."""
+    return torch.stack([part.float().sum(0) for part in pictures.split(2000)]).sum(0).div(len(pictures)).round().byte()

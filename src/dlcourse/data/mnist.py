@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 
 from dlcourse.data.batches import Augment, seeded
-from dlcourse.data.files import Npz
 from dlcourse.data.images import LabelledImages
 from dlcourse.data.module import Arrays
+from dlcourse.data.npz import Npz
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 

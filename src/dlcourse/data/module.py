@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from dlcourse.data.batches import Augment, Batch, Batches, seeded
-from dlcourse.data.kept import loaded
+from dlcourse.data.memory_cache import loaded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 

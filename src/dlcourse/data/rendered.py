@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dlcourse.data.batches import Augment
-from dlcourse.data.files import Npz, cached_npz, settings_hash
 from dlcourse.data.module import DataModule
+from dlcourse.data.npz import Npz, cached_npz, settings_hash
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 SMALLEST_SIDE = 8  # fewer features than its square are numbers of a table, not a picture
 
 
@@ -61,3 +63,11 @@ class Task:
             return f"{self.in_shape[0]} features"
         channels, height, width = self.in_shape
         return f"{width}x{height} {'grey' if channels == 1 else 'colour' if channels == 3 else f'{channels}-channel'}"
+
+
+def as_stored(pictures: torch.Tensor, task: Task) -> torch.Tensor:
+    """Pictures uint8 [N, H, W] or [N, H, W, 3] in the units, and the shape, of a task's stored inputs."""
+    low, high = task.levels
+    if (low, high) != (0, 255):
+        pictures = low + (high - low) / 255 * pictures.float()
+    return pictures.flatten(1) if len(task.in_shape) == 1 else pictures

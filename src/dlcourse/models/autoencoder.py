@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcourse.analysis.linear_probe import linear_probe, means
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.generative import SHOWN, Generative
-from dlcourse.probe import linear_probe, means
 
 ACTIVE = 0.01  # variance of a latent's mean over the data, above which it is in use (Burda et al., 2015)
 LEVELS = 255
@@ -59,7 +59,7 @@ class Autoencoder(Generative):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean squared error in the scale of -1 to 1."""
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         return squared_error(self.decode(self.net(x)), x).mean()
 
     def snapshot(self) -> Tensor:
@@ -71,10 +71,10 @@ class Autoencoder(Generative):
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
         z = self.encode(inputs).float()
-        error = squared_error(self.decode(z), self.scaled(inputs))
+        error = squared_error(self.decode(z), self.normalize(inputs))
         self._gathered.append({"latent": z, "squared_error": error, "loss": error, "labels": labels})
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """`reconstruction_rmse`: root mean squared error of a pixel in levels of 255; and the scores of `compared`.
 
         `mean_picture_rmse` is the same for the training mean in place of each reconstruction. Where the data knows the
@@ -94,7 +94,7 @@ class Autoencoder(Generative):
             ):
                 self.probe = self._probed(answers)
                 found |= means(self.probe, self.data.task.categories)
-        return found | super().measure(answers)
+        return found | super().compute_metrics(answers)
 
     def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """The score of each factor, by a probe that learnt on training pictures."""
@@ -159,9 +159,9 @@ class VAE(Autoencoder):
         """Means and logarithms of the variances."""
         return (latent, latent)
 
-    def draws(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
         """Latents [N, L] from the prior."""
-        z = super().draws(count, generator, truncation)
+        z = super().sample_latents(count, generator, truncation)
         if self.prior == "normal":
             return z
         # a little on the diagonal, or rounding may leave a direction that hardly varies a variance below zero
@@ -189,7 +189,7 @@ class VAE(Autoencoder):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Minus the bound in nats a pixel, with the divergence's present weight."""
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         means, logs = self.posterior(inputs)
         z = means + (logs / 2).exp() * torch.randn_like(means)
         likelihood = self.log_likelihood(self.decode(z), x).mean()
@@ -220,7 +220,7 @@ class VAE(Autoencoder):
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         means, logs = self.posterior(inputs)
         draws = torch.randn(means.shape, generator=seeded(self.seed, 5, len(self._gathered))).to(means.device)
         kl = kl_divergence(means, logs)
@@ -238,7 +238,7 @@ class VAE(Autoencoder):
             }
         )
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """As of an autoencoder; `elbo` and `kl` in nats a picture, `bits_per_pixel` (of each channel), `active_units`.
 
         `elbo` is of one draw for each picture and, whatever beta was, the bound itself.
@@ -252,7 +252,7 @@ class VAE(Autoencoder):
             "bits_per_pixel": -elbo / pixels / math.log(2),
             "active_units": float((answers["latent"].var(0, correction=0) > ACTIVE).sum()),
         }
-        return super().measure(answers) | found
+        return super().compute_metrics(answers) | found
 
 
 def squared_error(drawn: Tensor, x: Tensor) -> Tensor:

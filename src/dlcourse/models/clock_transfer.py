@@ -18,7 +18,7 @@ class TransferReader(ClockReader):
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
-        """As `Family`: the weights must be at hand."""
+        """As `BaseModule`: the weights must be at hand."""
         if settings.backbone in BACKBONES:
             taught_weights(settings.backbone, settings.init_from)
 

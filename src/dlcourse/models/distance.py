@@ -6,20 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse import analysis
+from dlcourse.analysis import classification
+from dlcourse.analysis.distances import centre_distances, class_centres, distances, extreme_pairs, votes
+from dlcourse.analysis.reduction import METHODS, Reduction, check_enough, reduction
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
-from dlcourse.distances import centre_distances, class_centres, distances, extreme_pairs, votes
 from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
 from dlcourse.models.classifier import fine
-from dlcourse.models.family import Family
-from dlcourse.reduction import METHODS, Reduction, check_enough, reduction
-from dlcourse.schedules import constant
+from dlcourse.training.schedules import constant
 
 TYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-class DistanceClassifier(Family):
+class DistanceClassifier(BaseModule):
     """Answers by Euclidean distance between inputs as they are stored, or between their places on a plane.
 
     Args:
@@ -116,15 +116,15 @@ class DistanceClassifier(Family):
         inputs, labels = batch
         output = self(inputs)  # not rounded to float32: the order of nearly equal distances counts
         losses = self.loss(output, labels).expand(len(labels))
-        self._gathered.append(self.answer(output) | {"labels": labels, "loss": losses})
+        self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`classes` [N], the smallest of equally good ones, and the `scores` [N, K]."""
         return {"classes": output.argmax(1), "scores": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, and of the training split how far apart the closest and the farthest class centres are."""
-        found = analysis.metrics(answers, self.task)
+        found = classification.metrics(answers, self.task)
         if self.split == "train" and self.trainer.state.fn == "test":
             near, far = extreme_pairs(centre_distances(self.centres))
             found |= {"closest_centres": near[2], "farthest_centres": far[2]}
@@ -138,7 +138,7 @@ class NearestCentroid(DistanceClassifier):
         """Negative distances to the class centres."""
         return -distances(points, self.centres, self.distance_type)
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class, the distance to its centre, and the class whose centre is next."""
         scores, order = answers["scores"].topk(2)
         return [
@@ -176,7 +176,7 @@ class KNearestNeighbours(DistanceClassifier):
         fitted = self.places if self.reduce != "none" else self.samples
         return votes(distances(points, fitted, self.distance_type), self.labels, self.k, len(self.task.classes))
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class, and how many of the neighbours voted for it."""
         rows = zip(answers["classes"].tolist(), answers["scores"].amax(1).tolist(), strict=True)
         return [{"class": self.task.classes[c], "votes": f"{int(count)} of {self.k}"} for c, count in rows]

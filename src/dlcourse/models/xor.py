@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
+from dlcourse.models.batched_nets import ManyNets
+from dlcourse.models.checks import above_zero, at_least_one, one_of
 from dlcourse.nets.two_layer import TwoLayer, descend, from_units
 
 INITS = ("normal", "uniform")
@@ -133,7 +134,7 @@ class XOR(ManyNets):
             last[going] = torch.where(end < steps, final[0], 0).to(last.dtype)
         return tuple(curves)
 
-    def pictures(self) -> tuple[str, ...]:
+    def plots(self) -> tuple[str, ...]:
         """Its own alone: there is nothing to see in a confusion of four points."""
         return ("xor",)
 
@@ -141,11 +142,11 @@ class XOR(ManyNets):
         """Half the mean squared error over points and nets."""
         return (output.sigmoid() - labels[:, None]).square().mean() / 2
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`logits` [N, R] of all nets; above 0 they say 1."""
         return {"logits": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy over points and nets, the share of nets that solved all, median and mean of their iterations.
 
         Of several groups also each one's share and median, named as in `solved_normal_0.3`.
@@ -157,7 +158,7 @@ class XOR(ManyNets):
             found |= {f"{name}_{init}_{rate:g}": figures[name] for name in ("solved", "iterations") if name in figures}
         return found
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class that most nets say."""
         share = (answers["logits"] > 0).double().mean(1)
         return [{"class": self.task.classes[int(s > 0.5)], "share": max(s, 1 - s)} for s in share.tolist()]

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dlcourse.data.batches import seeded
 from dlcourse.data.task import Task
-from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
+from dlcourse.models.batched_nets import ManyNets
+from dlcourse.models.checks import above_zero, at_least_one, one_of
 from dlcourse.models.xor import INITS, check_task
 from dlcourse.nets.two_layer import TwoLayer
 
@@ -110,7 +111,7 @@ class XORSearch(ManyNets):
         self.net.weight[:, entered] = weights[:, : len(places)]
         record |= {"found": entered.stop, "since": BLOCK - 1 - int(places[-1])}
 
-    def pictures(self) -> tuple[str, ...]:
+    def plots(self) -> tuple[str, ...]:
         """Its own alone: there is nothing to see in a confusion of four points."""
         return ("xor_search",)
 
@@ -118,11 +119,11 @@ class XORSearch(ManyNets):
         """Half the mean squared error over points and nets."""
         return (output.sigmoid() - labels[:, None]).square().mean() / 2
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`logits` [N, R] of the nets that were found; above 0 they say 1."""
         return {"logits": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy of the nets, the share of attempts that were ended, and the tries that they took."""
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
         tries = self.tries[self.tries > 0].double()
@@ -133,7 +134,7 @@ class XORSearch(ManyNets):
             found["tries"] = tries.mean()
         return {name: value.item() for name, value in found.items()}
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class that the first net says."""
         return [{"class": self.task.classes[int(z > 0)]} for z in answers["logits"][:, 0].tolist()]
 

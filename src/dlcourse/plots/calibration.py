@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dlcourse.analysis import Bin
+from dlcourse.analysis.classification import Bin
 from dlcourse.plots.curves import TRAIN, VALIDATION, save
 
 

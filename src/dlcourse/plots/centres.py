@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from dlcourse.analysis.distances import centre_distances, extreme_pairs
 from dlcourse.data.module import DataModule
-from dlcourse.distances import centre_distances, extreme_pairs
 from dlcourse.models.classifier import fine
 from dlcourse.models.distance import DistanceClassifier
 from dlcourse.plots.curves import ANSWER, TRUTH, save

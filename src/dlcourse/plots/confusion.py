@@ -10,7 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor
 
-from dlcourse.analysis import ClassError, Classes, Pair
+from dlcourse.analysis.classification import ClassError, Classes, Pair
 from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 from dlcourse.plots.sheet import note, plain, shorten
 

@@ -106,3 +106,15 @@ def _marker(epochs: Sequence[int]) -> str:
 def _points(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
     found = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
     return [epoch for epoch, _ in found], [value for _, value in found]
+
+
+def draw_rates(path: Path, chosen: float, rates: Sequence[float], losses: Sequence[float]) -> None:
+    """The smoothed loss at each learning rate that the finder tried, and the chosen rate."""
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(rates, losses, color=TRAIN)
+    axes.axvline(chosen, color=ANSWER, linestyle=":", label=f"chosen: {chosen:.2g}")
+    axes.set(xlabel="learning rate", ylabel="smoothed loss", title="Learning-rate finder")
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(figure, path)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.plots.curves import save
 from dlcourse.plots.sheet import plain
-from dlcourse.results import replaced
+from dlcourse.runs.files import replaced
 
 GAP = 2  # pixels between pictures
 STRIP = 20  # pixels below a frame, for its name

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcourse.results import write_text
+from dlcourse.runs.files import write_text
 
 
 def write_numbers(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TRAIN, save
 from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain
-from dlcourse.probe import baseline, linear_probe, principal_components
 
 PIXELS = "#bbbbbb"
 LEARNT = 3000  # training pictures for the probes of raw pixels, as many as the model's has

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dlcourse.analysis import Bin as Calibrated
+from dlcourse.analysis.classification import Bin as Calibrated
+from dlcourse.analysis.robustness import FACTORS, Bin, Examined, Risk
 from dlcourse.clocks.encodings import circular_error
 from dlcourse.plots.calibration import draw_calibration
 from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 from dlcourse.plots.time import draw_answers
-from dlcourse.robustness import FACTORS, Bin, Examined, Risk
 
 
 def draw_examined(plots: Path, examined: Examined) -> None:

@@ -10,18 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from dlcourse.clocks.encodings import MINUTES, circular_error
+from dlcourse.clocks.encodings import MINUTES, circular_error, clock_text, confidence
 from dlcourse.data.module import DataModule
-from dlcourse.models.clock import clock_text, confidence
-from dlcourse.models.family import Family
+from dlcourse.models.base import BaseModule
 from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, draw_curves, save
 from dlcourse.plots.sheet import contact_sheet
 
 
-def draw(folder: Path, model: Family, data: DataModule) -> None:
+def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     """All pictures of a tested clock reader into `folder`/plots, from the answers of its last split."""
     plots = folder / "plots"
-    answers = model.answers
+    answers = model.last_predictions
     truth, minutes = answers["labels"] @ torch.tensor([60, 1]), answers["minutes"]
     pictures = data.arrays[model.split][0][: len(truth)]
     if (folder / "metrics.csv").exists():
@@ -110,7 +109,7 @@ def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, tru
 
 
 def draw_predictions(
-    path: Path, model: Family, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
+    path: Path, model: BaseModule, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
 ) -> None:
     """A contact sheet of answered pictures [N, H, W], the first 60 of them."""
     minutes = answers["minutes"].tolist()

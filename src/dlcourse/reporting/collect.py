@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.reporting.figures import finite
-from dlcourse.results import RESULT, SCHEMA
+from dlcourse.runs.keys import IDENTITY, SOURCE, kind
+from dlcourse.runs.metrics import finite
+from dlcourse.runs.result import RESULT, Result
 
 INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # of a run: nothing to look for there
 TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # of a run that has no result yet
-DRAWN = ("clocks", "toons")  # by our renderers, in results from before that was recorded
-# Words of a command that change nothing of what is measured, or are told apart by themselves.
-ASIDE = ("seed", "name", "plots", "resume", "run", "data_dir", "threads", "logger", "trainer", "trainer.accelerator")
+
+
+def settles(word: str) -> bool:
+    """Whether an override is part of what was measured; seeds and what does not count are told apart elsewhere."""
+    return kind(word.partition("=")[0]) in (IDENTITY, SOURCE)
 
 
 @dataclass(frozen=True)
@@ -25,35 +28,22 @@ class Run:
 
     name: str  # where it lies, as a person would type it
     folder: Path | None  # None of a published file
-    result: dict[str, Any]
+    result: Result
 
     @property
     def metrics(self) -> dict[str, float]:
         """Figures that can be compared; what is not finite is left out."""
-        return {key: value for key, raw in self.result["metrics"].items() if (value := finite(raw)) is not None}
+        return {key: value for key, raw in self.result.metrics.items() if (value := finite(raw)) is not None}
 
     @property
     def overrides(self) -> list[str]:
-        return [str(word) for word in self.result.get("overrides") or []]
+        return [str(word) for word in self.result.overrides]
 
     @property
     def seconds(self) -> float | None:
         """Wall time of all steps."""
-        steps = self.result.get("seconds")
-        found = [finite(value) for value in steps.values()] if isinstance(steps, dict) else []
+        found = [finite(value) for value in self.result.seconds.values()]
         return sum(value for value in found if value is not None) if found else None
-
-    @property
-    def rendered(self) -> bool:
-        """Measured on rendered pictures."""
-        return bool(self.result.get("rendered", self.result.get("data") in DRAWN))
-
-    @property
-    def verb(self) -> str:
-        """The command that wrote it."""
-        return "evaluate" if self.result.get("run") and "samples" not in self.result else (
-            "embed" if "samples" in self.result else "train"
-        )  # fmt: skip
 
     @property
     def trial(self) -> bool:
@@ -63,13 +53,13 @@ class Run:
     @property
     def settings(self) -> tuple[Any, ...]:
         """What runs have in common that differ by their seed alone."""
-        words = sorted(w for w in self.overrides if w.partition("=")[0].lstrip("+~") not in ASIDE and "hydra." not in w)
-        return (self.result.get("experiment"), self.result.get("model"), self.result.get("data"), self.verb, *words)
+        words = sorted(word for word in self.overrides if settles(word))
+        return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property
     def command(self) -> str:
         """What was typed."""
-        return f"python -m dlcourse.{self.verb} {shlex.join(self.overrides)}".strip()
+        return f"python -m dlcourse.{self.result.verb} {shlex.join(self.overrides)}".strip()
 
 
 @dataclass(frozen=True)
@@ -96,23 +86,13 @@ def read_run(path: Path) -> Run:
         UserError: it is not one that dlcourse wrote, or cannot be read.
     """
     try:
-        result = json.loads(path.read_text("utf8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    if not isinstance(result, dict) or not isinstance(result.get("schema"), int):
-        raise UserError(f"{path} is not a result of dlcourse")
-    if result["schema"] > SCHEMA:
-        raise UserError(f"{path} was written by a later dlcourse: install that one to read it")
-    rows = result.get("references")
-    rows = [] if rows is None else rows
-    sound = isinstance(result.get("status"), str) and isinstance(result.get("metrics"), dict) and isinstance(rows, list)
-    if not sound or not all(isinstance(row, dict) and "id" in row for row in rows):
-        raise UserError(f"{path} is not a result of dlcourse: it lacks status, metrics or references")
-    if not isinstance(result.get("overrides") or [], list):
-        raise UserError(f"{path} is not a result of dlcourse: its overrides are no list")
-    if path.name == RESULT:
-        return Run(str(path.parent), path.parent, result | {"references": rows})
-    return Run(str(path), None, result | {"references": rows})
+        result = Result.from_dict(json.loads(path.read_text("utf8")))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
+        raise UserError(f"{path} {wrong}") from None
+    return Run(str(path.parent), path.parent, result) if path.name == RESULT else Run(str(path), None, result)
 
 
 def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:

@@ -10,14 +10,16 @@ import yaml
 from markupsafe import Markup
 
 from dlcourse.errors import UserError
-from dlcourse.reporting import figures
+from dlcourse.plots.page import write_page
 from dlcourse.reporting.chart import Line, chart
 from dlcourse.reporting.collect import Run, read_run
-from dlcourse.reporting.page import write_page
-from dlcourse.results import CONFIG, RESULT, write_text
-from dlcourse.table import text_table
+from dlcourse.runs import metrics
+from dlcourse.runs.files import write_text
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
+from dlcourse.runs.metrics import lower_is_better
+from dlcourse.runs.result import CONFIG, RESULT
+from dlcourse.runs.table import text_table
 
-NOT_COMPARED = ("begun", "hydra", "run", "resume", "name", "plots", "data_dir", "data.data_dir")
 MOST_CHARTS = 8
 
 
@@ -65,17 +67,17 @@ def compare(paths: Sequence[Path], output: Path) -> Iterator[str]:
     a, b = (_run(path) for path in paths)
     if a.folder and b.folder and a.folder.resolve() == b.folder.resolve():
         raise UserError(f"compare takes two runs, {a.name} was given twice: name another one")
-    metrics, settings = metric_changes(a, b), config_changes(a, b)
+    changes, settings = metric_changes(a, b), config_changes(a, b)
     classes, why_not = class_changes(a, b)
     charts = _charts(a, b)
     page = write_page(
         output, "compare.html", "compare.html", title="Two runs side by side", runs=[("a", "A", a), ("b", "B", b)],
-        metrics=metrics, settings=settings, classes=classes, why_not=why_not, charts=charts,
+        changes=changes, settings=settings, classes=classes, why_not=why_not, charts=charts,
         widest=max((abs(row.gain) for row in classes), default=0) or 1,
     )  # fmt: skip
-    text = _markdown(a, b, metrics, settings, classes)
+    text = _markdown(a, b, changes, settings, classes)
     write_text(output / "compare.md", text)
-    tested = [row for row in metrics if row.name.startswith("test/")] or metrics
+    tested = [row for row in changes if row.name.startswith("test/")] or changes
     yield text_table(["metric", "A", "B", ""], [_cells(row) for row in tested])
     if classes:
         better, worse = (sum(sign * row.gain > 0 for row in classes) for sign in (1, -1))
@@ -94,14 +96,6 @@ def _run(path: Path) -> Run:
     return read_run(file)
 
 
-def lower_is_better(name: str) -> bool | None:
-    """Which way a metric is better, by its name; None where that cannot be said."""
-    short = name.rpartition("/")[2]
-    if figures.is_share(name) or short in ("trustworthiness",):
-        return False
-    return True if any(word in short for word in figures.LOWER) else None
-
-
 def metric_changes(a: Run, b: Run) -> list[Change]:
     """Every metric that one of them has, the tested ones first."""
     names = dict.fromkeys([*a.metrics, *b.metrics])
@@ -115,9 +109,9 @@ def metric_changes(a: Run, b: Run) -> list[Change]:
             if not verdict and lower is not None:
                 verdict = "better" if (y < x) == lower else "worse"
         found.append(Change(name, x, y, verdict))
-    for name, of in (("seconds", lambda run: run.seconds), ("CPU-seconds", lambda run: run.result.get("cpu_seconds")),
-                     ("parameters", lambda run: run.result.get("parameters"))):  # fmt: skip
-        found.append(Change(name, figures.finite(of(a)), figures.finite(of(b)), ""))
+    for name, of in (("seconds", lambda run: run.seconds), ("CPU-seconds", lambda run: run.result.cpu_seconds),
+                     ("parameters", lambda run: run.result.parameters)):  # fmt: skip
+        found.append(Change(name, metrics.finite(of(a)), metrics.finite(of(b)), ""))
     return [row for row in found if row.a is not None or row.b is not None]
 
 
@@ -134,11 +128,7 @@ def _config(run: Run) -> dict[str, str]:
         stored = yaml.safe_load((run.folder / CONFIG).read_text("utf8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    return {key: value for key, value in _flat(stored).items() if not _is_aside(key)}
-
-
-def _is_aside(key: str) -> bool:
-    return any(key == word or key.startswith(f"{word}.") for word in NOT_COMPARED)
+    return {key: value for key, value in _flat(stored).items() if kind(key) not in (RECORD, PLACE, APPEARANCE)}
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, str]:
@@ -196,7 +186,7 @@ def _charts(a: Run, b: Run) -> list[tuple[str, Markup]]:
                     label = " ".join([which.upper(), *([split] if split else [])])
                     lines.append(Line(points, f"line-{which} {style}".strip(), label))
         if any(len(line.points) > 1 for line in lines):
-            charts.append((short, chart(lines, short, is_share=figures.is_share(short))))
+            charts.append((short, chart(lines, short, is_share=metrics.is_share(short))))
     return charts[:MOST_CHARTS]
 
 
@@ -220,18 +210,18 @@ def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
 
 
 def _cells(row: Change) -> list[str]:
-    return [row.name, figures.figure(row.name, row.a), figures.figure(row.name, row.b), row.verdict]
+    return [row.name, metrics.figure(row.name, row.a), metrics.figure(row.name, row.b), row.verdict]
 
 
 def _markdown(
-    a: Run, b: Run, metrics: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
+    a: Run, b: Run, changes: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
 ) -> str:
     def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         plain = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
         return text_table(header, plain, markdown=True)
 
     parts: Mapping[str, str] = {
-        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in metrics]),
+        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
         "What was set differently": table(["key", "A", "B"], settings) if settings else "Nothing.",
         "Classes": table(
             ["class", "wrong in A", "wrong in B", "points better"],

@@ -9,12 +9,12 @@ from typing import Any
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting import figures
-from dlcourse.reporting.collect import ASIDE, Run
+from dlcourse.reporting.collect import Run, settles
 from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.reporting.published import PUBLISHED, groups, hardware
-from dlcourse.results import write_text
-from dlcourse.table import text_table, verdict
+from dlcourse.runs import metrics
+from dlcourse.runs.files import write_text
+from dlcourse.runs.table import text_table, verdict
 
 RESULTS, EXPERIMENTS = Path("RESULTS.md"), Path("docs/experiments.md")
 AREAS = {  # heading: ids of references.yaml, presets; the first that fits
@@ -83,10 +83,10 @@ def _other(runs: Sequence[Run], folder: Path) -> list[str]:
     """The cells of a published result that no reference's row shows."""
     run = runs[0]
     metric = (headline(run) or ("", 0.0))[0]
-    held = [row for row in run.result["references"] if row.get("metric") == metric]
-    mean = figures.spread([other.metrics[metric] for other in runs]).mean if metric else None
-    said = "rendered" if run.rendered else ", ".join(verdict(mean, row, False) for row in held)
-    theirs = ", ".join(f"{row['id']} {figures.reported(metric, row['value'])}" for row in held)
+    held = [row for row in run.result.references if row.get("metric") == metric]
+    mean = metrics.spread([other.metrics[metric] for other in runs]).mean if metric else None
+    said = "rendered" if run.result.rendered else ", ".join(verdict(mean, row, False) for row in held)
+    theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
     return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs), hardware(runs, folder)]
 
 
@@ -104,13 +104,13 @@ def _metric(metric: str) -> str:
 
 def _ours(metric: str, runs: Sequence[Run]) -> str:
     values = [run.metrics[metric] for run in runs if metric in run.metrics]
-    return f"{figures.spread_text(metric, figures.spread(values))} ({len(values)})" if values else "–"
+    return f"{metrics.spread_text(metric, metrics.spread(values))} ({len(values)})" if values else "–"
 
 
 def _time(runs: Sequence[Run]) -> str:
     """Mean time of a run: its own CPU time where that is less than the wall clock's, as on a shared machine."""
-    known = [min(filter(None, (run.seconds, figures.finite(run.result.get("cpu_seconds")))), default=0) for run in runs]
-    return figures.duration(sum(known) / len(known)) if known else ""
+    known = [min(filter(None, (run.seconds, metrics.finite(run.result.cpu_seconds))), default=0) for run in runs]
+    return metrics.duration(sum(known) / len(known)) if known else ""
 
 
 def _command(entry: Entry) -> str:
@@ -119,8 +119,8 @@ def _command(entry: Entry) -> str:
 
 def _typed(run: Run) -> str:
     """What was typed, without what names a place or sets the speed."""
-    words = [w.replace("'", "") for w in run.overrides if w.partition("=")[0] not in (*ASIDE, "trainer.precision")]
-    return shlex.join([run.verb, *words])
+    words = [w.replace("'", "") for w in run.overrides if settles(w) and not w.startswith("trainer.precision=")]
+    return shlex.join([run.result.verb, *words])
 
 
 def experiments_text() -> str:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.config import reference_rows
-from dlcourse.reporting import figures
 from dlcourse.reporting.collect import Run
 from dlcourse.reporting.commands import command
-from dlcourse.results import leading_metric
-from dlcourse.table import verdict
+from dlcourse.runs import metrics
+from dlcourse.runs.metrics import leading_metric
+from dlcourse.runs.references import reference_rows
+from dlcourse.runs.table import verdict
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Entry:
         return [run.metrics[self.metric] for run in self.runs]
 
     @property
-    def ours(self) -> figures.Spread | None:
-        return figures.spread(self.values) if self.runs else None
+    def ours(self) -> metrics.Spread | None:
+        return metrics.spread(self.values) if self.runs else None
 
     @property
     def rendered(self) -> bool:
-        return any(run.rendered for run in self.runs)
+        return any(run.result.rendered for run in self.runs)
 
     @property
     def verdict(self) -> str:
@@ -60,8 +60,8 @@ class Entry:
     def difference_text(self) -> str:
         if self.difference is None:
             return ""
-        unit = " points" if figures.is_share(self.metric) else figures.unit(self.metric)
-        return figures.number(self.metric, self.difference, signed=True) + unit
+        unit = " points" if metrics.is_share(self.metric) else metrics.unit(self.metric)
+        return metrics.number(self.metric, self.difference, signed=True) + unit
 
     @property
     def within(self) -> bool:
@@ -70,11 +70,11 @@ class Entry:
 
     @property
     def ours_text(self) -> str:
-        return "–" if self.ours is None else figures.spread_text(self.metric, self.ours)
+        return "–" if self.ours is None else metrics.spread_text(self.metric, self.ours)
 
     @property
     def theirs_text(self) -> str:
-        return figures.reported(self.metric, self.reference["value"])
+        return metrics.reported(self.metric, self.reference["value"])
 
     @property
     def seconds(self) -> float | None:
@@ -85,7 +85,7 @@ class Entry:
     @property
     def cpu_seconds(self) -> float | None:
         """Mean CPU time of fit and test."""
-        found = [value for run in self.runs if (value := figures.finite(run.result.get("cpu_seconds"))) is not None]
+        found = [value for run in self.runs if (value := metrics.finite(run.result.cpu_seconds)) is not None]
         return sum(found) / len(found) if found else None
 
     @property
@@ -93,7 +93,7 @@ class Entry:
         """What was typed, of several seeds as one sweep; of what was not run, what to type."""
         if not self.runs:
             return command(self.id) or ""
-        seeds = sorted({str(run.result.get("seed")) for run in self.runs}, key=lambda s: (len(s), s))
+        seeds = sorted({str(run.result.seed) for run in self.runs}, key=lambda s: (len(s), s))
         typed = self.runs[0].command
         if len(seeds) == 1:
             return typed
@@ -103,7 +103,12 @@ class Entry:
 
 def usable(run: Run, metric: str) -> bool:
     """Whether a run may stand against a reported figure: completed, no trial, on data of its own, with the metric."""
-    return run.result["status"] == "completed" and not run.trial and run.verb != "evaluate" and metric in run.metrics
+    return (
+        run.result.status == "completed"
+        and not run.trial
+        and run.result.verb in ("train", "embed")
+        and metric in run.metrics
+    )
 
 
 def entries(runs: Iterable[Run]) -> list[Entry]:
@@ -115,11 +120,11 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
     seen: set[tuple[Any, ...]] = set()
     rows = reference_rows()
     for run in runs:
-        same = (run.settings, str(run.result.get("seed")), json.dumps(run.metrics, sort_keys=True))
+        same = (run.settings, str(run.result.seed), json.dumps(run.metrics, sort_keys=True))
         if same in seen:
             continue
         seen.add(same)
-        for row in run.result["references"]:
+        for row in run.result.references:
             name = row["id"]
             if name in rows and usable(run, rows[name]["metric"]):
                 held.setdefault(name, {}).setdefault(run.settings, []).append(run)
@@ -135,7 +140,7 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 def _order(entry: Entry) -> tuple[Any, ...]:
     """The preset of the reference's name, then other presets, most seeds, the latest folder: never the best on test."""
-    presets = [str(run.result["experiment"]) for run in entry.runs if run.result.get("experiment")]
+    presets = [run.result.experiment for run in entry.runs if run.result.experiment]
     named = any(name.rpartition("/")[2].replace("_", "-") == entry.id.lower() for name in presets)
     plain = min((len(run.overrides) for run in entry.runs), default=0)
     latest = max((run.name for run in entry.runs), default="")
@@ -144,7 +149,7 @@ def _order(entry: Entry) -> tuple[Any, ...]:
 
 def headline(run: Run) -> tuple[str, float] | None:
     """The figure that a run is known by."""
-    name = leading_metric(run.metrics, run.result["references"])
+    name = leading_metric(run.metrics, run.result.references)
     return (name, run.metrics[name]) if name else None
 
 

@@ -9,7 +9,8 @@ import yaml
 
 from dlcourse.errors import UserError
 from dlcourse.reporting.collect import Run, read_run
-from dlcourse.results import RESULT, write_text
+from dlcourse.runs.files import write_text
+from dlcourse.runs.result import RESULT
 
 PUBLISHED = Path("outputs/published")
 HARDWARE = "hardware.yaml"  # in that folder: which processor measured what
@@ -34,7 +35,7 @@ def hardware(runs: Iterable[Run], folder: Path = PUBLISHED) -> str:
     found = []
     for run in runs:
         listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
-        device = str(run.result.get("device", "cpu"))
+        device = run.result.device or "cpu"
         found.append(next(listed, "") if device == "cpu" else device)
     return ", ".join(filter(None, dict.fromkeys(found)))
 
@@ -50,12 +51,12 @@ def publish(run: Path) -> Path:
     if not (run / RESULT).is_file():
         raise UserError(f"publish: {run} is not a completed run: {RESULT} not found")
     found = read_run(run / RESULT)
-    if found.result["status"] != "completed" or found.trial:
-        state = "made with debug=fast" if found.trial else found.result["status"]
+    if found.result.status != "completed" or found.trial:
+        state = "made with debug=fast" if found.trial else found.result.status
         raise UserError(f"publish: {run} is {state}: publish a completed run")
-    name = found.result.get("experiment") or f"{found.result.get('model')}_{found.result.get('data')}"
+    name = found.result.experiment or f"{found.result.model}_{found.result.data}"
     stem = re.sub(r"[^\w]+", "_", str(name))
-    path = PUBLISHED / f"{stem}_seed{found.result.get('seed', 0)}.json"
+    path = PUBLISHED / f"{stem}_seed{found.result.seed}.json"
     text = re.sub(r"(\"\+*[\w.]+='?)(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]", r"\1", (run / RESULT).read_text("utf8"))
     if path.exists() and path.read_text("utf8") != text:
         raise UserError(f"publish: {path} is there already with other figures: delete it first to replace it")

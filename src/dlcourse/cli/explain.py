@@ -1,0 +1,68 @@
+"""One sentence for each mistake on a command line."""
+
+import re
+import sys
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.config import CONF, choices, config_groups, keys_of, nearest
+from dlcourse.errors import UserError
+
+# Launchers of Hydra and the packages that they come in.
+PLUGINS = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",
+}
+
+
+SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def explain(error: BaseException, verb: str) -> str:
+    """One sentence for an error, with the nearest name where a name was wrong."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}{SHOWS_WHERE}"
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        return f"torch.compile failed ({reason}): install a C++ compiler, or leave compile=false"
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return f"{type(error).__name__}: {error}{SHOWS_WHERE}"
+    text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
+    if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
+        return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
+    if "Sweeping over Hydra's configuration" in text:
+        return f"{' '.join(text.split())}: give it one value"
+    if found := re.search(r"Could not find '([^']+)'", text):
+        path = found[1]
+        group = next((g for g in config_groups() if path.startswith(f"{g}/")), path.partition("/")[0])
+        name = path.removeprefix(f"{group}/")
+        return f"{group}={name} is unknown{nearest(name, choices(group))}"
+    if found := re.search(
+        r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
+    ):
+        key = (found[1] or found[2]).split("@")[0].lstrip("+~")
+        chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
+        known = {*_known_keys(verb), *(group for group in config_groups() if group.partition("/")[0] in chosen)}
+        return f"there is no key {key}{nearest(key, known - {key})}"
+    return f"{' '.join(text.split())}{SHOWS_WHERE}"
+
+
+def _known_keys(verb: str) -> list[str]:
+    """The keys that this command line would have, had it only chosen from groups."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    groups = [a for a in sys.argv[1:] if a.partition("=")[0] in config_groups()]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            return keys_of(hydra.compose(verb, groups))
+        except (HydraException, OmegaConfBaseException):
+            return keys_of(hydra.compose(verb))

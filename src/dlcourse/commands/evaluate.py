@@ -1,0 +1,107 @@
+"""A trained model measured on a split, and a run measured again."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.analysis import robustness
+from dlcourse.commands import game
+from dlcourse.commands.measure import measure_split
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.build import build_data, built_in, load_run
+from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.result import Result, read_result, write_result
+from dlcourse.runs.table import result_table
+from dlcourse.training.devices import device_name
+from dlcourse.training.trainer import make_trainer, quiet
+
+
+def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
+    """Refuse data that a run's model cannot be measured on; pictures of another size are resized, so they can."""
+    if asked.kind != learnt.kind:
+        raise UserError(f"{run} learnt {learnt.kind} but {asked.data} asks for {asked.kind}: choose other data")
+    # the first number: channels, or how many plain features there are
+    if len(asked.in_shape) != len(learnt.in_shape) or asked.in_shape[0] != learnt.in_shape[0]:
+        raise UserError(
+            f"{run} learnt {learnt.shape_text()} but {asked.data} has {asked.shape_text()}: choose other data"
+        )
+    if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
+        raise UserError(f"{run} learnt the classes of {learnt.data}, not those of {asked.data}: choose other data")
+
+
+def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
+    """Measure a run's best checkpoint again, on its own test split or on another data set's.
+
+    Args:
+        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
+            is not the run's own; what else to make of a clock reader.
+        folder: where result.json and the pictures go.
+        overrides: recorded in result.json.
+
+    Raises:
+        UserError: there is no such run, or the data asks something else than the run learnt.
+    """
+    quiet()
+    run = Path(cfg.run) if cfg.run is not None else built_in()
+    run_cfg, model = load_run(run)
+    before = read_result(run) or Result("train", "completed")
+    if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
+        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
+    data = build_data(cfg if cfg.get("data") is not None else run_cfg)
+    data.prepare_data()
+    data.setup()
+    _check_fit(run, model.task, data.task)
+    for asked in ("robustness", "game"):
+        if cfg[asked]:
+            robustness.needs_scenes(data, f"{asked}=true")
+    settings = cfg.trainer.copy()
+    if settings.precision == "auto":
+        settings.precision = run_cfg.trainer.precision
+    settings.devices, settings.strategy = 1, "auto"
+    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    start = time.perf_counter()
+    metrics = measure_split(trainer, model, data, "test")
+    ids = {"id", "metric", "value", "better"}
+    # A reported figure is of one set of pictures; those of clocks are of the original files, whatever was learnt from.
+    same = data.title == model.task.data or data.task.kind == "time"
+    result = Result(
+        "evaluate",
+        "completed",
+        experiment=before.experiment,
+        model=before.model,
+        data=data.title,
+        rendered=data.rendered,
+        metrics=dict(metrics),
+        references=[{k: row[k] for k in row if k in ids} for row in before.references if same],
+        parameters=before.parameters,
+        seed=before.seed,
+        epochs=before.epochs,
+        seconds={"test": round(time.perf_counter() - start, 2)},
+        device=device_name(trainer),
+        precision=settings.precision,
+        versions=versions(),
+        git=git_commit(),
+        overrides=list(overrides),
+        run=str(run),
+    ).updated(**model.extra_results())
+    folder.mkdir(parents=True, exist_ok=True)
+    if cfg.plots:
+        from dlcourse.plots.dispatch import draw
+
+        draw(folder, model, data)
+    if cfg.robustness:
+        examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
+        metrics.update(examined.metrics)
+        (folder / "plots").mkdir(exist_ok=True)
+        robustness.write_tables(folder / "plots", examined)
+        from dlcourse.plots.robustness import draw_examined
+
+        draw_examined(folder / "plots", examined)
+    if cfg.game:
+        print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
+    write_result(folder, result)
+    print(result_table(result, folder), flush=True)
+    return result

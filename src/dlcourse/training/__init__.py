@@ -1,0 +1,1 @@
+"""What Lightning needs around any model: trainer, devices, checkpoints, precision."""
