@@ -7,8 +7,9 @@ import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from dlcourse.config import CONF, choices, compose, keys_of, nearest
+from dlcourse.config import CONF, choices, compose, nearest
 from dlcourse.errors import UserError
+from dlcourse.runs.keys import keys_of
 from dlcourse.runs.references import references
 from dlcourse.runs.stored_config import buildable
 

@@ -1,7 +1,5 @@
 """No more threads than cores, and a note where somebody asks for more."""
 
-import os
-
 import pytest
 import torch
 
@@ -20,25 +18,9 @@ def cores(monkeypatch):
     return pretend
 
 
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"cpu.max": "200000 100000\n"}, 2),
-        ({"cpu.max": "150000 100000\n"}, 2),
-        ({"cpu.max": "50000 100000\n"}, 1),
-        ({"cpu.max": "max 100000\n"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
-        ({"cpu.max": "what is this"}, 8),
-        ({}, 8),
-    ],
-)
-def test_a_containers_quota_counts(tmp_path, monkeypatch, files, expected):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert usable_cores(tmp_path) == expected
+def test_cores_are_those_of_the_process(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert usable_cores() == 1
 
 
 def test_torch_takes_no_more_threads_than_cores_of_its_own_accord(cores, monkeypatch):

@@ -1,12 +1,11 @@
-"""Where the configs are, which names they offer, and what may be built from them."""
+"""Where the configs are, which names they offer, and how a command line composes one."""
 
 import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 
@@ -49,16 +48,6 @@ def require(cfg: DictConfig, *groups: str) -> None:
     for group in groups:
         if cfg.get(group) is None:
             raise UserError(f"choose a {group}: {group}={'|'.join(choices(group))}")
-
-
-def keys_of(cfg: Any, prefix: str = "") -> list[str]:
-    """The dotted keys of every value in a config."""
-    found: list[str] = []
-    for key in cfg if OmegaConf.is_dict(cfg) else ():
-        node = cfg._get_node(key)
-        name = f"{prefix}{key}"
-        found += [name, *keys_of(node, f"{name}.")] if OmegaConf.is_dict(node) and not node._is_none() else [name]
-    return found
 
 
 def compose(*overrides: str, verb: str = "train") -> DictConfig:

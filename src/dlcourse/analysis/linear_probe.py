@@ -37,10 +37,12 @@ def linear_probe(
         UserError: shapes that do not belong together, numbers that are not finite, a factor of one value only.
     """
     from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.preprocessing import StandardScaler
 
     kinds = list(categories) or [0] * len(factors)
     _check(train_latents, train_factors, test_latents, test_factors, factors, kinds)
-    train, test = _standardize(train_latents, test_latents)
+    scaler = StandardScaler().fit(train_latents)
+    train, test = scaler.transform(train_latents), scaler.transform(test_latents)
     found: dict[str, float] = {}
     for column, (name, count) in enumerate(zip(factors, kinds, strict=True)):
         wanted, truth = train_factors[:, column].astype(float), test_factors[:, column].astype(float)
@@ -71,12 +73,14 @@ def baseline(
     train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()
 ) -> dict[str, float]:
     """The scores of a probe that sees nothing: 0 for numbers, the share of the commonest value for categories."""
+    from sklearn.dummy import DummyClassifier
+
     kinds = list(categories) or [0] * len(factors)
     found = {}
     for column, (name, count) in enumerate(zip(factors, kinds, strict=True)):
         if count:
-            commonest = np.bincount(_values(train_factors[:, column], count), minlength=count).argmax()
-            found[name] = float((_values(test_factors[:, column], count) == commonest).mean())
+            wanted, truth = (_values(split[:, column], count) for split in (train_factors, test_factors))
+            found[name] = float(DummyClassifier().fit(wanted, wanted).score(truth, truth))
         else:
             found[name] = 0.0
     return found
@@ -102,13 +106,6 @@ def principal_components(train: np.ndarray, test: np.ndarray, dimension: int, se
 
 def _values(column: np.ndarray, count: int) -> np.ndarray:
     return np.rint(np.asarray(column, float) * (count - 1)).astype(np.int64)
-
-
-def _standardize(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    train, test = np.asarray(train, float), np.asarray(test, float)
-    mean, std = train.mean(0), train.std(0)
-    std[std < 1e-9] = 1  # a dimension that never changes says nothing, and must not become huge on the other split
-    return (train - mean) / std, (test - mean) / std
 
 
 def _check(

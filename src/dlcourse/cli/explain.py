@@ -4,12 +4,13 @@ import re
 import sys
 
 import hydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from dlcourse.config import CONF, choices, config_groups, keys_of, nearest
+from dlcourse.config import CONF, choices, config_groups, nearest
 from dlcourse.errors import UserError
+from dlcourse.runs.keys import keys_of
 
 # Launchers of Hydra and the packages that they come in.
 PLUGINS = {
@@ -40,19 +41,29 @@ def explain(error: BaseException, verb: str) -> str:
         return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
     if "Sweeping over Hydra's configuration" in text:
         return f"{' '.join(text.split())}: give it one value"
-    if found := re.search(r"Could not find '([^']+)'", text):
-        path = found[1]
-        group = next((g for g in config_groups() if path.startswith(f"{g}/")), path.partition("/")[0])
-        name = path.removeprefix(f"{group}/")
+    missing = next(
+        (e.missing_cfg_file for e in (error, error.__cause__) if isinstance(e, MissingConfigException)), None
+    )
+    if missing is not None:
+        group = next((g for g in config_groups() if missing.startswith(f"{g}/")), missing.partition("/")[0])
+        name = missing.removeprefix(f"{group}/")
         return f"{group}={name} is unknown{nearest(name, choices(group))}"
-    if found := re.search(
-        r"Could not (?:override|append to config|delete[^']*) '([^'=]+)|Key '([^']+)' is not in struct", text
-    ):
-        key = (found[1] or found[2]).split("@")[0].lstrip("+~")
+    if (key := _unknown_key(error, text)) is not None:
         chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
         known = {*_known_keys(verb), *(group for group in config_groups() if group.partition("/")[0] in chosen)}
         return f"there is no key {key}{nearest(key, known - {key})}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
+
+
+def _unknown_key(error: BaseException, text: str) -> str | None:
+    """The key that does not exist, where that is what is wrong."""
+    # Hydra's own exceptions name the override in their text alone.
+    if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)", text):
+        return found[1].split("@")[0].lstrip("+~")
+    for part in (error, error.__cause__):
+        if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
+            return part.full_key
+    return None
 
 
 def _known_keys(verb: str) -> list[str]:

@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
         try:
-            return task(cfg)
+            with _environment_without("HYDRA_FULL_ERROR"):  # which is Hydra's way to hand errors on, not the task's
+                return task(cfg)
         except Exception as error:
             if number is None or cfg.get("search") is None:  # a search goes by what went well
                 failures.append((number, error))
@@ -84,6 +86,17 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     if failures:
         print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def _environment_without(name: str) -> Generator[None]:
+    """Take a variable out of the environment for a while."""
+    value = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[name] = value
 
 
 # Resolved more than once, but a folder is taken once. Of this module, so that launchers can pickle them.

@@ -14,13 +14,13 @@ from lightning.pytorch import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.experiment import Experiment
-from dlcourse.config import keys_of, require
+from dlcourse.config import require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table

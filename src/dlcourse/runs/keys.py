@@ -4,6 +4,10 @@ The one table of keys that are not part of a run's identity. Whoever compares ru
 for the comparison; every key that is not listed is `identity`.
 """
 
+from typing import Any
+
+from omegaconf import OmegaConf
+
 IDENTITY = "identity"
 RECORD = "record"  # of the command itself: which folder, which sweep
 PLACE = "place"  # where data lies on this machine
@@ -53,3 +57,13 @@ def kind(key: str) -> str:
 def keys_of_kind(*kinds: str) -> list[str]:
     """The listed keys of some kinds."""
     return [key for key, found in KEYS.items() if found in kinds]
+
+
+def keys_of(cfg: Any, prefix: str = "") -> list[str]:
+    """The dotted keys of every value in a config."""
+    found: list[str] = []
+    for key in cfg if OmegaConf.is_dict(cfg) else ():
+        node = cfg._get_node(key)
+        name = f"{prefix}{key}"
+        found += [name, *keys_of(node, f"{name}.")] if OmegaConf.is_dict(node) and not node._is_none() else [name]
+    return found

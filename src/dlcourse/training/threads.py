@@ -1,37 +1,23 @@
 """How many threads a run computes with: never more than there are cores for, and a note where the user's choice is."""
 
 import logging
-import math
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
-
-import torch
 
 from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
 
-CGROUPS = Path("/sys/fs/cgroup")
 
-
-def usable_cores(cgroups: Path = CGROUPS) -> int:
+def usable_cores() -> int:
     """Cores that this process may use: those of the machine, of its affinity and of its container's quota.
 
-    A container may be given two cores' time on a machine of 64; torch sees the 64.
+    A container may have two cores' time on a machine of 64; torch sees the 64.
     """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:  # the second version of control groups, then the first
-        if (file := cgroups / "cpu.max").exists():
-            quota, period = file.read_text().split()
-        else:
-            quota, period = ((cgroups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        if quota.strip() != "max" and int(quota) > 0:
-            count = min(count, math.ceil(int(quota) / int(period)))
-    except (OSError, ValueError):  # none, or none that is known
-        pass
-    return max(1, count)
+    from joblib import cpu_count
+
+    return cpu_count()
 
 
 def asked_threads(count: int | None) -> int | None:
@@ -94,6 +80,8 @@ def torch_threads(count: int | None) -> Generator[None]:
     """
     if count is not None and (not isinstance(count, int) or count < 1):
         raise UserError(f"threads={count} is no number of threads: take 1 or more, or null")
+    import torch  # late, as sweeps count cores without it
+
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

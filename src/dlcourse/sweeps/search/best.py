@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse import config
 from dlcourse.errors import UserError
 from dlcourse.runs.files import write_text
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SPEED, TRACKING, kind
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SPEED, TRACKING, keys_of, kind
 from dlcourse.runs.metrics import leading_metric
 from dlcourse.runs.result import CONFIG, Result, read_result
 from dlcourse.runs.stored_config import read_stored
@@ -119,7 +118,7 @@ def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: A
     del base["hydra"]
     OmegaConf.resolve(base)
     values = OmegaConf.create()
-    for key in config.keys_of(stored):
+    for key in keys_of(stored):
         if kind(key) in LEFT_OUT:
             continue
         value = OmegaConf.select(stored, key)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import config
 from dlcourse.errors import UserError
+from dlcourse.runs.keys import keys_of
 
 WORDS = ("low", "high", "log", "step", "choices")  # what describes a parameter; any other key goes a level down
 
@@ -53,7 +54,7 @@ def read_space(cfg: DictConfig, given: Iterable[str]) -> list[Parameter]:
     """
     node = OmegaConf.to_container(cfg.search.get("space") or OmegaConf.create(), resolve=True)
     assert isinstance(node, dict)
-    known = [key for key in config.keys_of(cfg) if key.partition(".")[0] not in ("search", "hydra")]
+    known = [key for key in keys_of(cfg) if key.partition(".")[0] not in ("search", "hydra")]
     fixed = set(given)
     found = [parameter for parameter in _parameters(node, "", known) if parameter.key not in fixed]
     if not found:
