@@ -80,7 +80,7 @@ STRANGERS = {
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",
     "later/result.json": "later version of dlcourse",
-    "odd/result.json": "lacks status, metrics or references",
+    "odd/result.json": "not a result of dlcourse: a reference has no id",
 }
 TEXTS = {"half": '{"schema": 1, "sta', "list": "[1, 2]", "other": '{"status": "ok"}', "later": '{"schema": 99}',
          "odd": '{"schema": 1, "status": "completed", "metrics": {}, "references": [3]}'}  # fmt: skip
