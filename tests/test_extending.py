@@ -21,11 +21,12 @@ STRIPES = ["trainer=cpu", "data.count=200"]
 
 DRIVER = """
 import json, sys
-from dlcourse import cli, train
+from dlcourse import train
+from dlcourse.cli.launch import launch
 for words in json.loads(sys.argv[1]):
     sys.argv = ["dlcourse.train", *words]
     try:
-        cli.launch("train", train.task)
+        launch("train", train.task)
     except SystemExit as stop:
         if stop.code:
             raise
