@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlcourse.config import choices, compose
 from dlcourse.cli.patterns import expand_patterns
+from dlcourse.config import choices, compose
 
 
 def commands_of(text: str) -> Iterator[tuple[str, str]]:

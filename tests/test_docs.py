@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dlcourse.config import CONF, keys_of
-from dlcourse.config import compose
+from dlcourse.config import CONF, compose, keys_of
 from tests.commands import check_command, commands_of
 
 ROOT = Path(__file__).parents[1]
