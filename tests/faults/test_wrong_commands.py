@@ -116,13 +116,13 @@ WRONG = [
     ("sample", ["intrpolate=9"], "there is no key intrpolate; did you mean interpolate?"),
     ("sample", ["--n", "3"], "--n is no flag"),
     # reports
-    ("report", ["folders=[nowhere]"], "nowhere is no folder: name folders that hold runs"),
+    ("report", ["folders=[nowhere]"], "nowhere is not a folder: pass folders that contain runs"),
     ("report", ["folder=[outputs]"], "there is no key folder; did you mean folders?"),
-    ("report", ["compare=[a]"], "compare takes two runs, one was given"),
-    ("report", ["compare=[a,b]"], "compare: a is no run"),
-    ("report", ["compare=[a,b,c]"], "compare takes two runs, 3 were given"),
+    ("report", ["compare=[a]"], "compare needs two runs, but one was given"),
+    ("report", ["compare=[a,b]"], "compare: a does not exist"),
+    ("report", ["compare=[a,b,c]"], "compare needs two runs, but 3 were given"),
     ("report", ["picture_width=-1"], "picture_width=-1 is no number of pixels: take 50 or more"),
-    ("report", ["pictures=many"], "pictures=many is no number of pictures: take 0 or more"),
+    ("report", ["pictures=many"], "pictures=many is not a valid number of pictures: use an integer of 0 or more"),
     ("report", ["publish=[nowhere]"], "publish: nowhere is no run"),
     # searches and sweeps
     ("train", ["search=school_cnn"], "search=... is many runs: put -m before it"),
