@@ -121,9 +121,9 @@ WRONG = [
     ("report", ["compare=[a]"], "compare needs two runs, but one was given"),
     ("report", ["compare=[a,b]"], "compare: a does not exist"),
     ("report", ["compare=[a,b,c]"], "compare needs two runs, but 3 were given"),
-    ("report", ["picture_width=-1"], "picture_width=-1 is no number of pixels: take 50 or more"),
+    ("report", ["picture_width=-1"], "picture_width=-1 is not a valid number of pixels: use an integer of 50 or more"),
     ("report", ["pictures=many"], "pictures=many is not a valid number of pictures: use an integer of 0 or more"),
-    ("report", ["publish=[nowhere]"], "publish: nowhere is no run"),
+    ("report", ["publish=[nowhere]"], "publish: nowhere is not a completed run"),
     # searches and sweeps
     ("train", ["search=school_cnn"], "search=... is many runs: put -m before it"),
     ("train", ["-m", "search=scool_cnn"], "did you mean school_cnn?"),

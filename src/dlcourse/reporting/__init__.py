@@ -33,9 +33,8 @@ def report(
 
     for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise UserError(
-                f"{name}={value} is not a valid number of {'pictures' if least == 0 else 'pixels'}: use an integer of {least} or more"
-            )
+            what = "pictures" if least == 0 else "pixels"
+            raise UserError(f"{name}={value} is not a valid number of {what}: use an integer of {least} or more")
     if compare:
         yield from comparison.compare(list(compare), output)
         return

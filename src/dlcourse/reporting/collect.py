@@ -127,9 +127,7 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
                 _read_all([here / RESULT], runs, skipped)
             elif any((here / trace).exists() for trace in TRACES):
                 skipped.append(
-                    Skipped(
-                        here, f"{RESULT} not found: the run is not finished, or it stopped before it wrote its result"
-                    )
+                    Skipped(here, f"{RESULT} not found: the run is not finished, or stopped before it wrote one")
                 )
             elif not names and here != root:
                 skipped.append(Skipped(here, f"not a run folder: {_listing(files)}"))
