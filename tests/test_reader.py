@@ -104,7 +104,7 @@ def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folde
     better = json.loads(path.read_text())
     better["metrics"]["test/error_minutes"] = 0.0
     path.write_text(json.dumps(better))
-    with pytest.raises(UserError, match=r"minutes off, the built-in reader 0.00: name a folder"):
+    with pytest.raises(UserError, match=r"minutes, the built-in reader 0.00: export it"):
         export(run_folder, shipped)
     with pytest.raises(UserError, match="reads no clocks"):
         export(Path(__file__).parent / "stored" / "classifier", shipped)

@@ -57,7 +57,9 @@ def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
     monkeypatch.setattr(robustness, "FACTORS", [f for f in robustness.FACTORS if f.name == "reflection_strength"])
     seen = []
     monkeypatch.setattr(
-        robustness, "answer", lambda model, pictures, minutes: seen.append(pictures) or {"minutes": minutes.float()}
+        robustness,
+        "read_clocks",
+        lambda model, pictures, minutes: seen.append(pictures) or {"minutes": minutes.float()},
     )
     first, second, *others = robustness.curves(None, clocks)  # ty: ignore[invalid-argument-type]
     assert 10 <= first.count <= 45 and first.trained and second.trained and not others[-1].trained

@@ -90,7 +90,7 @@ def test_a_folder_with_a_run_is_refused_and_so_are_changed_keys(tiny_run):
     tiny_run()
     with pytest.raises(UserError, match="holds a run already"):
         tiny_run()
-    with pytest.raises(UserError, match="begun with model.optimizer.lr=0.004, not 0.5"):
+    with pytest.raises(UserError, match="started with model.optimizer.lr=0.004, not 0.5"):
         tiny_run("model.optimizer.lr=0.5", resume=True)
 
 
@@ -159,7 +159,7 @@ def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
 def test_a_crash_keeps_its_traceback_in_the_log(tiny_run, tmp_path, monkeypatch):
     from dlcourse.models.clock import ClockReader
 
-    monkeypatch.setattr(ClockReader, "measure", lambda *_: 1 / 0)
+    monkeypatch.setattr(ClockReader, "compute_metrics", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tiny_run()
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()

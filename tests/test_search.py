@@ -203,7 +203,7 @@ def test_a_search_on_clocks_needs_held_out_ones(command):
 
 def test_a_search_without_m_says_how(command, words):
     code, _, error = command("train", *words[1:])
-    assert code == 1 and "put -m before it, as in train -m search=vgg_block name=NAME" in error
+    assert code == 1 and "add -m, as in train -m search=vgg_block name=NAME" in error
     code, _, error = command("train", "-m", "search=vgg_block", "search.trails=3")
     assert code == 1 and "there is no key search.trails; did you mean search.trials?" in error
 

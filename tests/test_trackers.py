@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcourse.errors import UserError
+from dlcourse.runs.result import Result
 from dlcourse.training.trackers.base import Tracker
 from dlcourse.training.trackers.mlflow import MLflow
 
@@ -41,7 +42,7 @@ class Fake(Tracker):
 def _use(tracker: Tracker) -> None:
     for step in range(3):
         tracker.log_metrics({"train/loss": 1.0, "epoch": step}, step)
-    tracker.finish({"status": "completed"})
+    tracker.finish(Result("train", "completed"))
 
 
 def test_a_tracker_is_given_parameters_figures_and_the_end_in_order(tmp_path):
@@ -81,7 +82,7 @@ def test_a_tracker_that_never_answers_stalls_no_run(tmp_path, caplog):
 
 def test_a_run_that_did_not_begin_leaves_no_trace(tmp_path):
     tracker = Fake(tmp_path)
-    tracker.finish({"status": "failed"})
+    tracker.finish(Result("train", "failed"))
     assert tracker.got == []
 
 

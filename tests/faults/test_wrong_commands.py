@@ -125,7 +125,7 @@ WRONG = [
     ("report", ["pictures=many"], "pictures=many is not a valid number of pictures: use an integer of 0 or more"),
     ("report", ["publish=[nowhere]"], "publish: nowhere is not a completed run"),
     # searches and sweeps
-    ("train", ["search=school_cnn"], "search=... is many runs: put -m before it"),
+    ("train", ["search=school_cnn"], "search=... starts many runs: add -m"),
     ("train", ["-m", "search=scool_cnn"], "did you mean school_cnn?"),
     ("train", [*SEARCH, "search.minutes=long"], "search.minutes=long is no number of 0 or more"),
     ("train", [*SEARCH, "search.trails=3"], "did you mean search.trials?"),

@@ -114,7 +114,7 @@ def test_data_that_does_not_fit_is_refused(name):
     [
         (["trainer.precision=bf16-mixed"], "is not trained in bf16-mixed: take trainer.precision=64-true"),
         (["trainer.precision=32-true", "model=xor_search", "trainer.devices=2"], "trains all its nets in one process"),
-        (["lr_find=true"], "lr_find cannot try rates"),
+        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
 def test_a_trainer_that_does_not_fit_is_refused(tmp_path, words, said, monkeypatch):

@@ -342,7 +342,7 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
         (["trainer.max_steps=3"], "counts two steps a batch"),
         (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
         (["model/schedule=plateau"], "no loss that should fall"),
-        (["lr_find=true"], "lr_find cannot try rates"),
+        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
 def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from dlcourse.runs.table import text_table
 from dlcourse.training.trainer import quiet
 
 
-def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
+def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Make, measure and draw one map.
 
     Args:
@@ -36,7 +37,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         overrides: recorded in result.json.
 
     Returns:
-        The content of result.json.
+        The content of result.json, and `folder`.
 
     Raises:
         UserError: too few samples for the method, no labels to colour by, a run without features.
@@ -45,7 +46,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     done = read_result(folder) if cfg.resume else None
     if done and done.status == "completed":
         print(_table(done, folder))
-        return done
+        return done.to_dict() | {"folder": str(folder)}
     chosen = reduction(cfg.method, **cfg.methods.get(cfg.method, {}), seed=cfg.seed)
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare"):
@@ -91,7 +92,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     draw_maps(folder / "plots" / "map.png", {f"{source} by {METHOD_NAMES[cfg.method]}": shown})
     write_result(folder, result)
     print(_table(result, folder), flush=True)
-    return result
+    return result.to_dict() | {"folder": str(folder)}
 
 
 def _sources(cfg: DictConfig) -> tuple[DataModule, BaseModule | None]:

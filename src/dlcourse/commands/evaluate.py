@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -32,7 +33,7 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         raise UserError(f"{run} learnt the classes of {learnt.data}, not those of {asked.data}: choose other data")
 
 
-def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
+def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Measure a run's best checkpoint again, on its own test split or on another data set's.
 
     Args:
@@ -94,7 +95,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         draw(folder, model, data)
     if cfg.robustness:
         examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
-        metrics.update(examined.metrics)
+        result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
         from dlcourse.plots.robustness import draw_examined
@@ -104,4 +105,4 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     write_result(folder, result)
     print(result_table(result, folder), flush=True)
-    return result
+    return result.to_dict() | {"folder": str(folder)}

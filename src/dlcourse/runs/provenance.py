@@ -18,7 +18,7 @@ def versions(*more: str) -> dict[str, str]:
 @cache  # the code is what was imported, so one answer is right for all runs of a process
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where files differ from it; None outside of one."""
-    checkout = Path(__file__).parents[2]
+    checkout = Path(__file__).parents[3]
     if not (checkout / ".git").exists():
         return None  # installed: the repository around it, if any, is somebody else's
     try:

@@ -72,7 +72,10 @@ def _test(job: Path) -> Result:
     with torch_threads(stored.get("threads")):
         asked = {"plots": True, "robustness": False, "game": False}
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
-        return evaluate(cfg, folder)
+        evaluate(cfg, folder)
+    measured = read_result(folder)
+    assert measured is not None
+    return measured
 
 
 def _header(study: "Study", job: Path, measured: Result, cfg: DictConfig) -> str:
