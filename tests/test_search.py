@@ -221,7 +221,7 @@ def test_another_space_is_not_gone_on_with(command, words):
     for more, said in (
         ("search.space.model.optimizer.lr.high=0.2", "was started with another space for model.optimizer.lr"),
         ("model.optimizer.lr=0.1", "was started with another space for model.optimizer.lr"),
-        ("seed=3", "was started with another words for seed"),
+        ("seed=3", "was started with another value for seed"),
         ("search.seed=3", "was started with seed=0, not 3"),
     ):
         code, _, error = command("train", *words, more, "resume=true", "search.trials=3")
@@ -246,7 +246,7 @@ def test_each_shipped_space_holds_for_its_model(name):
 def test_what_the_command_line_fixes_is_not_searched():
     cfg = compose("search=vgg_block")
     assert "model.optimizer.lr" not in {p.key for p in read_space(cfg, ["model.optimizer.lr"])}
-    with pytest.raises(UserError, match="leaves nothing"):
+    with pytest.raises(UserError, match="is empty"):
         read_space(cfg, [p.key for p in read_space(cfg, [])])
 
 

@@ -85,7 +85,7 @@ def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> N
             for key in [*old, *value]:
                 if old.get(key) != value.get(key):
                     raise UserError(
-                        f"{folder} was started with another {name} for {key}: use that, or choose another name=NAME"
+                        f"{folder} was started with another {'value' if name == 'words' else name} for {key}: use it, or another name=NAME"
                     )
         elif old != value:
             raise UserError(
