@@ -84,8 +84,9 @@ def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> N
         if isinstance(value, dict) and isinstance(old, dict):
             for key in [*old, *value]:
                 if old.get(key) != value.get(key):
+                    what = "value" if name == "words" else name
                     raise UserError(
-                        f"{folder} was started with another {'value' if name == 'words' else name} for {key}: use it, or another name=NAME"
+                        f"{folder} was started with another {what} for {key}: use it, or choose another name=NAME"
                     )
         elif old != value:
             raise UserError(
