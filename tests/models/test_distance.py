@@ -183,5 +183,5 @@ def test_a_width_that_does_not_fit_is_named(tmp_path):
     x, y = np.zeros((3, 256), np.float32), np.zeros(3, np.int64)
     np.savez(np_file, train_x=x, train_y=y, test_x=x, test_y=y)
     words = [f"run='{folder}'", "data=digits16", f"data.path='{np_file}'", "trainer=cpu", "plots=false"]
-    with pytest.raises(UserError, match=r"learnt 64 features but digits16 has 256 features"):
+    with pytest.raises(UserError, match=r"was trained on 64 features, but digits16 has 256 features"):
         evaluate(compose(*words, verb="evaluate"), tmp_path / "other")
