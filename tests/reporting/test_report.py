@@ -79,8 +79,8 @@ STRANGERS = {
     "half/result.json": "cannot be read",
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",
-    "later/result.json": "later dlcourse",
-    "odd/result.json": "lacks status, metrics or references",
+    "later/result.json": "later version of dlcourse",
+    "odd/result.json": "not a result of dlcourse: a reference has no id",
 }
 TEXTS = {"half": '{"schema": 1, "sta', "list": "[1, 2]", "other": '{"status": "ok"}', "later": '{"schema": 99}',
          "odd": '{"schema": 1, "status": "completed", "metrics": {}, "references": [3]}'}  # fmt: skip
@@ -127,9 +127,9 @@ def test_nothing_there_shows_every_command(tmp_path, command):
         (["compare=[run,run]"], "run was given twice"),
         (["pictures=-1"], "pictures=-1 is no number of pictures"),
         (["picture_width=wide"], "picture_width=wide is no number of pixels"),
-        (["publish=[folder]"], "folder is no run"),
+        (["publish=[folder]"], "folder is not a completed run"),
         (["publish=[failed]"], "failed is failed: publish a completed run"),
-        (["results=true"], "is for a checkout of dlcourse"),
+        (["results=true"], "run it in the root of a checkout"),
         (["comapre=[a,b]"], "there is no key comapre; did you mean compare?"),
     ],
 )

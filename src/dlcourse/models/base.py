@@ -37,6 +37,7 @@ class BaseModule(StepShortcuts, ABC):
     extra_plots: tuple[str, ...] = ()  # modules of dlcourse.plots that draw what only this family has
     precision: str | None = None  # that `trainer.precision=auto` takes without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
+    last_predictions: dict[str, Tensor]  # of the last split that was measured, on the CPU
     mean: Tensor
     std: Tensor
 
@@ -61,7 +62,7 @@ class BaseModule(StepShortcuts, ABC):
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
         self.loss_guard = LossGuard()
         self.split = "test"  # what test_step is measuring
-        self.last_predictions: dict[str, Tensor] = {}  # of the last split measured, on the CPU
+        self.last_predictions = {}
         self._gathered: list[dict[str, Tensor]] = []
         self._noted: dict[str, list[Tensor]] = {}
 
@@ -200,7 +201,8 @@ class BaseModule(StepShortcuts, ABC):
     def _conclude(self, split: str) -> None:
         parts, self._gathered = self._gathered, []
         mine = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
-        self.last_predictions = answers = gather_predictions(mine, self.trainer.world_size)
+        answers = gather_predictions(mine, self.trainer.world_size)
+        self.last_predictions = answers
         metrics = {"loss": answers["loss"].mean().item()} | self.compute_metrics(answers)
         # every process holds the same figures now, so there is nothing left to average
         named = {f"{split}/{name}": value for name, value in metrics.items()}

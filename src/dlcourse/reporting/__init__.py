@@ -22,14 +22,14 @@ def report(
         output: where the page and the table go.
         compare: two runs to set side by side instead, or none.
         publish: runs whose result.json is copied to outputs/published first.
-        results: write RESULTS.md instead.
+        results: write RESULTS.md and docs/experiments.md instead.
         pictures: of a run, at most so many.
         picture_width: pixels.
 
     Raises:
         UserError: a mistake of the user's, in one sentence.
     """
-    from dlcourse.reporting import collect, comparison, page, published
+    from dlcourse.reporting import collect, comparison, documents, page, published
 
     for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -42,7 +42,7 @@ def report(
     for run in publish:
         yield f"published {published.publish(run)}"
     if results:
-        yield f"wrote {published.write_results()}"
+        yield f"wrote {documents.write_results()}"
     if results or publish:
         return
     found = collect.collect(folders, besides=output)

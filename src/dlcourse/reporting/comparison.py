@@ -67,17 +67,17 @@ def compare(paths: Sequence[Path], output: Path) -> Iterator[str]:
     a, b = (_run(path) for path in paths)
     if a.folder and b.folder and a.folder.resolve() == b.folder.resolve():
         raise UserError(f"compare takes two runs, {a.name} was given twice: name another one")
-    metrics, settings = metric_changes(a, b), config_changes(a, b)
+    changes, settings = metric_changes(a, b), config_changes(a, b)
     classes, why_not = class_changes(a, b)
     charts = _charts(a, b)
     page = write_page(
         output, "compare.html", "compare.html", title="Two runs side by side", runs=[("a", "A", a), ("b", "B", b)],
-        metrics=metrics, settings=settings, classes=classes, why_not=why_not, charts=charts,
+        changes=changes, settings=settings, classes=classes, why_not=why_not, charts=charts,
         widest=max((abs(row.gain) for row in classes), default=0) or 1,
     )  # fmt: skip
-    text = _markdown(a, b, metrics, settings, classes)
+    text = _markdown(a, b, changes, settings, classes)
     write_text(output / "compare.md", text)
-    tested = [row for row in metrics if row.name.startswith("test/")] or metrics
+    tested = [row for row in changes if row.name.startswith("test/")] or changes
     yield text_table(["metric", "A", "B", ""], [_cells(row) for row in tested])
     if classes:
         better, worse = (sum(sign * row.gain > 0 for row in classes) for sign in (1, -1))
@@ -214,14 +214,14 @@ def _cells(row: Change) -> list[str]:
 
 
 def _markdown(
-    a: Run, b: Run, metrics: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
+    a: Run, b: Run, changes: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
 ) -> str:
     def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         plain = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
         return text_table(header, plain, markdown=True)
 
     parts: Mapping[str, str] = {
-        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in metrics]),
+        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
         "What was set differently": table(["key", "A", "B"], settings) if settings else "Nothing.",
         "Classes": table(
             ["class", "wrong in A", "wrong in B", "points better"],

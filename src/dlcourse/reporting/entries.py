@@ -139,11 +139,12 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _order(entry: Entry) -> tuple[Any, ...]:
-    """A preset before what was tried beside it, then most seeds, then the latest folder: never the luckiest on test."""
-    preset = any(run.result.experiment for run in entry.runs)
+    """The preset of the reference's name, then other presets, most seeds, the latest folder: never the best on test."""
+    presets = [run.result.experiment for run in entry.runs if run.result.experiment]
+    named = any(name.rpartition("/")[2].replace("_", "-") == entry.id.lower() for name in presets)
     plain = min((len(run.overrides) for run in entry.runs), default=0)
     latest = max((run.name for run in entry.runs), default="")
-    return entry.rendered, not preset, -len(entry.runs), plain, [-ord(c) for c in latest]
+    return entry.rendered, not named, not presets, -len(entry.runs), plain, [-ord(c) for c in latest]
 
 
 def headline(run: Run) -> tuple[str, float] | None:
