@@ -172,7 +172,7 @@ def test_a_wrong_run_gets_a_sentence(command, tmp_path, tiny_run):
     code, _, err = command("sample")
     assert code == 1 and "sample needs a run to draw with" in err
     code, _, err = command("sample", f"run={tmp_path}")
-    assert code == 1 and "is not a run folder" in err
+    assert code == 1 and "config.yaml" in err
     clock = tiny_run("plots=false")["folder"]
     code, _, err = command("sample", f"run={clock}")
     assert code == 1 and "holds a ClockReader, which is not a generative model" in err

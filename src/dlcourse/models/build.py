@@ -146,7 +146,7 @@ def load_run(folder: Path) -> tuple[DictConfig, BaseModule]:
     return cfg, model.eval()
 
 
-READER = Path(__file__).parent / "clock_reader"  # the one that ships
+READER = Path(__file__).parents[1] / "clock_reader"  # the one that ships
 
 
 def built_in(folder: Path = READER) -> Path:
