@@ -53,7 +53,7 @@ def test_twenty_jobs_with_three_failures_killed_in_the_middle_and_resumed():
     assert len(lost) == 3 and all("restarts" in result["error"] for result in lost)
     # nothing that had ended was run again: its result is untouched, and its log has one fit
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items() if path.parent.name in done)
-    assert "going on from" in (FOLDER / "10" / "train.log").read_text() or "10" in done
+    assert "resuming from" in (FOLDER / "10" / "train.log").read_text() or "10" in done
     with (FOLDER / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20 and sum(row["status"] == "completed" for row in rows) == 17

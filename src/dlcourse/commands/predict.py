@@ -1,4 +1,4 @@
-"""A run's answers for a person's own pictures."""
+"""Predictions of a run for a user's own images."""
 
 import csv
 import io
@@ -20,41 +20,43 @@ BATCH = 100
 
 
 def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
-    """Answer, print, and write predictions.csv and contact_sheet.png into `folder`.
+    """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
 
     Args:
-        run: folder of a completed run, whose best checkpoint answers.
-        source: a picture or a folder of pictures.
-        folder: where the answers go.
+        run: folder of a completed run; its best checkpoint is used.
+        source: an image file or a folder of images.
+        folder: output folder.
 
     Returns:
-        A row a picture: its file and what the model's family says of it.
+        One row per image: its file and the model's predictions.
 
     Raises:
-        UserError: there is no picture to answer for, or no run.
+        UserError: the run does not exist, or none of the files could be decoded.
     """
     files = picture_files(source)
     _, model = load_run(run)
     shape = model.task.picture_shape()
     if shape is None:
-        raise UserError(f"{run} learnt {model.task.shape_text()}, which are no pictures: it cannot answer for one")
-    pictures, read = [], []
+        raise UserError(
+            f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
+        )
+    images, read = [], []
     for file in files:
         try:
-            pictures.append(read_picture(file, shape))
+            images.append(read_picture(file, shape))
             read.append(file)
         except UNREADABLE as error:
             if file == source:
-                raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from error
-            print(f"skipped {file.name}: no picture that can be read")
+                raise UserError(f"{file} could not be decoded: use an image file, for example PNG or JPEG") from error
+            print(f"skipped {file.name}: could not be decoded as an image")
     if not read:
-        raise UserError(f"{source} holds no picture that can be read: give a PNG, JPEG or the like")
-    array = torch.from_numpy(np.stack(pictures))
+        raise UserError(f"{source}: none of its files could be decoded as an image: use for example PNG or JPEG")
+    array = torch.from_numpy(np.stack(images))
     inputs = as_stored(array, model.task)
     with torch.inference_mode():
         parts = [model.predictions(model(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
-    answers = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    rows = [{"file": str(file)} | row for file, row in zip(read, model.format_predictions(answers), strict=True)]
+    predictions = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    rows = [{"file": str(file)} | row for file, row in zip(read, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
@@ -62,8 +64,8 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     writer.writerows(rows)
     write_text(folder / "predictions.csv", table.getvalue())
     sheet = folder / "contact_sheet.png"
-    draw_predictions(sheet, model, array, answers, read)
+    draw_predictions(sheet, model, array, predictions, read)
     names = [[Path(row["file"]).name, *list(row.values())[1:]] for row in rows]
     print(text_table(list(rows[0]), names))
-    print(f"\neverything is in {folder}")
+    print(f"\nResults saved to {folder}")
     return rows

@@ -71,10 +71,7 @@ def _test(job: Path) -> Result:
     with torch_threads(stored.get("threads")):
         asked = {"plots": True, "robustness": False, "game": False}
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
-        evaluate(cfg, folder)
-    measured = read_result(folder)
-    assert measured is not None
-    return measured
+        return evaluate(cfg, folder)
 
 
 def _header(study: "Study", job: Path, measured: Result, cfg: DictConfig) -> str:
