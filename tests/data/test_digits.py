@@ -96,8 +96,8 @@ def edit(file, change):
     ("spoil", "words"),
     [
         (edit("train_in.csv", lambda a: [a[0], a[1].rpartition(",")[0], *a[2:]]), "row 2 has 255 columns, not 256"),
-        (edit("test_in.csv", lambda a: ["a" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains 'a', which is not a number"),
-        (edit("test_in.csv", lambda a: ["nan" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains a value that is not"),
+        (edit("test_in.csv", lambda a: ["a" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains .a., which is not a"),
+        (edit("test_in.csv", lambda a: ["nan" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains a value"),
         (edit("train_out.csv", lambda a: [*a[:3], "10", *a[4:]]), "row 4 contains 10, but labels are 0 to 9"),
         (edit("train_out.csv", lambda a: [*a[:3], "2.5", *a[4:]]), "row 4 contains 2.5, but labels are 0 to 9"),
         (edit("train_out.csv", lambda a: [*a[:3], "-1", *a[4:]]), "row 4 contains -1, but labels are 0 to 9"),

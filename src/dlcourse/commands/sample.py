@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dlcourse.analysis.latents import STEPS, WAYS, between
 from dlcourse.data.batches import seeded
-from dlcourse.data.image_files import UNREADABLE, picture_files, read_picture
+from dlcourse.data.image_files import UNREADABLE, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
@@ -149,12 +149,17 @@ def _read(files: Sequence[Path], model: Generative, skips: bool = False) -> Tens
     for file in files:
         try:
             pictures.append(read_picture(file, model.task.in_shape))
-        except UNREADABLE:
+        except UNREADABLE as error:
             if not skips:
-                raise UserError(f"{file} is no picture that can be read: give a PNG, JPEG or the like") from None
-            print(f"skipped {file.name}: no picture that can be read")
+                raise UserError(
+                    f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
+                ) from None
+            print(f"skipped {printable(file.name)}: {why_unreadable(error)}")
     if not pictures:
-        raise UserError(f"{files[0].parent} holds no picture that can be read: give a PNG, JPEG or the like")
+        raise UserError(
+            f"{printable(files[0].parent)} does not contain an image that can be decoded: "
+            "give PNG, JPEG or similar files"
+        )
     return torch.from_numpy(np.stack(pictures))
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageOps
 
 from dlcourse.data.batches import Augment, seeded
-from dlcourse.data.image_files import UNREADABLE, read_picture
+from dlcourse.data.image_files import UNREADABLE, as_text, files_below, printable, read_picture, why_unreadable
 from dlcourse.data.images import statistics
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import Npz, cached_npz, read_npz, settings_hash
@@ -17,7 +17,7 @@ from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of the preparation; a part of the cached file's name
+VERSION = 2  # of the preparation; a part of the cached file's name
 SHARE = 10  # at most one image in so many is held out for the test, and the same for validation
 NAMED = 20  # skipped files that are listed by name
 
@@ -117,10 +117,12 @@ class Faces(DataModule):
         return {split: self._fitted(x, colour) for split, x in found.items()}
 
     def _folder(self) -> Npz:
-        files = sorted(path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
+        files = files_below(self.path)
         if not files:
             raise UserError(f"{self.path} is an empty folder: give a folder of images")
-        listing = [(str(path.relative_to(self.path)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        listing = [
+            (as_text(path.relative_to(self.path)), path.stat().st_size, path.stat().st_mtime_ns) for path in files
+        ]
         settings = {"version": VERSION, "files": listing, "size": self.size, "colour": self.colour}
         cached = self.data_dir / f"{self.title}-{settings_hash(settings)}.npz"
         return cached_npz(cached, lambda: {"train_x": self._read(files)})
@@ -131,10 +133,10 @@ class Faces(DataModule):
         for file in files:
             try:
                 images.append(read_picture(file, shape))
-            except UNREADABLE:
+            except UNREADABLE as error:
                 broken.append(file)
                 if len(broken) <= NAMED:
-                    log.warning("skipped %s: image could not be decoded", file.relative_to(self.path))
+                    log.warning("skipped %s: %s", printable(file.relative_to(self.path)), why_unreadable(error))
         if not images:
             raise UserError(
                 f"{self.path} does not contain an image that can be decoded: give PNG, JPEG or similar files"
