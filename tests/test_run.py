@@ -152,7 +152,7 @@ def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     with pytest.raises(UserError):
         tiny_run("model=clock_classification", "model.num_classes=721")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
-        "num_classes=721 cannot be told apart"
+        "num_classes=721 is out of range"
     )
 
 

@@ -112,7 +112,7 @@ def test_of_a_folder_what_cannot_be_read_is_skipped_by_name(command, runs, pictu
     (Path("only") / "one").mkdir(parents=True)
     Path("only/text.png").write_text("no picture")
     code, _, err = command("sample", f"run={runs['vae']}", where("two"), "input=only")
-    assert code == 1 and "only: none of its files could be decoded" in err
+    assert code == 1 and "only does not contain an image that can be decoded" in err
 
 
 def test_truncated_noise_is_normalised_by_its_own_statistics(runs):

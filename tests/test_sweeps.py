@@ -44,8 +44,8 @@ def test_a_job_refused_before_it_began_has_its_row_and_its_log_too(command):
     code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=some")
     assert code == 1 and "1 jobs failed: 0" in error
     found = rows()
-    assert "data.count=5 is too few" in found[0]["status"] and found[1]["status"] == "completed"
-    assert "failed: data.count=5 is too few" in (SOME / "0" / "train.log").read_text()
+    assert "data.count=5 is too small" in found[0]["status"] and found[1]["status"] == "completed"
+    assert "failed: data.count=5 is too small" in (SOME / "0" / "train.log").read_text()
 
 
 def test_a_failing_job_is_reported_and_the_others_go_on(command):
@@ -88,7 +88,7 @@ def test_presets_are_swept_by_a_pattern(command):
 
 def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command, image_sets, monkeypatch):
     read = []
-    monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, _: read.append(path) or load(path))
+    monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, *_: read.append(path) or load(path))
     load = __import__("dlcourse.data.npz", fromlist=["read_npz"]).read_npz
     words = ["-m", "model=mlp", "data=mnist", "data.validation=50", "debug=fast", "trainer=cpu", "plots=false", *PINNED]
     memory_cache._kept.clear()

@@ -305,7 +305,7 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
     [
         ("vae", ["model.latent=0"], "model.latent=0 leaves nothing to draw from"),
         ("gan", ["model.latent=0"], "model.latent=0 leaves nothing"),
-        ("autoencoder", ["data.size=36"], "pictures of 36x36 cannot be halved 3 times"),
+        ("autoencoder", ["data.size=36"], "images of 36x36 cannot be halved 3 times"),
         ("gan", ["model.net.layers=3", "model.discriminator.layers=5"], "cannot be halved 5 times"),
         ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
