@@ -64,8 +64,8 @@ class ClocksCourse(Copies):
             raise UserError(
                 "clocks_course needs the course's files: set data.path to the folder with images.npy and labels.npy"
             )
-        arrays = [self._read(Path(self.path) / name) for name in self.SHA256]
-        images, labels = checked(Path(self.path), *arrays)
+        first, second = (self._read(Path(self.path) / name) for name in self.SHA256)
+        images, labels = checked(Path(self.path), first, second)
         if len(images) < 10:
             raise UserError(f"{self.path} has {len(images)} images: three splits need at least 10")
         if self.size not in (None, images.shape[1]):
