@@ -134,10 +134,10 @@ def test_truncated_noise_is_normalised_by_its_own_statistics(runs):
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
-        ("autoencoder", [], "an Autoencoder has learnt no distribution to draw from"),
-        ("autoencoder", ["interpolate=9"], "has learnt no distribution"),
-        ("gan", ["between=[a.png,b.png]"], "a GAN has no encoder"),
-        ("gan", ["input=a.png"], "a GAN has no encoder"),
+        ("autoencoder", [], "an Autoencoder does not model a distribution to sample from"),
+        ("autoencoder", ["interpolate=9"], "does not model a distribution"),
+        ("gan", ["between=[a.png,b.png]"], "a GAN does not have an encoder"),
+        ("gan", ["input=a.png"], "a GAN does not have an encoder"),
         ("vae", ["between=[a.png,nowhere.png]"], "nowhere.png not found"),
         ("vae", ["between=[a.png]"], "does not name two images"),
         ("vae", ["between=[a.png,text.png]"], "text.png could not be decoded"),

@@ -78,8 +78,8 @@ WRONG = [
     ("train", [*XOR, "model.hidden=0"], "hidden"),
     ("train", [*XOR, "model.restarts=0"], "restarts"),
     # what does not go together
-    ("train", ["model=mlp", *CLOCK[1:]], "Classifier learns classes but clocks asks for time"),
-    ("train", ["model=clock_cyclic", "data=digits8"], "ClockReader learns time but digits8 asks for classes"),
+    ("train", ["model=mlp", *CLOCK[1:]], "Classifier needs classes, but clocks has time"),
+    ("train", ["model=clock_cyclic", "data=digits8"], "ClockReader needs time, but digits8 has classes"),
     ("train", ["model=vgg16", *DIGITS[1:]], "too small"),
     ("train", [*DIGITS, "data/augment=digits"], "features cannot be augmented"),
     ("train", ["model=cnn", *DIGITS[1:], "model.net.stages=[8,8]", "model.net.kernels=3"], "must be lists of filters"),
@@ -106,7 +106,7 @@ WRONG = [
     ("embed", ["method=lda", "data=digits8"], "lda"),
     ("embed", ["data=digits8", "split=dev"], "dev"),
     ("embed", ["data=digits8", "methods.tsne.perplexty=3"], "did you mean methods.tsne.perplexity?"),
-    ("embed", ["data=digits8", "max_samples=1"], "needs at least 25 samples, not 1"),
+    ("embed", ["data=digits8", "max_samples=1"], "needs at least 25 samples, but there are 1"),
     ("train", [*DIGITS, "hydra.run.dir="], "hydra.run.dir= names no folder"),
     ("predict", ["run=nowhere", "input=nothere.png"], "run=nowhere is no run"),
     # drawing

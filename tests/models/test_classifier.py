@@ -97,11 +97,11 @@ def test_views_of_test_time_augmentation(tta, views):
 
 
 def test_wrong_options_are_refused():
-    with pytest.raises(UserError, match="tta=turn is unknown: take none, mirror"):
+    with pytest.raises(UserError, match="tta=turn is unknown: use none, mirror"):
         classifier("model.tta=turn")
     with pytest.raises(UserError, match="label_smoothing=1.5"):
         classifier("model.label_smoothing=1.5")
-    with pytest.raises(UserError, match="learns classes but clocks asks for time"):
+    with pytest.raises(UserError, match="needs classes, but clocks has time"):
         classifier(task=Task("clocks", "time", (1, 48, 48), 1.0, 1.0))
     with pytest.raises(UserError, match="too small"):
         classifier(task=Task("mnist", "classes", (1, 4, 4), (0.0,), (1.0,), DIGITS.classes))

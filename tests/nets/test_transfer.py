@@ -90,7 +90,7 @@ def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path
     ("words", "said"),
     [
         (["model.init_from=none.pth"], "none.pth is not there"),
-        (["model.init_from=words.txt"], "no file of weights"),
+        (["model.init_from=words.txt"], "file of weights"),
         (["model.init_from=other.pth"], "other.pth is not of vgg16: it lacks 0.weight and 25 other weights"),
         (["model.backbone=vgg19"], "backbone=vgg19 is unknown"),
         (["model.net.trained=-1", "model.init_from=other.pth"], "trained=-1 is below 0"),

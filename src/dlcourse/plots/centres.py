@@ -49,7 +49,7 @@ def draw_centre_distances(path: Path, distance: Tensor, names: tuple[str, ...]) 
 
     Args:
         path: of the PNG.
-        distance: [K, K], NaN where a class has no centre.
+        distance: [K, K], NaN for a class without a centre.
         names: of the K classes.
     """
     near, far = extreme_pairs(distance)

@@ -129,7 +129,7 @@ def draw_pairs(path: Path, pairs: Sequence[Pair], names: Sequence[str], examples
         path: of the PNG.
         pairs: from `analysis.confused_pairs`.
         names: of the classes.
-        examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None where there are no pictures.
+        examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None without images.
     """
     if not pairs:
         note(path, "No class was taken for another one.")
