@@ -15,7 +15,7 @@ LISTED = 6  # drops with their number; more would hide the curve
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG."""
+    """Write a figure as PNG."""
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
@@ -99,7 +99,7 @@ def drops(epochs: Sequence[int], rates: Sequence[float]) -> list[tuple[int, floa
 
 
 def _marker(epochs: Sequence[int]) -> str:
-    """Dots while they can be told apart."""
+    """Dots, if they can be distinguished."""
     return "." if len(epochs) <= 40 else ""
 
 

@@ -1,4 +1,4 @@
-"""A run among its neighbours: accuracy against size and against the time it took."""
+"""A run among its neighbours: accuracy over size and over time."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ TIMES = {
 
 
 class Point(NamedTuple):
-    """A completed run; what it did not record is None."""
+    """A completed run; values that it did not record are None."""
 
     folder: str
     model: str
