@@ -73,7 +73,7 @@ def _groups(names: Sequence[tuple[str, float]], scale: str, hidden: int, state: 
 
 
 def _draw_learning(path: Path, found: Sequence[Group], title: str) -> None:
-    """Mean squared error, wrong answers and share of solved nets by iteration: one row per initialization, one line per rate."""
+    """Mean squared error, wrong outputs and share of solved nets by iteration: rows are starts, lines are rates."""
     starts = list(dict.fromkeys(group.start for group in found))
     figure = Figure(figsize=(12, 3.2 * len(starts) + 0.4), layout="constrained")
     rows = figure.subplots(len(starts), 3, squeeze=False, sharex="col")
