@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks import table
 from dlcourse.config import nearest
 from dlcourse.errors import UserError
-from dlcourse.results import write_text
+from dlcourse.runs.files import write_text
 
 LONGEST = 900  # seconds after which a benchmark is stopped; each should take less than 180
 

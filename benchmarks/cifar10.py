@@ -25,10 +25,10 @@ from torchvision.transforms import v2
 
 from benchmarks.fits import CPU, Meter, apart, arrays, median, quiet, timed_fit
 from benchmarks.table import Row, rate
-from dlcourse.build import build_data, build_model
-from dlcourse.optimizers import Muon
-from dlcourse.run import compose
-from dlcourse.threads import usable_cores
+from dlcourse.config import compose
+from dlcourse.models.build import build_data, build_model
+from dlcourse.training.optimizers import Muon
+from dlcourse.training.threads import usable_cores
 
 SIZE = 256
 AUGMENT = ["data.augment.crop=4", "data.augment.flip=random", "data.augment.rotation=15"]

@@ -12,13 +12,13 @@ ENDS_AFTER_STEP = """
 import os
 
 from dlcourse import train
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 
 
 def task(cfg):
-    from dlcourse.models.family import Family
+    from dlcourse.models.family import BaseModule
 
-    Family.on_train_batch_end = lambda *args: os._exit(0)
+    BaseModule.on_train_batch_end = lambda *args: os._exit(0)
     return train.task(cfg)
 
 

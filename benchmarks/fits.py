@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback
 
-from dlcourse.run import compose, run
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 
 SHAPES = {"mnist": (28, 28), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3)}
 CPU = ["trainer=cpu", "plots=false", "trainer.limit_test_batches=1"]

@@ -12,9 +12,9 @@ import torch
 
 from benchmarks.fits import apart, timed_loop
 from benchmarks.table import Row, spent
-from dlcourse.memory import freed_memory_kept
 from dlcourse.nets.three_conv import ThreeConv
-from dlcourse.threads import usable_cores
+from dlcourse.training.memory import freed_memory_kept
+from dlcourse.training.threads import usable_cores
 
 
 def step_seconds(kept: bool, threads: int, steps: int) -> float:

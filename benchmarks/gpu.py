@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.table import Row, leave_with, machine, number, text_table
 from dlcourse.errors import UserError
-from dlcourse.results import write_text
+from dlcourse.runs.files import write_text
 
 MINUTES = 8
 # What is trained, and about how many seconds of a data-centre GPU it takes, preparing and testing included.

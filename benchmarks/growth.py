@@ -22,8 +22,8 @@ import json, os, sys, time
 
 from benchmarks.fits import fit, memory, quiet
 from dlcourse import train
-from dlcourse.cli import launch
-import dlcourse.steps
+from dlcourse.cli.launch import launch
+import dlcourse.commands.experiment
 
 
 def point(words, folder):

@@ -14,9 +14,9 @@ import torch
 
 from benchmarks.fits import PINNED, arrays, median, shuffled, timed_fit, timed_loop
 from benchmarks.table import Row
-from dlcourse.build import build_data, build_model
+from dlcourse.config import compose
 from dlcourse.data.module import rows as rows_of
-from dlcourse.run import compose
+from dlcourse.models.build import build_data, build_model
 
 TINY = ["model=mlp", "model.net.widths=[64,128,64]", "model/optimizer=adam", "data=mnist", "data.batch_size=64"]
 LARGE = ["model=fast_cnn", "data=cifar10", "data.batch_size=128"]
@@ -37,7 +37,7 @@ def bare(words: list[str], steps: int, skip: int) -> tuple[float, float]:
 
     def step() -> None:
         index = next(batches)
-        output = model.net(model.scaled(rows_of(x, index, cpu)))
+        output = model.net(model.normalize(rows_of(x, index, cpu)))
         loss = torch.nn.functional.cross_entropy(output, rows_of(y, index, cpu), label_smoothing=smoothing)
         optimizer.zero_grad()
         loss.backward()

@@ -14,21 +14,20 @@ import torch
 
 from benchmarks.fits import fit
 from benchmarks.table import Row, spent
-from dlcourse.models.family import Family
-from dlcourse.models.finite import LossWatch, Place
+from dlcourse.training.loss_guard import LossGuard, LossWatch, StepPosition
 
 WORDS = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.precision=32-true", "threads=1"]
 
 
 def seconds(watched: bool, epochs: int) -> float:
     """Processor seconds a step of a fit and its measuring."""
-    check = Family._check_finite
+    check = LossGuard.keep
     if not watched:
-        Family._check_finite = lambda self, loss, batch_idx: None
+        LossGuard.keep = lambda self, module, loss, batch_idx: None
     try:
         result = fit(*WORDS, f"trainer.max_epochs={epochs}", "plots=false")
     finally:
-        Family._check_finite = check
+        LossGuard.keep = check
     return result["cpu_seconds"] / (22 * epochs)
 
 
@@ -37,7 +36,7 @@ def call_alone(count: int = 100_000) -> float:
     watch, loss = LossWatch(), torch.tensor(0.5)
     start = time.process_time()
     for step in range(count):
-        watch.keep(loss, Place(step, 1, step))
+        watch.keep(loss, StepPosition(step, 1, step))
     return 1e6 * (time.process_time() - start) / count
 
 

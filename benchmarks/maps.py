@@ -67,7 +67,7 @@ def rows(quick: bool) -> Iterator[Row]:
         import sklearn.manifold
         import umap
 
-        from dlcourse.reduction import reduction
+        from dlcourse.analysis.reduction import reduction
 
         cores = min(os.cpu_count() or 1, 2)
         numba.set_num_threads(min(cores, numba.config.NUMBA_NUM_THREADS))

@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.fits import fit
 from benchmarks.table import Row, spent
-from dlcourse.build import build_data
-from dlcourse.run import compose
+from dlcourse.config import compose
+from dlcourse.models.build import build_data
 
 SEEDS = 10
 

@@ -16,10 +16,10 @@ import torch
 
 from benchmarks.fits import CPU, arrays, quiet
 from benchmarks.table import Row
-from dlcourse.build import build_data, build_model
-from dlcourse.models.family import Family
-from dlcourse.precision import choose_precision
-from dlcourse.run import compose
+from dlcourse.config import compose
+from dlcourse.models.base import BaseModule
+from dlcourse.models.build import build_data, build_model
+from dlcourse.training.precision import choose_precision
 
 SIZE, CLOCK_SIZE = 64, 150
 HEAVY = ("resnet50", "clock_transfer", "vgg16", "vgg_block", "school_cnn")  # steps of seconds: half the batch
@@ -32,7 +32,7 @@ NETS = {  # the data of each
 }
 
 
-def step_time(model: Family, batch: tuple[torch.Tensor, torch.Tensor], half: bool, budget: float) -> float:
+def step_time(model: BaseModule, batch: tuple[torch.Tensor, torch.Tensor], half: bool, budget: float) -> float:
     """Seconds of the fastest training step, forward and backward, after one that warms up."""
     taken, begun = [], time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):

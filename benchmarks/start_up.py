@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benchmarks.table import Row, measured, spent
 
-ENTRY = "from dlcourse.train import task; from dlcourse.cli import launch; launch('train', task)"
+ENTRY = "from dlcourse.train import task; from dlcourse.cli.launch import launch; launch('train', task)"
 HEAVY = "import torch, lightning.pytorch; "
 
 

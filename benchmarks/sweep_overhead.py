@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, measured
 
-CODE = "from dlcourse.cli import launch; from dlcourse.train import task; launch('train', task)"
+CODE = "from dlcourse.cli.launch import launch; from dlcourse.train import task; launch('train', task)"
 WORDS = ["model=mlp", "data=digits8", "trainer.max_epochs=4", "trainer=cpu", "trainer.precision=32-true", "threads=1"]
 
 

@@ -19,11 +19,12 @@ import torch
 
 from benchmarks.fits import quiet
 from benchmarks.table import Row, spent
-from dlcourse.build import load_checkpoint
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.batches import seeded
+from dlcourse.models.build import load_checkpoint
 from dlcourse.models.xor import draw_start
 from dlcourse.models.xor_search import BLOCK, search
-from dlcourse.run import compose, run
 
 RATES, INITS, MOST = (0.3, 0.6, 0.8), ("normal", "uniform"), 20_000
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

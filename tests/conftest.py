@@ -57,7 +57,8 @@ def real_data(monkeypatch: pytest.MonkeyPatch):
 def tiny_run(tmp_path: Path):
     """Runs the tiny clock model, without pictures; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
 
-    from dlcourse.run import compose, run
+    from dlcourse.commands.train import run
+    from dlcourse.config import compose
 
     def start(*overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
         words = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false", *overrides]
@@ -75,13 +76,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
         from hydra.core.global_hydra import GlobalHydra
 
-        from dlcourse import cli
+        from dlcourse.cli.launch import launch
 
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", [f"dlcourse.{verb}", *arguments])
         code = 0
         try:
-            cli.launch(verb, import_module(f"dlcourse.{verb}").task)
+            launch(verb, import_module(f"dlcourse.{verb}").task)
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
             if isinstance(stop.code, str):
@@ -125,7 +126,7 @@ def image_sets(data_dir: Path) -> Path:
 def stopped_in_epoch(monkeypatch):
     """`with stopped_in_epoch(2): run(...)`: the run breaks off when that epoch begins."""
 
-    from dlcourse.models.family import Family
+    from dlcourse.models.base import BaseModule
 
     class Stop(Exception):
         pass
@@ -137,7 +138,7 @@ def stopped_in_epoch(monkeypatch):
                 raise Stop
 
         with monkeypatch.context() as patch, pytest.raises(Stop):
-            patch.setattr(Family, "on_train_epoch_start", stop, raising=False)
+            patch.setattr(BaseModule, "on_train_epoch_start", stop, raising=False)
             yield
 
     return stopped
@@ -169,7 +170,8 @@ FACE_NET = ["model.net.width=4", "model.net.layers=3", "model.latent=6", "model.
 def face_run(tmp_path: Path, faces: Path):
     """Runs a small generative model; `face_run("vae", "model.beta=2", folder="a")` gives its result."""
 
-    from dlcourse.run import compose, run
+    from dlcourse.commands.train import run
+    from dlcourse.config import compose
 
     def start(model: str, *overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
         net = ["model.discriminator.width=4"] if model == "gan" else []

@@ -1,4 +1,4 @@
-"""A run that is stopped within an epoch ends, once it goes on, bit for bit as if it never had been."""
+"""A run that is stopped and resumed ends, bit for bit, like one that was not stopped."""
 
 import errno
 import signal
@@ -6,10 +6,11 @@ import signal
 import pytest
 import torch
 
-from dlcourse.build import load_checkpoint
-from dlcourse.checkpoints import Last, Stop, WholeFiles
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.errors import Stopped, UserError
-from dlcourse.run import compose, run
+from dlcourse.models.build import load_checkpoint
+from dlcourse.training.checkpoints import AtomicCheckpointIO, ResumeCheckpoint, Stop
 from tests.families import BY_EPOCHS, COMMON, FAMILIES, differences
 
 
@@ -33,7 +34,7 @@ def test_a_run_killed_within_an_epoch_goes_on_exactly(tmp_path, monkeypatch, fam
             raise Kill
 
     with monkeypatch.context() as patch:
-        patch.setattr(Last, "on_train_batch_end", on_train_batch_end)
+        patch.setattr(ResumeCheckpoint, "on_train_batch_end", on_train_batch_end)
         try:
             run(compose(*words), folder=tmp_path / "killed")
         except Kill:
@@ -49,7 +50,7 @@ def test_a_run_killed_within_an_epoch_goes_on_exactly(tmp_path, monkeypatch, fam
 def test_a_run_killed_at_the_end_of_an_epoch_goes_on_exactly(tmp_path, monkeypatch, kind):
     words = [*BY_EPOCHS[kind], *COMMON, "trainer.max_epochs=6"]
     whole = run(compose(*words), folder=tmp_path / "whole")
-    save, saves = Last._save, 0
+    save, saves = ResumeCheckpoint._save, 0
 
     def save_and_die(self, *args, **more):
         nonlocal saves
@@ -61,7 +62,7 @@ def test_a_run_killed_at_the_end_of_an_epoch_goes_on_exactly(tmp_path, monkeypat
     for where in (1, whole["epochs"]):  # after the last one only the test is left
         folder, saves = tmp_path / f"killed{where}", 0
         with monkeypatch.context() as patch, pytest.raises(Kill):
-            patch.setattr(Last, "_save", save_and_die)
+            patch.setattr(ResumeCheckpoint, "_save", save_and_die)
             run(compose(*words), folder=folder)
         assert run(compose(*words), folder=folder, resume=True)["epochs"] == whole["epochs"]
         assert differences(tmp_path / "whole", folder) == []
@@ -83,14 +84,14 @@ def test_a_signal_waits_for_the_step_and_the_second_does_not():
 def test_a_stopped_run_saves_within_the_epoch(tmp_path, monkeypatch, family):
     words = [*FAMILIES[family], *COMMON]
     nets = 2 if family == "gan" else 1  # each has an optimiser, and each of its steps counts
-    original = Last.on_train_batch_end
+    original = ResumeCheckpoint.on_train_batch_end
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if trainer.global_step == 2 * nets:
             signal.raise_signal(signal.SIGTERM)
         original(self, trainer, pl_module, outputs, batch, batch_idx)
 
-    monkeypatch.setattr(Last, "on_train_batch_end", on_train_batch_end)
+    monkeypatch.setattr(ResumeCheckpoint, "on_train_batch_end", on_train_batch_end)
     with pytest.raises(Stopped) as stopped:
         run(compose(*words), folder=tmp_path / "run")
     assert stopped.value.signum == signal.SIGTERM
@@ -101,7 +102,7 @@ def test_a_stopped_run_saves_within_the_epoch(tmp_path, monkeypatch, family):
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "last.ckpt"
-    WholeFiles().save_checkpoint({"step": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"step": 1}, path)
 
     def full(file: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -110,5 +111,5 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one_as_it_was(tmp_p
     with pytest.raises(
         UserError, match=r"last\.ckpt could not be written \(No space left on device\): free some space"
     ):
-        WholeFiles().save_checkpoint({"step": 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"step": 2}, path)
     assert torch.load(path, weights_only=True) == {"step": 1} and list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.cli import prepare_arguments
+from dlcourse.cli.arguments import prepare_arguments
 from tests.conftest import NET, PINNED, TINY
 
 RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
@@ -29,14 +29,14 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["model=clock_cyclic"], "choose a data: data=cifar10|"),
         (["run=nowhere"], "run=nowhere is no run"),
         ([*RUN, "data.count=3"], "data.count=3 is too few"),
-        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 cannot be told apart"),
-        ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
+        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 is out of range"),
+        ([*RUN, "model.minute=regression"], "decode=joint requires minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
         ([*RUN, "data.batch_size=abc"], "batch_size=abc is no whole number"),
-        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is no whole number"),
+        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is not a positive integer"),
         ([*RUN, "trainer.accelerator=tpux"], "tpux"),
         ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
-        ([*RUN, "references=[G77]"], "there is no reference G77"),
+        ([*RUN, "references=[G77]"], "unknown reference G77"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said):
@@ -53,14 +53,16 @@ def test_a_command_that_is_wrong_leaves_no_folder(command):
 
 
 def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
-    assert "learnt time but digits8 asks for classes" in command("evaluate", "data=digits8")[2]  # the built-in reader
+    assert (
+        "was trained on time, but digits8 has classes" in command("evaluate", "data=digits8")[2]
+    )  # the built-in reader
     assert "run=x is no run" in command("evaluate", "run=x")[2]
     assert "predict needs pictures" in command("predict")[2]
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])
 def test_help_names_the_command_and_imports_no_torch(verb):
-    code = f"import sys; sys.argv=['x','--help']\nfrom dlcourse import {verb}\nfrom dlcourse.cli import launch\n"
+    code = f"import sys; sys.argv=['x','--help']\nfrom dlcourse import {verb}\nfrom dlcourse.cli.launch import launch\n"
     code += f"try:\n    launch('{verb}', {verb}.task)\nfinally:\n    assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,7 +82,7 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     )
     assert "begun without debug" in command("train", f"run={folder}", "debug=fast")[2]
     assert "begun with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
-    assert "threads=0 is no number of threads" in command("evaluate", f"run={folder}", "threads=0")[2]
+    assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1

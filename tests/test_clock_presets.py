@@ -2,11 +2,12 @@
 
 import pytest
 
-from dlcourse.build import build_data, build_model
-from dlcourse.config import choices, reference_rows
+from dlcourse.commands.train import run
+from dlcourse.config import choices, compose
 from dlcourse.data.task import Task
+from dlcourse.models.build import build_data, build_model
 from dlcourse.reporting.commands import command as command_of
-from dlcourse.run import compose, run
+from dlcourse.runs.references import reference_rows
 from tests.conftest import PINNED
 
 ROWS = [name for name in reference_rows() if name.startswith("G") and name != "G-sine"]

@@ -7,9 +7,11 @@ import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from dlcourse.config import CONF, buildable, choices, keys_of, nearest, references
+from dlcourse.config import CONF, choices, compose, nearest
 from dlcourse.errors import UserError
-from dlcourse.run import compose
+from dlcourse.runs.keys import keys_of
+from dlcourse.runs.references import references
+from dlcourse.runs.stored_config import buildable
 
 GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "search", "experiment"]
 NESTED = ["data/augment", "model/net", "model/encoding", "model/optimizer", "model/schedule"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.run import compose, run
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from tests.families import COMMON, DENSE, FAMILIES
 
 

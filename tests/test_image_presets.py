@@ -3,8 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from dlcourse.config import choices
-from dlcourse.run import compose
+from dlcourse.config import choices, compose
 
 DESCRIBED = {  # optimizer, rate, batch, epochs, pictures or share held out
     "fashion_mnist/c1": ("RMSprop", 1e-3, 128, 12, 5000),

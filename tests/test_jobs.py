@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dlcourse.cli.patterns import expand_patterns
 from dlcourse.errors import UserError
-from dlcourse.jobs import expand_patterns, identity, place, read_jobs, split_overrides
-from dlcourse.results import UNSTARTED, record_failure, write_result
+from dlcourse.runs.result import Result, record_failure, write_result
+from dlcourse.sweeps.jobs import identity, place, read_jobs, split_overrides
 
 FOLDER = Path("outputs/sweeps/some")
 GROUPS = {"experiment": ["cifar10/fast", "mnist/fast", "mnist/fast4"], "model": ["clock_cyclic", "mlp"]}
@@ -15,7 +16,7 @@ GROUPS = {"experiment": ["cifar10/fast", "mnist/fast", "mnist/fast4"], "model": 
 
 def end(name, overrides, status="completed"):
     (FOLDER / name).mkdir(parents=True)
-    write_result(FOLDER / name, UNSTARTED | {"status": status, "overrides": overrides, "error": None})
+    write_result(FOLDER / name, Result("train", status, overrides=overrides))
 
 
 def test_order_spelling_and_what_is_only_said_make_no_other_job():
@@ -55,8 +56,8 @@ def test_a_sweep_without_a_plan_is_read_from_its_folders():
 @pytest.mark.parametrize(
     ("jobs", "resume", "said"),
     [
-        ([["lr=1"], ["lr=1.0"]], True, "two jobs of the sweep are the same"),
-        ([["lr=1"]], False, "holds a sweep already: go on with it by resume=true"),
+        ([["lr=1"], ["lr=1.0"]], True, "the sweep contains the same job twice"),
+        ([["lr=1"]], False, "already contains a sweep: continue it with resume=true"),
         ([["lr=1", "debug=fast"]], True, "none of its jobs has debug=fast"),
     ],
 )
@@ -75,15 +76,15 @@ def test_a_folder_that_is_no_sweep_is_refused_and_an_empty_one_taken():
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     for resume in (True, False):
-        with pytest.raises(UserError, match="mine is no sweep but holds other files"):
+        with pytest.raises(UserError, match="mine is not a sweep folder and contains other files"):
             place(other, [["lr=1"]], resume)
 
 
 def test_of_two_sweeps_that_begin_at_once_one_gets_the_folder(monkeypatch):
-    monkeypatch.setattr("dlcourse.jobs.check_folder", lambda *_: None)  # both have looked before either writes
-    monkeypatch.setattr("dlcourse.jobs.read_jobs", lambda _: {})
+    monkeypatch.setattr("dlcourse.sweeps.jobs.check_folder", lambda *_: None)  # both have looked before either writes
+    monkeypatch.setattr("dlcourse.sweeps.jobs.read_jobs", lambda _: {})
     place(FOLDER, [["lr=1"]], resume=False)
-    with pytest.raises(UserError, match="holds a sweep already"):
+    with pytest.raises(UserError, match="already contains a sweep"):
         place(FOLDER, [["lr=1"]], resume=False)
 
 

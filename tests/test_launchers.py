@@ -20,17 +20,17 @@ from pathlib import Path
 def task(cfg):
     from hydra.core.hydra_config import HydraConfig
     from dlcourse.errors import UserError
-    from dlcourse.results import UNSTARTED, write_result
+    from dlcourse.runs.result import Result, write_result
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     if cfg.seed == 3:
         raise UserError("three is too many")
     told = {"metrics": {"test/accuracy": cfg.seed / 10}, "overrides": list(hydra_cfg.overrides.task)}
-    told |= {"process": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS"), "status": "completed", "model": "m"}
-    write_result(folder, UNSTARTED | told | {"error": None})
+    told |= {"process": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS")}
+    write_result(folder, Result("train", "completed", model="m").updated(**told))
 
 if __name__ == "__main__":
-    from dlcourse.cli import launch
+    from dlcourse.cli.launch import launch
     launch("train", task)
 """
 

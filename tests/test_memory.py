@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from dlcourse.memory import freed_memory_kept
+from dlcourse.training.memory import freed_memory_kept
 
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 

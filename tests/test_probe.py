@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
 from dlcourse.plots.probe import draw_probe
-from dlcourse.probe import baseline, linear_probe, principal_components
-from dlcourse.run import compose, run
 
 FACTORS, CATEGORIES = ("size", "kind", "noise"), (0, 4, 0)
 
@@ -90,4 +91,4 @@ def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
         "trainer=cpu",
     ]
     again = evaluate(compose(*asked, "data.batch_size=8", verb="evaluate"), tmp_path / "again")
-    assert "test/factors_r2" not in again["metrics"] and again["metrics"]["test/reconstruction_rmse"] > 0
+    assert "test/factors_r2" not in again.metrics and again.metrics["test/reconstruction_rmse"] > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from dlcourse.reduction import METHODS, reduction
+from dlcourse.analysis.reduction import METHODS, reduction
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from dlcourse.run import compose, run
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 
 
 @pytest.mark.slow

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse.results import UNSTARTED, write_result
-from dlcourse.sweep_table import configuration_rows, failures, read_sweep, sweep_rows, verdicts
-from dlcourse.sweeps import summarise
+from dlcourse.runs.result import Result, write_result
+from dlcourse.sweeps.summary import summarise
+from dlcourse.sweeps.table import configuration_rows, failures, read_sweep, sweep_rows, verdicts
 
 FOLDER = Path("outputs/sweeps/made")
 G3 = {"id": "G3", "metric": "test/error_minutes", "value": 83.0, "better": "lower"}
@@ -21,7 +21,7 @@ def job(number, overrides, curve=(), references=(), status="completed", error=No
     folder.mkdir(parents=True)
     named = {name.replace("_", "/", 1): value for name, value in metrics.items()}
     result = {"metrics": named, "references": list(references), "seconds": {"fit": 1.0}, "overrides": overrides}
-    write_result(folder, UNSTARTED | {"model": "made", "status": status, "error": error} | result)
+    write_result(folder, Result("train", status, model="made", error=error).updated(**result))
     lines = [f"{epoch},{epoch},{value}" for epoch, value in enumerate(curve)]
     (folder / "metrics.csv").write_text("\n".join(["epoch,step,val/accuracy", *lines]) + "\n")
 
@@ -38,7 +38,7 @@ def test_rows_are_best_first_by_the_reference_and_failures_last():
     assert [row[0] for row in rows] == ["1", "3", "0", "2"] and rows[-1][-1] == "no | such class"
     summarise(FOLDER)
     page = (FOLDER / "sweep.md").read_text()
-    assert "By test/error_minutes, the smallest first." in page
+    assert "Sorted by test/error_minutes, smallest first." in page
     assert "- job 2 (model.num_classes=2): no | such class" in page and "no \\| such class |" in page
 
 
@@ -120,7 +120,7 @@ def test_nothing_and_powers_of_ten_have_room_beside_each_other_on_the_axis(monke
     for number, penalty in enumerate(("0", "1e-5", "1e-4", "1e-2")):
         job(number, [f"model.l1={penalty}"], test_accuracy=0.5 + number / 10)
     drawn = []
-    monkeypatch.setattr("dlcourse.plots.sweep.save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr("dlcourse.sweeps.plots.sweep.save", lambda figure, path: drawn.append(figure))
     summarise(FOLDER)
     axes = drawn[0].axes[0]
     at = axes.transData.transform([(place, 0.5) for place in axes.get_xticks()])[:, 0]

@@ -1,12 +1,10 @@
-"""No more threads than cores, and a note where somebody asks for more."""
-
-import os
+"""At most as many threads as cores, and a warning if the user asks for more."""
 
 import pytest
 import torch
 
-from dlcourse import threads
-from dlcourse.threads import advice, check_side_by_side, settled, usable_cores
+from dlcourse.training import threads
+from dlcourse.training.threads import advice, check_side_by_side, resolve_threads, usable_cores
 
 
 @pytest.fixture
@@ -20,69 +18,53 @@ def cores(monkeypatch):
     return pretend
 
 
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"cpu.max": "200000 100000\n"}, 2),
-        ({"cpu.max": "150000 100000\n"}, 2),
-        ({"cpu.max": "50000 100000\n"}, 1),
-        ({"cpu.max": "max 100000\n"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
-        ({"cpu.max": "what is this"}, 8),
-        ({}, 8),
-    ],
-)
-def test_a_containers_quota_counts(tmp_path, monkeypatch, files, expected):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert usable_cores(tmp_path) == expected
+def test_cores_are_those_of_the_process(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert usable_cores() == 1
 
 
-def test_torch_takes_no_more_threads_than_cores_of_its_own_accord(cores, monkeypatch):
+def test_by_default_torch_uses_at_most_as_many_threads_as_cores(cores, monkeypatch):
     cores(2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
-    assert settled(None) == 2
+    assert resolve_threads(None) == 2
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert settled(None) is None
+    assert resolve_threads(None) is None
 
 
 @pytest.mark.parametrize("through_environment", [False, True])
-def test_too_many_threads_are_said_and_kept(cores, monkeypatch, caplog, through_environment):
+def test_too_many_threads_are_kept_with_a_warning(cores, monkeypatch, caplog, through_environment):
     cores(2)
     if through_environment:
         monkeypatch.setenv("OMP_NUM_THREADS", "8,1")
-    assert settled(None if through_environment else 8) == (None if through_environment else 8)
+    assert resolve_threads(None if through_environment else 8) == (None if through_environment else 8)
     assert [r.message for r in caplog.records] == [
-        "8 threads on 2 cores wait for each other, which may take many times as long: take threads=2"
+        "8 threads on 2 cores slow each other down, often many times: use threads=2"
     ]
 
 
-def test_enough_cores_are_not_worth_a_word(cores, caplog):
+def test_enough_cores_give_no_warning(cores, caplog):
     cores(4)
-    settled(4)
+    resolve_threads(4)
     check_side_by_side(2, 2)
     check_side_by_side(-1, None)
     assert not caplog.records and advice(1, 1) is None
 
 
-def test_jobs_side_by_side_count_together(cores, caplog):
+def test_threads_of_parallel_jobs_are_added(cores, caplog):
     cores(4)
     check_side_by_side(-1, 2)
     check_side_by_side(2, 3)
-    assert [r.message.partition(" wait")[0] for r in caplog.records] == [
-        "up to 4 jobs at a time with 2 threads each on 4 cores",
-        "up to 2 jobs at a time with 3 threads each on 4 cores",
+    assert [r.message.partition(" slow")[0] for r in caplog.records] == [
+        "up to 4 parallel jobs with 2 threads each on 4 cores",
+        "up to 2 parallel jobs with 3 threads each on 4 cores",
     ]
     assert [r.message.rpartition(" ")[2] for r in caplog.records] == ["threads=1", "threads=2"]
 
 
-def test_a_sweep_side_by_side_says_so_before_it_starts(cores, caplog, tmp_path):
+def test_a_parallel_sweep_warns_before_it_starts(cores, caplog, tmp_path):
     from omegaconf import OmegaConf
 
-    from dlcourse.sweeps import SweepSummary
+    from dlcourse.sweeps.summary import SweepSummary
 
     cores(4)
     launcher = {"_target_": "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "n_jobs": 4}

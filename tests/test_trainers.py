@@ -1,22 +1,23 @@
-"""Where a machine has several GPUs, each process of a sweep takes one of its own."""
+"""On a machine with several GPUs each process of a sweep uses its own."""
 
 import os
 
 import torch
 
-from dlcourse import trainers
+from dlcourse.training import devices
+from dlcourse.training.devices import claim_gpu
 
 
 def claim(monkeypatch):
     """What a new process would see after its claim."""
-    monkeypatch.setattr(trainers, "_claims", held := [])
+    monkeypatch.setattr(devices, "_claims", held := [])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    trainers.claim_gpu()
+    claim_gpu()
     return os.environ.get("CUDA_VISIBLE_DEVICES"), held
 
 
 def test_each_process_has_a_gpu_of_its_own_until_it_ends(monkeypatch, tmp_path):
-    monkeypatch.setattr(trainers.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     (first, lock), (second, _) = claim(monkeypatch), claim(monkeypatch)
     assert (first, second) == ("0", "1")

@@ -1,1 +1,48 @@
-"""dlcourse"""
+"""Deep-learning experiments: PyTorch Lightning models and Hydra configs.
+
+The functions for notebooks and scripts; torch is imported when they need it, not before.
+
+    from dlcourse import compose, load_run, run
+
+    result = run(compose("model=clock_cyclic", "data=clocks", "debug=fast"), folder="outputs/mine")
+    model = load_run("outputs/mine")
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from dlcourse.models.base import BaseModule
+
+__all__ = ["compose", "load_run", "run"]
+
+
+def compose(*overrides: str, verb: str = "train") -> "DictConfig":
+    """The config of a command line, without running it; see `dlcourse.config.compose`."""
+    from dlcourse import config
+
+    return config.compose(*overrides, verb=verb)
+
+
+def run(cfg: "DictConfig", *, folder: str | Path, **options: Any) -> dict[str, Any]:
+    """Train, test and write one run into `folder`; see `dlcourse.commands.train.run` for the options.
+
+    Returns:
+        The content of result.json, and `folder`.
+    """
+    from dlcourse.commands import train
+
+    return train.run(cfg, folder=folder, **options)
+
+
+def load_run(folder: str | Path) -> "BaseModule":
+    """The model of a run with its best weights, in evaluation mode.
+
+    Raises:
+        UserError: the folder is not a run folder, or its files do not belong together.
+    """
+    from dlcourse.models import build
+
+    return build.load_run(Path(folder))[1]

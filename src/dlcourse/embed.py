@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 from dlcourse.config import require
 
 
@@ -15,7 +15,7 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.run is None:
         require(cfg, "data")
-    from dlcourse.embedding import embed
+    from dlcourse.commands.embed import embed
 
     hydra_cfg = HydraConfig.get()
     return embed(cfg, Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task))

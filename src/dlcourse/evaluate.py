@@ -5,20 +5,19 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 
 
 def task(cfg: DictConfig) -> Any:
     """One evaluation into a folder of its own beside the run's result."""
     from hydra.core.hydra_config import HydraConfig
 
-    from dlcourse.evaluation import evaluate
-    from dlcourse.memory import freed_memory_kept
-    from dlcourse.threads import settled
-    from dlcourse.trainers import torch_threads
+    from dlcourse.commands.evaluate import evaluate
+    from dlcourse.training.memory import freed_memory_kept
+    from dlcourse.training.threads import resolve_threads, torch_threads
 
     hydra_cfg = HydraConfig.get()
-    with torch_threads(settled(cfg.threads)), freed_memory_kept():
+    with torch_threads(resolve_threads(cfg.threads)), freed_memory_kept():
         return evaluate(cfg, Path(hydra_cfg.runtime.output_dir), overrides=list(hydra_cfg.overrides.task))
 
 

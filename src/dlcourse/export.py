@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 from dlcourse.errors import UserError
 
 
@@ -13,13 +13,14 @@ def task(cfg: DictConfig) -> Any:
     """Packed weights, config.yaml and result.json in `output`."""
     if cfg.run is None:
         raise UserError("export needs a run: run=DIR, a folder that train wrote")
-    from dlcourse.reader import READER, export
-    from dlcourse.table import result_table
+    from dlcourse.commands.export import export
+    from dlcourse.models.build import READER
+    from dlcourse.runs.table import result_table
 
     output = Path(cfg.output) if cfg.output is not None else READER
     result = export(Path(cfg.run), output, cfg.bits)
     print(result_table(result, output))
-    print(f"{result['checkpoint_mb']} MB in {cfg.bits} bits; the test figures are of these weights")
+    print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test figures are of these weights")
     return result
 
 

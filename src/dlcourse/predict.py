@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 from dlcourse.errors import UserError
 
 
@@ -15,8 +15,8 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.input is None:
         raise UserError("predict needs pictures: input=FILE_OR_FOLDER")
-    from dlcourse.prediction import predict
-    from dlcourse.reader import built_in
+    from dlcourse.commands.predict import predict
+    from dlcourse.models.build import built_in
 
     return predict(
         Path(cfg.run) if cfg.run is not None else built_in(),

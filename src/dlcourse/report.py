@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 
 
 def task(cfg: DictConfig) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import launch
+from dlcourse.cli.launch import launch
 from dlcourse.errors import UserError
 
 
@@ -15,9 +15,10 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.run is None:
         raise UserError("sample needs a run to draw with: run=DIR, a folder that train wrote")
-    from dlcourse.sampling import sample
+    from dlcourse.commands.sample import sample
 
-    return sample(cfg, Path(HydraConfig.get().runtime.output_dir))
+    hydra_cfg = HydraConfig.get()
+    return sample(cfg, Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
-from dlcourse.data.features import CIFAR100Features
-from dlcourse.features import FeatureSpace
 from dlcourse.run import compose, run
+
+from dlcourse.analysis.feature_spaces import FeatureSpace
+from dlcourse.data.features import CIFAR100Features
 
 
 def space(count):

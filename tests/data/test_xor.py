@@ -2,8 +2,8 @@
 
 import torch
 
-from dlcourse.build import build_data
-from dlcourse.run import compose
+from dlcourse.config import compose
+from dlcourse.models.build import build_data
 
 
 def test_all_splits_are_the_four_points():

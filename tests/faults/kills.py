@@ -40,7 +40,7 @@ class Places:
 
     def watch(self) -> None:
         """Put the places into the functions of this process."""
-        from dlcourse.models.family import Family
+        from dlcourse.models.base import BaseModule
         from dlcourse.models.generative import Generative
 
         def before(owner: Any, name: str, place: str) -> None:
@@ -53,7 +53,7 @@ class Places:
 
             setattr(owner, name, call)
 
-        for family in (Family, Generative):
+        for family in (BaseModule, Generative):
             before(family, "validation_step", "validation")
             before(family, "test_step", "test")
         fsync, replace = os.fsync, Path.replace
@@ -98,9 +98,10 @@ def start(words: list[str], folder: Path, places: Places) -> int:
 
 
 def run_here(words: list[str], folder: Path, places: Places) -> int:
-    from dlcourse.checkpoints import Stop
+    from dlcourse.commands.train import run
+    from dlcourse.config import compose
     from dlcourse.errors import Stopped
-    from dlcourse.run import compose, run
+    from dlcourse.training.checkpoints import Stop
 
     listening = Stop.listening
 
@@ -180,7 +181,7 @@ def main(points: int = 25, seed: int = 0, families: tuple[str, ...] = tuple(FAMI
     import sklearn.datasets  # noqa: F401 - what a run imports on its way, so that it is imported once
     import torch._dynamo
 
-    import dlcourse.run
+    import dlcourse.commands.train
     import dlcourse.toons.render  # noqa: F401
 
     torch.set_num_threads(1)

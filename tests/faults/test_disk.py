@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcourse.build import load_checkpoint
-from dlcourse.checkpoints import WholeFiles
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.clocks import Clocks
-from dlcourse.data.files import cached_npz, read_npz
+from dlcourse.data.npz import cached_npz, read_npz
 from dlcourse.errors import UserError
-from dlcourse.run import compose, run
+from dlcourse.models.build import load_checkpoint
+from dlcourse.training.checkpoints import AtomicCheckpointIO
 from tests.families import COMMON, DENSE
 
 WORDS = [*DENSE, *COMMON, "trainer.max_epochs=4"]
@@ -49,7 +50,7 @@ def fill(folder: Path, left: int) -> None:
 def test_a_disk_that_fills_up_ends_a_run_with_one_sentence_and_its_last_checkpoint_whole(command, small_disk):
     folder = small_disk(4000) / "run"
     words = [*DENSE, *COMMON, f"hydra.run.dir={folder}"]
-    save = WholeFiles.save_checkpoint
+    save = AtomicCheckpointIO.save_checkpoint
     saves = []
 
     def then_full(self, checkpoint, path, storage_options=None):
@@ -59,7 +60,7 @@ def test_a_disk_that_fills_up_ends_a_run_with_one_sentence_and_its_last_checkpoi
             fill(folder.parent, 50_000)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WholeFiles, "save_checkpoint", then_full)
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", then_full)
         code, _, error = command("train", *words)
     (said,) = [line for line in error.splitlines() if line.startswith("error: ")]
     assert code == 1 and "Traceback" not in error
@@ -71,7 +72,7 @@ def test_a_disk_that_fills_up_ends_a_run_with_one_sentence_and_its_last_checkpoi
     assert result["status"] == "completed" and result["epochs"] == 2
 
 
-def test_a_full_disk_before_the_run_is_told_in_one_sentence(command, small_disk):
+def test_a_full_disk_before_the_run_is_one_sentence(command, small_disk):
     disk = small_disk(200)
     fill(disk, 0)
     code, _, error = command("train", *DENSE, *COMMON, f"hydra.run.dir={disk / 'run'}")
@@ -117,7 +118,7 @@ def test_data_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     there.prepare_data()
     there.setup()
     assert len(there.arrays["train"][0]) == 48
-    with pytest.raises(UserError, match="cannot be written.*name another folder with data_dir=DIR"):
+    with pytest.raises(UserError, match="is not writable.*use another folder with data_dir=DIR"):
         Clocks(str(data), count=61, size=16, fresh=False).setup()
 
 

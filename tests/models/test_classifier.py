@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import build_model
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.predict import predict
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
-from dlcourse.prediction import predict
-from dlcourse.run import compose, run
+from dlcourse.models.build import build_model
 from tests.conftest import small_arrays
 
 DIGITS = Task("mnist", "classes", (1, 28, 28), (33.0,), (78.0,), tuple("0123456789"))
@@ -40,7 +41,7 @@ def start(folder, *words, model="fast_cnn", data="mnist"):
 def test_channels_are_scaled_apart():
     task = Task("cifar10", "classes", (3, 32, 32), (100.0, 110.0, 120.0), (50.0, 60.0, 70.0), DIGITS.classes)
     x = torch.tensor([150, 170, 190], dtype=torch.uint8).expand(2, 32, 32, 3)
-    torch.testing.assert_close(classifier(task=task).scaled(x), torch.ones(2, 3, 32, 32))
+    torch.testing.assert_close(classifier(task=task).normalize(x), torch.ones(2, 3, 32, 32))
 
 
 @pytest.mark.parametrize(("scaling", "black", "white"), [("unit", 0, 1), ("symmetric", -1, 1)])
@@ -105,7 +106,7 @@ def test_mixup_mixes_pictures_and_labels_in_the_same_share():
     mixed = model.training_loss(x, y)
     torch.manual_seed(3)
     share = torch.distributions.Beta(1.0, 1.0).sample()
-    log = model.net(share * model.scaled(x) + (1 - share) * model.scaled(x).roll(1, 0)).log_softmax(1)
+    log = model.net(share * model.normalize(x) + (1 - share) * model.normalize(x).roll(1, 0)).log_softmax(1)
     rows = torch.arange(30)
     torch.testing.assert_close(mixed, -(share * log[rows, y] + (1 - share) * log[rows, y.roll(1)]).mean())
 
@@ -125,11 +126,11 @@ def test_views_of_test_time_augmentation(tta, views):
 
 
 def test_wrong_options_are_refused():
-    with pytest.raises(UserError, match="tta=turn is unknown: take none, mirror"):
+    with pytest.raises(UserError, match="tta=turn is unknown: use none, mirror"):
         classifier("model.tta=turn")
     with pytest.raises(UserError, match="label_smoothing=1.5"):
         classifier("model.label_smoothing=1.5")
-    with pytest.raises(UserError, match="learns classes but clocks asks for time"):
+    with pytest.raises(UserError, match="needs classes, but clocks has time"):
         classifier(task=Task("clocks", "time", (1, 48, 48), 1.0, 1.0))
     with pytest.raises(UserError, match="too small"):
         classifier(task=Task("mnist", "classes", (1, 4, 4), (0.0,), (1.0,), DIGITS.classes))
@@ -146,7 +147,7 @@ def test_a_run_is_stored_and_gives_the_same_again(data, tmp_path):
     assert "train/accuracy_tta" not in metrics
     again = evaluate(compose(f"run={tmp_path}/run", "plots=false", "trainer=cpu", verb="evaluate"), tmp_path / "again")
     # debug=fast stops the run's own test after two batches, which hold all 60 pictures
-    assert again["metrics"] == {k: v for k, v in metrics.items() if k.startswith("test/")}
+    assert again.metrics == {k: v for k, v in metrics.items() if k.startswith("test/")}
     for name in ("confusion", "per_class", "confused_pairs", "calibration"):
         assert (tmp_path / "run" / "plots" / f"{name}.csv").exists() and (
             tmp_path / "run/plots" / f"{name}.png"
@@ -188,7 +189,7 @@ def test_the_rate_finder_works_on_a_copy(tmp_path, monkeypatch):
 
 
 def compose_stored(folder):
-    from dlcourse.config import read_stored
+    from dlcourse.runs.stored_config import read_stored
 
     return read_stored(folder / "config.yaml")
 
@@ -203,12 +204,12 @@ def test_other_data_is_measured_without_the_references_of_its_own_or_refused(tmp
 
     assert [row["id"] for row in result["references"]] == ["D1"]
     other = on("data=mnist_changed", "data.validation=60")
-    assert "test/accuracy" in other["metrics"] and other["references"] == []
-    with pytest.raises(UserError, match="learnt 28x28 grey but cifar10 has 32x32 colour"):
+    assert "test/accuracy" in other.metrics and other.references == []
+    with pytest.raises(UserError, match="was trained on 28x28 grey, but cifar10 has 32x32 colour"):
         on("data=cifar10", "data.validation=60")
-    with pytest.raises(UserError, match="learnt the classes of mnist, not those of fashion_mnist"):
+    with pytest.raises(UserError, match="was trained on the classes of mnist, not of fashion_mnist"):
         on("data=fashion_mnist", "data.validation=60")
-    with pytest.raises(UserError, match="learnt classes but clocks asks for time"):
+    with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         on("data=clocks", "data.count=60", "data.size=28")
 
 

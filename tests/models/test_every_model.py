@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from dlcourse.build import build_data, build_model
-from dlcourse.config import choices
+from dlcourse.config import choices, compose
 from dlcourse.errors import UserError
-from dlcourse.run import compose
+from dlcourse.models.build import build_data, build_model
 
 DATA = ["mnist", "fashion_mnist", "cifar10", "cifar100"]
 SMALL = {

@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 from torch.distributions import Normal, kl_divergence
 
-from dlcourse.build import build_data, build_model, load_checkpoint, load_run
+from dlcourse.commands.evaluate import evaluate
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.errors import UserError
-from dlcourse.evaluation import evaluate
 from dlcourse.models import autoencoder, generative
+from dlcourse.models.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.models.diff_augment import CHANGES, diff_augment
-from dlcourse.plots.pictures import chosen_epochs
-from dlcourse.run import compose, run
+from dlcourse.plots.generative import chosen_epochs
 from tests.conftest import FACE_NET, FACES
 
 MODERN = [
@@ -74,11 +75,11 @@ def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces,
     result = face_run(model, *words, "plots=false", "trainer.max_epochs=1")
     cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "plots=false", verb="evaluate")
     again = evaluate(cfg, tmp_path / "again")
-    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
-    assert again["features"] == result["features"]
+    assert again.metrics == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again.features == result["features"]
     first, second = (load_run(Path(result["folder"]))[1] for _ in range(2))
     z = torch.randn(3, 6)
-    assert torch.equal(first.drawn(z), second.drawn(z)) and first.drawn(z).shape == (3, 32, 32)
+    assert torch.equal(first.decode_images(z), second.decode_images(z)) and first.decode_images(z).shape == (3, 32, 32)
     assert json.loads((tmp_path / "again" / "result.json").read_text())["features"] == "random_conv_seed0"
 
 
@@ -168,7 +169,7 @@ def test_the_fitted_prior_is_the_spread_of_the_latents(faces):
     inputs, _ = data.arrays["train"]
     for _ in range(800):
         model._follow(*(part.detach() for part in model.eval().posterior(inputs)))
-    z = model.draws(4000, torch.Generator().manual_seed(0))
+    z = model.sample_latents(4000, torch.Generator().manual_seed(0))
     assert torch.allclose(z.mean(0), model.latents(inputs).mean(0), atol=0.2)
     assert torch.allclose(z.T.cov(), model.latent_covariance, atol=0.2)
 
@@ -230,20 +231,20 @@ def test_held_out_pictures_are_judged_as_training_ones_are_and_leave_no_trace(fa
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(layer.training for layer in model.modules())
     with torch.no_grad():
-        assert torch.equal(model._gathered[0]["real"], model.train().judged(model.scaled(inputs)))
+        assert torch.equal(model._gathered[0]["real"], model.train().discriminate(model.normalize(inputs)))
 
 
 def test_codes_are_the_first_numbers_of_the_noise(faces):
     model, _ = built(faces, "gan", "model.codes=2", "model.code_weight=3")
     z = torch.randn(4, 6)
-    logits, codes = model.told(model.net(z))
+    logits, codes = model.discriminate_with_codes(model.net(z))
     assert logits.shape == (4,) and codes.shape == (4, 2)
     assert model.code_loss(z[:, :2], z) == 0
     assert model.code_loss(z[:, :2] + 1, z) == pytest.approx(3, rel=1e-6)
     model.code_loss(codes, z).backward()
     assert all(p.grad is not None for net in (model.net, model.discriminator) for p in net.parameters())
     without, _ = built(faces, "gan")
-    assert without.code_loss(without.told(without.net(z))[1], z) == 0
+    assert without.code_loss(without.discriminate_with_codes(without.net(z))[1], z) == 0
 
 
 def test_the_averaged_generator_follows_and_is_what_draws(face_run):
@@ -266,7 +267,7 @@ def test_three_and_four_layers_grey_and_colour(faces, model, layers, size, colou
     loss = net.training_loss(inputs, labels)
     loss.backward()
     assert torch.isfinite(loss) and all(p.grad is not None for p in net.net.parameters())
-    drawn = net.drawn(torch.randn(2, 6))
+    drawn = net.decode_images(torch.randn(2, 6))
     assert drawn.shape == inputs[:2].shape and drawn.dtype == torch.uint8
 
 
@@ -285,7 +286,7 @@ def test_snapshots_are_kept_and_shown_of_the_epochs_that_were_asked_for(face_run
 @pytest.mark.parametrize("layers", [3, 4, 5])
 def test_pictures_of_128_pixels_fit_too(faces, model, layers):
     net, _ = built(faces, model, "data.size=128", f"model.net.layers={layers}")
-    assert net.drawn(torch.zeros(1, 6)).shape == (1, 128, 128)
+    assert net.decode_images(torch.zeros(1, 6)).shape == (1, 128, 128)
 
 
 @pytest.mark.parametrize("model", PLOTS)
@@ -294,7 +295,7 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
     words = [f"run='{folder}'", "data=faces", f"data.path={tmp_path / 'faces.npz'}", "data.size=48"]
     words += ["data.batch_size=16", "trainer=cpu"]
     result = evaluate(compose(*words, verb="evaluate"), tmp_path / "again", words)
-    assert (tmp_path / "again" / "result.json").exists() and result["status"] == "completed"
+    assert (tmp_path / "again" / "result.json").exists() and result.status == "completed"
     drawn = {path.name for path in (tmp_path / "again" / "plots").iterdir()}
     assert drawn >= PLOTS[model] & (DRAWN | ENCODED)
 
@@ -302,15 +303,15 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
-        ("vae", ["model.latent=0"], "model.latent=0 leaves nothing to draw from"),
-        ("gan", ["model.latent=0"], "model.latent=0 leaves nothing"),
-        ("autoencoder", ["data.size=36"], "pictures of 36x36 cannot be halved 3 times"),
+        ("vae", ["model.latent=0"], "model.latent=0 is too small"),
+        ("gan", ["model.latent=0"], "model.latent=0 is too small"),
+        ("autoencoder", ["data.size=36"], "images of 36x36 cannot be halved 3 times"),
         ("gan", ["model.net.layers=3", "model.discriminator.layers=5"], "cannot be halved 5 times"),
-        ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
+        ("vae", ["model.noise=wide"], "model.noise=wide is not a standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
         ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
-        ("gan", ["model.shown_epochs=[-1]"], "the first is 0: take"),
-        ("vae", ["model.shown_epochs=last"], "are numbers of epochs"),
+        ("gan", ["model.shown_epochs=[-1]"], "must be epoch numbers from 0 on"),
+        ("vae", ["model.shown_epochs=last"], "must be epoch numbers"),
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),
@@ -318,9 +319,9 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
         ("gan", ["model.code_weight=0"], "model.code_weight=0"),
         ("vae", ["model.net.norm=layer"], "norm=layer is unknown"),
         ("vae", ["model.features=vgg"], "model.features=vgg is unknown"),
-        ("vae", ["model.noise=null"], "model.noise=None is no standard deviation"),
+        ("vae", ["model.noise=null"], "model.noise=None is not a standard deviation"),
         ("gan", ["model.augment=mirror"], "augment=mirror is unknown"),
-        ("vae", ["data=mnist"], "VAE learns pictures but mnist asks for classes"),
+        ("vae", ["data=mnist"], "VAE needs pictures, but mnist has classes"),
     ],
 )
 @pytest.mark.usefixtures("image_sets")
@@ -338,10 +339,10 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trainer.max_steps=3"], "counts two steps a batch"),
+        (["trainer.max_steps=3"], "takes two steps per batch"),
         (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
-        (["model/schedule=plateau"], "no loss that should fall"),
-        (["lr_find=true"], "lr_find cannot try rates"),
+        (["model/schedule=plateau"], "does not measure progress"),
+        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
 def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):
@@ -353,4 +354,4 @@ def test_there_are_no_answers_for_own_pictures(face_run, command, faces, tmp_pat
     result = face_run("vae", "plots=false", "trainer.max_epochs=1")
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
     code, _, err = command("predict", f"run={result['folder']}", f"input={tmp_path / 'a.png'}")
-    assert code == 1 and "draws pictures and answers nothing" in err and "dlcourse.sample" in err
+    assert code == 1 and "generates images and does not classify" in err and "dlcourse.sample" in err

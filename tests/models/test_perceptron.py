@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.build import build_model
-from dlcourse.config import choices
+from dlcourse.commands.train import run
+from dlcourse.config import choices, compose
 from dlcourse.data.task import Task
-from dlcourse.run import compose, run
+from dlcourse.models.build import build_model
 
 REAL = os.environ.get("DLCOURSE_REAL_DATA", "")
 real_data = pytest.mark.skipif(
@@ -34,7 +34,7 @@ def trained(blobs, *words, passes=30):
     cfg = compose("model=perceptron", "data=xor", f"model.chunk={passes}", *words)
     model = build_model(cfg, TASK)
     with torch.no_grad():
-        model.advance(model.scaled(blobs[0]), blobs[1])
+        model.advance(model.normalize(blobs[0]), blobs[1])
     return model
 
 
@@ -85,8 +85,8 @@ def test_it_stops_when_all_is_right_or_nothing_gets_better(blobs):
 
 def test_metrics_are_of_all_nets_and_answers_of_the_first(blobs):
     model = trained(blobs, "model.seeds=5")
-    answers = model.answer(model(blobs[0]).float()) | {"labels": blobs[1]}
-    found = model.measure(answers)
+    answers = model.predictions(model(blobs[0]).float()) | {"labels": blobs[1]}
+    found = model.compute_metrics(answers)
     assert found["accuracy"] == pytest.approx(model.best.mean().item(), abs=1e-6)
     assert found["accuracy_max"] >= found["accuracy"] and found["accuracy_sd"] > 0
     assert (answers["classes"] == blobs[1]).double().mean().item() == pytest.approx(model.best[0].item())

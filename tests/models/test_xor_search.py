@@ -2,11 +2,11 @@
 
 import torch
 
-from dlcourse.build import build_data, build_model
+from dlcourse.config import compose
 from dlcourse.data.batches import seeded
 from dlcourse.models import xor_search
+from dlcourse.models.build import build_data, build_model
 from dlcourse.models.xor_search import BLOCK, search
-from dlcourse.run import compose
 
 X = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 

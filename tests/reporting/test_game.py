@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.build import build_data, load_run
-from dlcourse.game import write_game
+from dlcourse.commands.game import write_game
+from dlcourse.models.build import build_data, load_run
 from dlcourse.reporting.page import write_page
 from tests.reporting.browser import BROWSER, Phone
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dlcourse.run import compose, run
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from tests.families import COMMON, TINY_CLOCKS, TINY_TOONS
 
 STORED = Path(__file__).parent

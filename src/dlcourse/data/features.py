@@ -1,4 +1,4 @@
-"""CIFAR-100 as a fixed net sees it: features computed once, then a table of numbers that any model learns from."""
+"""Features of CIFAR-100 from a fixed net, computed once, so that any model can learn from them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,10 +22,9 @@ class Encoder(Protocol):
 
 
 class CIFAR100Features(CIFAR100):
-    """Features of CIFAR-100's images by a net that does not learn any more, with the labels of the images.
+    """Features of CIFAR-100's images from a frozen net, with the labels of the images.
 
-    They are kept in `data_dir`, so that a second run begins at once. The task's mean and deviation are each feature's
-    own.
+    They are stored in `data_dir`, so that a second run starts at once. Mean and deviation are per feature.
 
     Args:
         encoder: gives the net that computes them.
@@ -48,9 +47,9 @@ class CIFAR100Features(CIFAR100):
         super().__init__(name, data_dir, path, validation, split_seed, batch_size, seed=seed)
         self.encoder = encoder
 
-    def _pictures(self, x: np.ndarray, split: str) -> np.ndarray:
+    def _images(self, x: np.ndarray, split: str) -> np.ndarray:
         """Features as grey images of one row, [N, 1, D], so that they are split as images are."""
-        found = self.encoder().cached(torch.from_numpy(super()._pictures(x, split)), self.path.parent)
+        found = self.encoder().cached(torch.from_numpy(super()._images(x, split)), self.path.parent)
         return found[:, None].numpy()
 
     def load(self) -> dict[str, Arrays]:

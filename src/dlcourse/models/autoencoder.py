@@ -1,4 +1,4 @@
-"""Autoencoders: a picture through a short vector and back, and the variational one that can be drawn from."""
+"""Autoencoders: an image to a short latent vector and back; and the variational autoencoder, which can generate."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcourse.analysis.linear_probe import linear_probe, means
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.generative import SHOWN, Generative
-from dlcourse.probe import linear_probe, means
 
 ACTIVE = 0.01  # variance of a latent's mean over the data, above which it is in use (Burda et al., 2015)
 LEVELS = 255
@@ -19,10 +19,10 @@ PROBED = 3000  # training pictures that a probe learns to read factors from
 
 
 class Autoencoder(Generative):
-    """Learns to draw a picture again from `latent` numbers, by mean squared error.
+    """Learns to reconstruct an image from `latent` numbers, by mean squared error.
 
     Args:
-        latent: numbers that a picture is put into.
+        latent: dimension of the latent vector.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
@@ -59,11 +59,11 @@ class Autoencoder(Generative):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean squared error in the scale of -1 to 1."""
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         return squared_error(self.decode(self.net(x)), x).mean()
 
     def snapshot(self) -> Tensor:
-        """Pictures of the validation split drawn again, of the training split where there is none."""
+        """Reconstructions of images of the validation split, or of the training split without one."""
         arrays = self.trainer.datamodule.arrays  # ty: ignore[missing-attribute]
         pictures = arrays["val" if "val" in arrays else "train"][0]
         return self.reconstructed(pictures[:SHOWN])
@@ -71,10 +71,10 @@ class Autoencoder(Generative):
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
         z = self.encode(inputs).float()
-        error = squared_error(self.decode(z), self.scaled(inputs))
+        error = squared_error(self.decode(z), self.normalize(inputs))
         self._gathered.append({"latent": z, "squared_error": error, "loss": error, "labels": labels})
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """`reconstruction_rmse`: root mean squared error of a pixel in levels of 255; and the scores of `compared`.
 
         `mean_picture_rmse` is the same for the training mean in place of each reconstruction. Where the data knows the
@@ -94,10 +94,10 @@ class Autoencoder(Generative):
             ):
                 self.probe = self._probed(answers)
                 found |= means(self.probe, self.data.task.categories)
-        return found | super().measure(answers)
+        return found | super().compute_metrics(answers)
 
     def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """The score of each factor, by a probe that learnt on training pictures."""
+        """The score of each factor, by a linear probe fitted on training images."""
         assert self.data is not None
         pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
         learnt, asked = self.latents(pictures).numpy(), answers["latent"].numpy()
@@ -109,7 +109,7 @@ class VAE(Autoencoder):
     """Variational autoencoder (Kingma and Welling, 2013, arXiv:1312.6114) with a Gaussian for each pixel.
 
     Args:
-        latent: numbers that a picture is put into.
+        latent: dimension of the latent vector.
         beta: weight of the divergence from the prior (Higgins et al., 2017); 1 is the evidence's lower bound.
         warmup: part of the steps in which that weight rises from 0.
         noise: standard deviation of a pixel in levels of 255, the same for all; or `learned`, with the weights
@@ -141,12 +141,14 @@ class VAE(Autoencoder):
         shown_epochs: int | Sequence[int] = (),
     ):
         if prior not in ("normal", "fitted"):
-            raise UserError(f"model.prior={prior} is unknown: take normal or fitted")
+            raise UserError(f"model.prior={prior} is unknown: use normal or fitted")
         if beta < 0 or not 0 <= warmup <= 1:
             raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} a share of the steps")
         learned = noise == "learned"
         if not learned and (not isinstance(noise, (int, float)) or noise <= 0):
-            raise UserError(f"model.noise={noise} is no standard deviation: take 20, say, or learned")
+            raise UserError(
+                f"model.noise={noise} is not a standard deviation: use a number above 0, for example 20, or learned"
+            )
         super().__init__(task, net, optimizer, schedule, seed, latent, features, shown_epochs)
         start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
         self.log_noise = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learned)
@@ -159,9 +161,9 @@ class VAE(Autoencoder):
         """Means and logarithms of the variances."""
         return (latent, latent)
 
-    def draws(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
         """Latents [N, L] from the prior."""
-        z = super().draws(count, generator, truncation)
+        z = super().sample_latents(count, generator, truncation)
         if self.prior == "normal":
             return z
         # a little on the diagonal, or rounding may leave a direction that hardly varies a variance below zero
@@ -189,7 +191,7 @@ class VAE(Autoencoder):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Minus the bound in nats a pixel, with the divergence's present weight."""
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         means, logs = self.posterior(inputs)
         z = means + (logs / 2).exp() * torch.randn_like(means)
         likelihood = self.log_likelihood(self.decode(z), x).mean()
@@ -220,7 +222,7 @@ class VAE(Autoencoder):
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         means, logs = self.posterior(inputs)
         draws = torch.randn(means.shape, generator=seeded(self.seed, 5, len(self._gathered))).to(means.device)
         kl = kl_divergence(means, logs)
@@ -238,7 +240,7 @@ class VAE(Autoencoder):
             }
         )
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """As of an autoencoder; `elbo` and `kl` in nats a picture, `bits_per_pixel` (of each channel), `active_units`.
 
         `elbo` is of one draw for each picture and, whatever beta was, the bound itself.
@@ -252,7 +254,7 @@ class VAE(Autoencoder):
             "bits_per_pixel": -elbo / pixels / math.log(2),
             "active_units": float((answers["latent"].var(0, correction=0) > ACTIVE).sum()),
         }
-        return super().measure(answers) | found
+        return super().compute_metrics(answers) | found
 
 
 def squared_error(drawn: Tensor, x: Tensor) -> Tensor:

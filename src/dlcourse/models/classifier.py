@@ -7,22 +7,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse import analysis
+from dlcourse.analysis import classification
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.family import Family
+from dlcourse.models.base import BaseModule
 
 VIEWS = ("none", "mirror", "shift", "mirror_shift")
 SCALINGS = {"unit": (0, 1), "symmetric": (-1, 1)}  # what black and white become
 
 
-class Classifier(Family):
+class Classifier(BaseModule):
     """Learns classes by cross-entropy; of a fine and a coarse label it learns the fine one.
 
     Args:
         task: what the data asks, of kind `classes`.
         net: makes the net from (in_shape, outputs).
-        optimizer, schedule, seed: see `Family`.
+        optimizer, schedule, seed: see `BaseModule`.
         label_smoothing: part of the target that is spread over all classes.
         l1, l2: weight of the sum of absolute or squared weights (of matrices and filters) in the training loss.
         mixup: parameter of the Beta distribution by which pairs of inputs are mixed (Zhang et al., 2017,
@@ -50,11 +50,11 @@ class Classifier(Family):
         scaling: str = "statistics",
     ):
         if tta not in VIEWS:
-            raise UserError(f"model.tta={tta} is unknown: take {', '.join(VIEWS)}")
+            raise UserError(f"model.tta={tta} is unknown: use {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
-            raise UserError(f"model.label_smoothing={label_smoothing} is no share: take 0 to 0.5")
+            raise UserError(f"model.label_smoothing={label_smoothing} is out of range: use 0 to 0.5")
         if scaling not in ("statistics", *SCALINGS):
-            raise UserError(f"model.scaling={scaling} is unknown: take statistics, {', '.join(SCALINGS)}")
+            raise UserError(f"model.scaling={scaling} is unknown: use statistics, {', '.join(SCALINGS)}")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
         if scaling in SCALINGS:
             (black, white), (low, high) = task.levels, SCALINGS[scaling]
@@ -69,7 +69,7 @@ class Classifier(Family):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of smoothed, perhaps mixed labels, and the penalties on large weights."""
-        x, target = self.scaled(inputs), fine(labels)
+        x, target = self.normalize(inputs), fine(labels)
         if self.mixup:
             share = torch.distributions.Beta(self.mixup, self.mixup).sample().to(x.device)
             other = target.roll(1)
@@ -89,7 +89,7 @@ class Classifier(Family):
                 loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
         return loss
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`probabilities` [N, K]."""
         return {"probabilities": output.softmax(1)}
 
@@ -97,11 +97,11 @@ class Classifier(Family):
         """Collect one batch's answers, of `val` and `test` those to several views too."""
         super().test_step(batch, batch_idx)
         if self.tta != "none" and self.split != "train":
-            self._gathered[-1]["probabilities_tta"] = self.answer(self._mean_output(batch[0]))["probabilities"]
+            self._gathered[-1]["probabilities_tta"] = self.predictions(self._mean_output(batch[0]))["probabilities"]
 
     def _mean_output(self, inputs: Tensor) -> Tensor:
         """Weighted mean of the outputs for each view [N, K]; the picture counts as much as its two shifts together."""
-        x = self.scaled(inputs)
+        x = self.normalize(inputs)
         views = [(x, 1.0)]
         if "shift" in self.tta:
             height, width = x.shape[2:]
@@ -111,15 +111,15 @@ class Classifier(Family):
             views = [(image, w / 2) for view, w in views for image in (view, view.flip(3))]
         return torch.stack([w * self.net(view).float() for view, w in views]).sum(0)
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy, that of the coarse classes where there are any, calibration; see `dlcourse.analysis.metrics`."""
-        found = analysis.metrics(answers, self.task)
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Accuracy, that of the coarse classes where there are any, calibration; see `classification.metrics`."""
+        found = classification.metrics(answers, self.task)
         if "probabilities_tta" in answers:
             hits = answers["probabilities_tta"].argmax(1) == fine(answers["labels"])
             found["accuracy_tta"] = hits.float().mean().item()
         return found
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Class, confidence and runner-up, and the coarse class where there is one."""
         sure, order = answers["probabilities"].topk(2)
         rows = []

@@ -6,21 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse.clocks.encodings import MINUTES, Encoding, circular_error
+from dlcourse.clocks.encodings import MINUTES, RUNNER_UP_DISTANCE, Encoding, circular_error, clock_text, confidence
 from dlcourse.data.task import Task
-from dlcourse.models.family import Family
-
-RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one, where an encoding's steps are finer
+from dlcourse.models.base import BaseModule
 
 
-class ClockReader(Family):
+class ClockReader(BaseModule):
     """Reads the time of a clock picture.
 
     Args:
         task: what the data asks, of kind `time`.
         net: makes the net from (in_shape, outputs).
         encoding: how a time becomes a target and an output becomes a time.
-        optimizer, schedule, seed: see `Family`.
+        optimizer, schedule, seed: see `BaseModule`.
     """
 
     kind = "time"
@@ -41,13 +39,13 @@ class ClockReader(Family):
         """The encoding's loss against labels [N, 2], hour and minute."""
         return self.encoding.loss(output, labels[:, 0] * 60 + labels[:, 1])
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`minutes` [N] and, where the encoding has a distribution, `probabilities` [N, 720]."""
         answers = {"minutes": self.encoding.decode(output)}
         probabilities = self.encoding.probabilities(output)
         return answers if probabilities is None else answers | {"probabilities": probabilities}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Errors in minutes; shares within some minutes and of right hours and minutes, of the rounded answers."""
         labels, minutes = answers["labels"], answers["minutes"]
         truth = labels[:, 0] * 60 + labels[:, 1]
@@ -66,7 +64,7 @@ class ClockReader(Family):
             name: value.item() for name, value in (found | {k: v.float().mean() for k, v in shares.items()}).items()
         }
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Time and, where the encoding has a distribution, confidence and runner-up."""
         rows: list[dict[str, Any]] = [{"time": clock_text(t)} for t in answers["minutes"].tolist()]
         if "probabilities" in answers:
@@ -76,27 +74,3 @@ class ClockReader(Family):
             for row, c, other in zip(rows, sure.tolist(), second.tolist(), strict=True):
                 row |= {"confidence": round(c, 3), "runner_up": clock_text(other)}
         return rows
-
-
-def clock_text(minutes: float) -> str:
-    """A time of the dial as people write it, 12:00 to 11:59."""
-    whole = round(minutes) % MINUTES
-    return f"{(whole // 60) or 12}:{whole % 60:02d}"
-
-
-def confidence(probabilities: Tensor, minutes: Tensor, apart: int = RUNNER_UP_DISTANCE) -> tuple[Tensor, Tensor]:
-    """How sure an answer is, and what would be the next one.
-
-    Args:
-        probabilities: [N, 720] over the times.
-        minutes: [N], the answers.
-        apart: minutes from which on a time counts as another answer.
-
-    Returns:
-        The probability of the times within a minute of the answer [N], and the likeliest time that is another
-        answer, in minutes [N].
-    """
-    times = torch.arange(MINUTES)
-    distance = circular_error(times[None], minutes.round()[:, None])
-    near = (probabilities * (distance <= 1)).sum(1)
-    return near, (probabilities * (distance >= apart)).argmax(1)

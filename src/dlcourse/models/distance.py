@@ -6,20 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse import analysis
+from dlcourse.analysis import classification
+from dlcourse.analysis.distances import centre_distances, class_centres, distances, extreme_pairs, votes
+from dlcourse.analysis.reduction import METHODS, Reduction, check_enough, reduction
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
-from dlcourse.distances import centre_distances, class_centres, distances, extreme_pairs, votes
 from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
 from dlcourse.models.classifier import fine
-from dlcourse.models.family import Family
-from dlcourse.reduction import METHODS, Reduction, check_enough, reduction
-from dlcourse.schedules import constant
+from dlcourse.training.schedules import constant
 
 TYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-class DistanceClassifier(Family):
+class DistanceClassifier(BaseModule):
     """Answers by Euclidean distance between inputs as they are stored, or between their places on a plane.
 
     Args:
@@ -35,13 +35,13 @@ class DistanceClassifier(Family):
     samples: Tensor  # that were fitted, as stored but flat [N, D]; none where nothing needs them again
     labels: Tensor  # [N], likewise
     places: Tensor  # of those on the plane [N, 2]; none without a plane
-    centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite where a class has no samples
+    centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite for a class without samples
 
     def __init__(self, task: Task, reduce: str = "none", dtype: str = "float64", seed: int = 0):
         if reduce not in ("none", *METHODS):
-            raise UserError(f"model.reduce={reduce} is unknown: take none, {', '.join(METHODS)}")
+            raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(METHODS)}")
         if dtype not in TYPES:
-            raise UserError(f"model.dtype={dtype} is unknown: take {' or '.join(TYPES)}")
+            raise UserError(f"model.dtype={dtype} is unknown: use {' or '.join(TYPES)}")
         super().__init__(task, _nothing, (len(task.classes),), torch.optim.SGD, constant, seed)
         self.automatic_optimization = False
         self.reduce, self.distance_type = reduce, TYPES[dtype]
@@ -104,7 +104,7 @@ class DistanceClassifier(Family):
 
     def _flat(self, inputs: Tensor) -> Tensor:
         if inputs.device.type == "mps" and self.distance_type == torch.float64:
-            raise UserError("this device has no float64: take model.dtype=float32, or trainer=cpu")
+            raise UserError("this device does not support float64: use model.dtype=float32, or trainer=cpu")
         self.check_shape(inputs)
         return inputs.flatten(1)
 
@@ -116,15 +116,15 @@ class DistanceClassifier(Family):
         inputs, labels = batch
         output = self(inputs)  # not rounded to float32: the order of nearly equal distances counts
         losses = self.loss(output, labels).expand(len(labels))
-        self._gathered.append(self.answer(output) | {"labels": labels, "loss": losses})
+        self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`classes` [N], the smallest of equally good ones, and the `scores` [N, K]."""
         return {"classes": output.argmax(1), "scores": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, and of the training split how far apart the closest and the farthest class centres are."""
-        found = analysis.metrics(answers, self.task)
+        found = classification.metrics(answers, self.task)
         if self.split == "train" and self.trainer.state.fn == "test":
             near, far = extreme_pairs(centre_distances(self.centres))
             found |= {"closest_centres": near[2], "farthest_centres": far[2]}
@@ -138,7 +138,7 @@ class NearestCentroid(DistanceClassifier):
         """Negative distances to the class centres."""
         return -distances(points, self.centres, self.distance_type)
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class, the distance to its centre, and the class whose centre is next."""
         scores, order = answers["scores"].topk(2)
         return [
@@ -161,14 +161,14 @@ class KNearestNeighbours(DistanceClassifier):
 
     def __init__(self, task: Task, k: int = 3, reduce: str = "none", dtype: str = "float64", seed: int = 0):
         if k < 1:
-            raise UserError(f"model.k={k} is below 1: take 3, say")
+            raise UserError(f"model.k={k} is below 1: use for example 3")
         super().__init__(task, reduce, dtype, seed)
         self.k = k
 
     def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
         """As `DistanceClassifier` does; refuses fewer samples than k."""
         if self.k > len(inputs):
-            raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: take 3, say")
+            raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: use for example 3")
         super().fit_arrays(inputs, labels)
 
     def scores(self, points: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class KNearestNeighbours(DistanceClassifier):
         fitted = self.places if self.reduce != "none" else self.samples
         return votes(distances(points, fitted, self.distance_type), self.labels, self.k, len(self.task.classes))
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """The class, and how many of the neighbours voted for it."""
         rows = zip(answers["classes"].tolist(), answers["scores"].amax(1).tolist(), strict=True)
         return [{"class": self.task.classes[c], "votes": f"{int(count)} of {self.k}"} for c, count in rows]

@@ -14,10 +14,10 @@ from torch.optim.swa_utils import update_bn
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from dlcourse.models.checks import at_least_one, one_of
 from dlcourse.models.diff_augment import CHANGES, diff_augment
 from dlcourse.models.generative import Generative
-from dlcourse.models.many import at_least_one, one_of
-from dlcourse.optimizers import spare_search
+from dlcourse.training.optimizers import skip_graph_capture_check
 
 LOSSES = ("logistic", "hinge", "relativistic")
 
@@ -32,7 +32,7 @@ class GAN(Generative):
         latent: numbers that a picture is drawn from.
         objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
             `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
-            between a real and a drawn picture's logits, which has no collapsed minima (R3GAN; Huang et al., 2024,
+            between a real and a drawn picture's logits, without collapsed minima (R3GAN; Huang et al., 2024,
             arXiv:2501.05441).
         r1, r2: weights of the squared gradient of the logits with respect to real and to drawn pictures.
         penalty_every: steps between those, each of which then counts as many times.
@@ -96,25 +96,25 @@ class GAN(Generative):
         """Noise [N, L] to pictures [N, C, H, W] in -1 to 1, by the averaged generator where there is one."""
         return (self.net if self.average is None else self.average)(z)
 
-    def settle(self, truncation: float, batches: int = 8) -> None:
+    def recalibrate_batch_norm(self, truncation: float, batches: int = 8) -> None:
         """Batch normalisation with the statistics of noise truncated so, without which pictures turn dark.
 
         Brock et al., 2018 (arXiv:1809.11096), call them standing statistics.
         """
-        draws = (self.draws(64, seeded(self.seed, 7, i), truncation) for i in range(batches))
+        draws = (self.sample_latents(64, seeded(self.seed, 7, i), truncation) for i in range(batches))
         update_bn(draws, self.net if self.average is None else self.average)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Stored pictures to the discriminator's logits [N]."""
-        return self.discriminator(self.scaled(inputs))
+        return self.discriminator(self.normalize(inputs))
 
-    def judged(self, x: Tensor) -> Tensor:
+    def discriminate(self, x: Tensor) -> Tensor:
         """Logits [N] of pictures [N, C, H, W] as the discriminator sees them in training."""
         return self.discriminator(diff_augment(x, self.augment)).float()
 
-    def told(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and the codes [N, codes] that the discriminator reads from the pictures."""
-        logits, codes = self.discriminator.told(diff_augment(x, self.augment))  # ty: ignore[not-callable]
+        logits, codes = self.discriminator.discriminate_with_codes(diff_augment(x, self.augment))  # ty: ignore[not-callable]
         return logits.float(), codes.float()
 
     def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
@@ -138,15 +138,15 @@ class GAN(Generative):
     def penalty(self, x: Tensor) -> Tensor:
         """Mean squared gradient of the logits with respect to pictures [N, C, H, W] (Mescheder et al., 2018)."""
         x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(self.judged(x).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(self.discriminate(x).sum(), x, create_graph=True)
         return gradient.float().square().flatten(1).sum(1).mean()
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """All losses of a batch together; a training step takes them in turn."""
-        real = self.scaled(inputs)
+        real = self.normalize(inputs)
         z = self._noise(len(real))
-        answer, codes = self.told(self.net(z))
-        logits = self.judged(real), answer
+        answer, codes = self.discriminate_with_codes(self.net(z))
+        logits = self.discriminate(real), answer
         return self.discriminator_loss(*logits) + self.generator_loss(*logits) + self.code_loss(codes, z)
 
     def _noise(self, count: int) -> Tensor:
@@ -159,9 +159,9 @@ class GAN(Generative):
             UserError: the Trainer is asked for what two nets that train in turn cannot use.
         """
         if self.trainer.world_size > 1:
-            raise UserError("a GAN trains in one process: take trainer.devices=1")
+            raise UserError("a GAN trains in one process: use trainer.devices=1")
         if self.trainer.max_steps > 0:
-            raise UserError("a GAN counts two steps a batch: give trainer.max_epochs in place of trainer.max_steps")
+            raise UserError("a GAN takes two steps per batch: use trainer.max_epochs instead of trainer.max_steps")
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise UserError(
                 "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "
@@ -171,12 +171,12 @@ class GAN(Generative):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
-        real = self.scaled(batch[0])
+        real = self.normalize(batch[0])
         z = self._noise(len(real))
         drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
-        answer, codes = self.told(drawn.detach())
-        logits = self.judged(real), answer
+        answer, codes = self.discriminate_with_codes(drawn.detach())
+        logits = self.discriminate(real), answer
         loss = self.discriminator_loss(*logits)
         discriminator.zero_grad()
         # two calls, so that the maps of the one are freed before those of the penalty are made
@@ -187,8 +187,8 @@ class GAN(Generative):
 
         self.discriminator.requires_grad_(False)  # saves the work for gradients that nobody uses
         with torch.no_grad():
-            known = self.judged(real) if self.objective == "relativistic" else logits[0]
-        answer, codes = self.told(drawn)
+            known = self.discriminate(real) if self.objective == "relativistic" else logits[0]
+        answer, codes = self.discriminate_with_codes(drawn)
         deceit, told = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
         generator.zero_grad()
         self.manual_backward(deceit + told)
@@ -201,7 +201,7 @@ class GAN(Generative):
         if self.codes:
             self.note("code_loss", told.detach())
         self._note(loss.detach(), deceit.detach(), *(part.detach() for part in logits))
-        self._check_finite(loss + deceit + told, batch_idx)
+        self.loss_guard.keep(self, loss + deceit + told, batch_idx)
         if self.trainer.is_last_batch:
             self._log_epoch()
 
@@ -243,12 +243,14 @@ class GAN(Generative):
         for net, factor in ((self.net, 1.0), (self.discriminator, self.discriminator_rate)):
             optimizer = self.optimizer([p for p in net.parameters() if p.requires_grad])
             if self.device.type == "cpu":
-                spare_search(optimizer)
+                skip_graph_capture_check(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] *= factor
             schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
             if isinstance(schedule["scheduler"], ReduceLROnPlateau):
-                raise UserError("a GAN has no loss that should fall: take model/schedule=constant or triangular")
+                raise UserError(
+                    "the loss of a GAN does not measure progress: use model/schedule=constant or triangular"
+                )
             found.append({"optimizer": optimizer, "lr_scheduler": schedule})
         return found
 
@@ -259,13 +261,13 @@ class GAN(Generative):
         the running ones are of real and drawn pictures together.
         """
         inputs, labels = batch
-        samples = self.decode(self.draws(len(labels), seeded(self.seed, 6, len(self._gathered))))
+        samples = self.decode(self.sample_latents(len(labels), seeded(self.seed, 6, len(self._gathered))))
         with _batch_statistics(self.discriminator):
             real, drawn = self(inputs).float(), self.discriminator(samples).float()
         loss = (self.discriminator_loss(real, drawn) + self.generator_loss(real, drawn)).expand(len(labels))
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Shares of real and drawn pictures that the discriminator tells, and the scores of `compared`.
 
         Real ones that it tells much worse than training pictures are a sign that it learnt those by heart.
@@ -276,7 +278,7 @@ class GAN(Generative):
         found = {name: hits.float().mean().item() for name, hits in told.items()}
         if self.trainer.state.fn == "fit":
             found["epoch"] = self.current_epoch + 1.0  # by which the newest checkpoint is the one that is kept
-        return found | super().measure(answers)
+        return found | super().compute_metrics(answers)
 
 
 @contextmanager

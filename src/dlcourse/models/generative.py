@@ -1,4 +1,4 @@
-"""What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
+"""Base class of the generative models: scaling, samples, snapshots during training, and metrics."""
 
 import logging
 from abc import abstractmethod
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from dlcourse import fidelity
+from dlcourse.analysis import fidelity
+from dlcourse.analysis.feature_spaces import FeatureSpace, check_choice
 from dlcourse.data.batches import Batch, seeded
-from dlcourse.data.faces import mean_picture
+from dlcourse.data.images import mean_picture
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.features import FeatureSpace, check_choice, feature_space
-from dlcourse.models.family import Family
+from dlcourse.models.base import BaseModule
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ QUICK = 100  # of either where only a few batches are tested
 DRAW = 250  # pictures drawn at once
 
 
-class Generative(Family):
-    """Base of models that draw pictures from a short vector, the latent.
+class Generative(BaseModule):
+    """Base class of models that generate images from a latent vector.
 
     The nets see pictures in -1 to 1. A snapshot of the same pictures after each epoch (`frames`) travels with the
     checkpoint that a run goes on from. At the end of a run its samples, or its reconstructions, are compared with
@@ -40,9 +40,9 @@ class Generative(Family):
         task: what the data asks, of kind `pictures`.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
-        features: name of the feature space, see `dlcourse.features.feature_space`.
+        features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
         shown_epochs: whose snapshots `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
-        optimizer, schedule, seed: see `Family`.
+        optimizer, schedule, seed: see `BaseModule`.
     """
 
     kind = "pictures"
@@ -61,11 +61,13 @@ class Generative(Family):
         shown_epochs: int | Sequence[int] = (),
     ):
         if outputs[0] < 1:
-            raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
+            raise UserError(f"model.latent={outputs[0]} is too small: use for example 32")
         check_choice(features)
         shown = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
         if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
-            raise UserError(f"model.shown_epochs={list(shown)} are numbers of epochs, the first is 0: take [0,19,39]")
+            raise UserError(
+                f"model.shown_epochs={list(shown)} must be epoch numbers from 0 on: use for example [0,19,39]"
+            )
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
@@ -78,7 +80,7 @@ class Generative(Family):
         self._real: dict[str, Tensor] = {}
         self._counts: list[int] = []  # of pictures that were compared: the model's, and of training
 
-    # What a family defines ------------------------------------------------------------------------------------------
+    # Defined by a family ---------------------------------------------------------------------------------------------
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
@@ -88,31 +90,31 @@ class Generative(Family):
         """Stored pictures to latents [N, L].
 
         Raises:
-            UserError: the family has no encoder.
+            UserError: the family does not have an encoder.
         """
-        raise UserError(f"a {type(self).__name__} has no encoder to find the latents of given pictures with")
+        raise UserError(f"a {type(self).__name__} does not have an encoder: it cannot find the latents of given images")
 
-    def draws(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
         """Latents [N, L] as the model wants them for samples, nearer to the middle for a truncation below 1."""
         if not self.samples:
             raise UserError(
-                f"an {type(self).__name__} has learnt no distribution to draw from: give it pictures by "
+                f"an {type(self).__name__} does not model a distribution to sample from: pass images with "
                 "between=[A,B] or input=FOLDER, or train a vae or gan"
             )
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
         return truncation * z.to(self.device)
 
-    def settle(self, truncation: float) -> None:
+    def recalibrate_batch_norm(self, truncation: float) -> None:
         """Be ready to draw from noise truncated so; nets that remember nothing of the noise have nothing to do."""
 
-    # What all of them share -----------------------------------------------------------------------------------------
+    # Shared by all families -----------------------------------------------------------------------------------------
 
-    def stored(self, x: Tensor) -> Tensor:
+    def to_uint8(self, x: Tensor) -> Tensor:
         """Pictures [N, C, H, W] in -1 to 1 as data sets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
         levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
         return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
 
-    def fitted(self, pictures: Tensor) -> Tensor:
+    def resize_like(self, pictures: Tensor) -> Tensor:
         """Stored pictures resized to those that the model draws, so that both can stand in one row."""
         if pictures.shape[1:3] == self.task.in_shape[1:]:
             return pictures
@@ -121,19 +123,19 @@ class Generative(Family):
         return x[:, 0] if pictures.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
 
     @torch.no_grad()
-    def drawn(self, z: Tensor) -> Tensor:
+    def decode_images(self, z: Tensor) -> Tensor:
         """Latents [N, L] to pictures as they are stored, batch normalisation as after training."""
         training = self.training
         self.eval()
         try:
-            return torch.cat([self.stored(self.decode(part.to(self.device))) for part in z.split(DRAW)])
+            return torch.cat([self.to_uint8(self.decode(part.to(self.device))) for part in z.split(DRAW)])
         finally:
             self.train(training)
 
     @torch.no_grad()
     def reconstructed(self, pictures: Tensor) -> Tensor:
         """Stored pictures, each drawn again from its own latent."""
-        return self.drawn(self.latents(pictures))
+        return self.decode_images(self.latents(pictures))
 
     @torch.no_grad()
     def latents(self, pictures: Tensor) -> Tensor:
@@ -148,43 +150,43 @@ class Generative(Family):
 
     def sampled(self, count: int, *step: int) -> Tensor:
         """As many samples as stored pictures, a function of (seed, step)."""
-        return self.drawn(self.draws(count, seeded(self.seed, 4, *step)))
+        return self.decode_images(self.sample_latents(count, seeded(self.seed, 4, *step)))
 
-    def look_at(self, data: DataModule) -> None:
-        """Be compared with this data's training pictures from now on."""
+    def attach_data(self, data: DataModule) -> None:
+        """Compare with the training images of this data from now on."""
         self.data = data
         self._real.clear()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Stored pictures to the encoder's heads [N, K]."""
-        return self.net(self.scaled(inputs))
+        return self.net(self.normalize(inputs))
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """There is none against labels.
+        """Not available: the data has only images.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError(f"a {type(self).__name__} has no loss against labels: it minimises `training_loss`")
+        raise TypeError(f"a {type(self).__name__} does not have a loss with labels: it minimizes `training_loss`")
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
-        """There is nothing to answer.
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
+        """Not available: a generative model does not classify.
 
         Raises:
             UserError: always; it says what to do instead.
         """
         raise UserError(
-            f"a {type(self).__name__} draws pictures and answers nothing about them: "
+            f"a {type(self).__name__} generates images and does not classify them: "
             "python -m dlcourse.sample run=DIR input=FILE_OR_FOLDER draws yours again"
         )
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """As `answer`."""
-        self.answer(torch.empty(0))
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """As `predictions`."""
+        self.predictions(torch.empty(0))
         return []
 
     def snapshot(self) -> Tensor:
-        """What the model draws now, for a picture of its training: stored pictures [25, ...]."""
+        """Images that the model generates now, for a snapshot: stored images [25, ...]."""
         return self.sampled(SHOWN, 0)
 
     def on_train_epoch_end(self) -> None:
@@ -195,23 +197,23 @@ class Generative(Family):
             self.frames[self.current_epoch] = self.snapshot()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """As in `Family`, and the snapshots where it is for going on."""
+        """As in `BaseModule`, and the snapshots where it is for going on."""
         super().on_save_checkpoint(checkpoint)
         if "optimizer_states" in checkpoint:
             checkpoint["dlcourse"]["frames"] = dict(self.frames)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """As in `Family`, and the snapshots so far."""
+        """As in `BaseModule`, and the snapshots so far."""
         super().on_load_checkpoint(checkpoint)
         self.frames = dict(checkpoint["dlcourse"].get("frames", {}))
 
-    # Scores ---------------------------------------------------------------------------------------------------------
+    # Metrics --------------------------------------------------------------------------------------------------------
 
-    def remarks(self) -> dict[str, Any]:
+    def extra_results(self) -> dict[str, Any]:
         """The feature space's name, and how many pictures were compared with how many, for result.json."""
         return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """At a test the scores of `compared`; a validation during training does without them."""
         testing = self.trainer.state.fn == "test" and self.split != "train" and self.data is not None
         return self.compared(len(answers["labels"])) if testing else {}
@@ -229,7 +231,7 @@ class Generative(Family):
         quick = isinstance(self.trainer.limit_test_batches, int)
         count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
         if count < QUICK and not quick:
-            log.warning("only %d pictures are compared: such distances say little", count)
+            log.warning("only %d images are compared: distances between so few images are unreliable", count)
         real = self.real_features(most)
         self._counts = [count, len(real)]
         own = self.data.arrays[self.split][0][:count]
@@ -273,6 +275,8 @@ class Generative(Family):
 
     def _space(self) -> FeatureSpace:
         if self.space is None:
+            from dlcourse.models.run_features import feature_space  # which builds models itself
+
             self.space = feature_space(self.features, self.device)
         return self.space
 
@@ -282,4 +286,4 @@ class Generative(Family):
 
     @abstractmethod
     def _collect(self, batch: Batch) -> None:
-        """Collect one batch's answers; a subclass says which."""
+        """Collect the predictions of one batch."""

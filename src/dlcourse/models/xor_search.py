@@ -1,4 +1,4 @@
-"""The lazy way to the exclusive or: draw all weights anew until a net happens to solve it."""
+"""Random search for XOR: draw all weights again until a net solves it."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dlcourse.data.batches import seeded
 from dlcourse.data.task import Task
-from dlcourse.models.many import ManyNets, above_zero, at_least_one, one_of
+from dlcourse.models.batched_nets import ManyNets
+from dlcourse.models.checks import above_zero, at_least_one, one_of
 from dlcourse.models.xor import INITS, check_task
 from dlcourse.nets.two_layer import TwoLayer
 
@@ -110,19 +111,19 @@ class XORSearch(ManyNets):
         self.net.weight[:, entered] = weights[:, : len(places)]
         record |= {"found": entered.stop, "since": BLOCK - 1 - int(places[-1])}
 
-    def pictures(self) -> tuple[str, ...]:
-        """Its own alone: there is nothing to see in a confusion of four points."""
+    def plots(self) -> tuple[str, ...]:
+        """Its own plots only: a confusion matrix of four points is not informative."""
         return ("xor_search",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Half the mean squared error over points and nets."""
         return (output.sigmoid() - labels[:, None]).square().mean() / 2
 
-    def answer(self, output: Tensor) -> dict[str, Tensor]:
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`logits` [N, R] of the nets that were found; above 0 they say 1."""
         return {"logits": output}
 
-    def measure(self, answers: dict[str, Tensor]) -> dict[str, float]:
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy of the nets, the share of attempts that were ended, and the tries that they took."""
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
         tries = self.tries[self.tries > 0].double()
@@ -133,8 +134,8 @@ class XORSearch(ManyNets):
             found["tries"] = tries.mean()
         return {name: value.item() for name, value in found.items()}
 
-    def describe(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that the first net says."""
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """The class that the first net predicts."""
         return [{"class": self.task.classes[int(z > 0)]} for z in answers["logits"][:, 0].tolist()]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a classifier's answers: what it mixes up, how sure it is, and what its worst mistakes look like."""
+"""Plots of a classifier's predictions: confusions, confidence, and the worst mistakes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from dlcourse import analysis
+from dlcourse.analysis import classification
 from dlcourse.data.module import DataModule
 from dlcourse.plots.calibration import draw_calibration
-from dlcourse.plots.comparison import draw_size_and_time
 from dlcourse.plots.confusion import draw_class_errors, draw_confusion, draw_pairs
 from dlcourse.plots.curves import draw_curves
 from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import contact_sheet, displayable, note, shorten
+from dlcourse.plots.size_and_time import draw_size_and_time
 
 __all__ = ["draw", "draw_predictions", "draw_size_and_time"]
 
@@ -22,18 +22,18 @@ SAMPLES, ROW = 40, 10  # training pictures shown, and how many of them in a row
 
 
 class Classifier(Protocol):
-    """What the pictures want of a model: its classes and the answers of its last split."""
+    """What the plots need of a model: its classes and the predictions of its last split."""
 
     @property
-    def task(self) -> analysis.Classes: ...
+    def task(self) -> classification.Classes: ...
     @property
     def split(self) -> str: ...
     @property
-    def answers(self) -> dict[str, Tensor]: ...
+    def last_predictions(self) -> dict[str, Tensor]: ...
 
 
 def draw(folder: Path, model: Classifier, data: DataModule) -> None:
-    """All pictures of a tested classifier into `folder`/plots, from the answers of its last split, with their numbers.
+    """Draw all plots of a tested classifier into `folder`/plots, each with its numbers as CSV.
 
     Left out is what cannot be drawn: contact sheets of features, calibration without probabilities.
 
@@ -42,23 +42,23 @@ def draw(folder: Path, model: Classifier, data: DataModule) -> None:
         model: whose `answers` are drawn.
         data: whose `arrays` hold the pictures.
     """
-    plots, task, answers = folder / "plots", model.task, model.answers
+    plots, task, answers = folder / "plots", model.task, model.last_predictions
     plots.mkdir(exist_ok=True)
     if (folder / "metrics.csv").exists():
         draw_curves(folder, "train/accuracy", "val/accuracy")
-    truth, answered = analysis.true_class(answers), analysis.answered_class(answers)
+    truth, answered = classification.true_class(answers), classification.answered_class(answers)
     pictures = displayable(data.arrays[model.split][0][: len(truth)])
-    matrix = analysis.confusion(answered, truth, len(task.classes))
+    matrix = classification.confusion(answered, truth, len(task.classes))
     write_numbers(plots / "confusion.csv", ["true class", *task.classes], _named(task.classes, matrix.tolist()))
     draw_confusion(plots / "confusion.png", matrix, task)
     _draw_class_errors(plots, matrix, answers, task)
     _draw_pairs(plots, matrix, answers, task, pictures)
     _draw_worst(plots, answers, task, pictures)
-    confidence, right = analysis.confidences(answers), answered == truth
+    confidence, right = classification.confidences(answers), answered == truth
     if confidence is not None:
-        bins = analysis.calibration_bins(confidence, right)
-        write_numbers(plots / "calibration.csv", analysis.Bin._fields, bins)
-        draw_calibration(plots / "calibration.png", bins, analysis.calibration_error(confidence, right))
+        bins = classification.calibration_bins(confidence, right)
+        write_numbers(plots / "calibration.csv", classification.Bin._fields, bins)
+        draw_calibration(plots / "calibration.png", bins, classification.calibration_error(confidence, right))
     _draw_samples(plots / "samples.png", *data.arrays["train"], task)
 
 
@@ -66,38 +66,42 @@ def _named(names: Sequence[str], rows: Sequence[Sequence[int]]) -> list[list[str
     return [[name, *row] for name, row in zip(names, rows, strict=True)]
 
 
-def _draw_class_errors(plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: analysis.Classes) -> None:
-    classes, groups = analysis.class_errors(matrix, task.classes), []
-    write_numbers(plots / "per_class.csv", analysis.ClassError._fields, classes)
+def _draw_class_errors(
+    plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: classification.Classes
+) -> None:
+    classes, groups = classification.class_errors(matrix, task.classes), []
+    write_numbers(plots / "per_class.csv", classification.ClassError._fields, classes)
     if answers["labels"].ndim == 2:
-        found = analysis.answered_group(answers, task)
-        groups = analysis.class_errors(
-            analysis.confusion(found, answers["labels"][:, 1], len(task.groups)), task.groups
+        found = classification.answered_group(answers, task)
+        groups = classification.class_errors(
+            classification.confusion(found, answers["labels"][:, 1], len(task.groups)), task.groups
         )
-        write_numbers(plots / "per_group.csv", analysis.ClassError._fields, groups)
+        write_numbers(plots / "per_group.csv", classification.ClassError._fields, groups)
     draw_class_errors(plots / "per_class.png", classes, groups)
 
 
 def _draw_pairs(
-    plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: analysis.Classes, pictures: Tensor | None
+    plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: classification.Classes, pictures: Tensor | None
 ) -> None:
-    pairs = analysis.confused_pairs(matrix)
+    pairs = classification.confused_pairs(matrix)
     rows = [(task.classes[pair.truth], task.classes[pair.answered], pair.count, pair.share) for pair in pairs]
-    write_numbers(plots / "confused_pairs.csv", analysis.Pair._fields, rows)
+    write_numbers(plots / "confused_pairs.csv", classification.Pair._fields, rows)
     examples = None
     if pictures is not None:
-        surest = analysis.worst_mistakes(answers, len(answers["labels"]))
-        truth, answered = analysis.true_class(answers)[surest], analysis.answered_class(answers)[surest]
+        surest = classification.worst_mistakes(answers, len(answers["labels"]))
+        truth, answered = classification.true_class(answers)[surest], classification.answered_class(answers)[surest]
         of = [((truth == pair.truth) & (answered == pair.answered)).nonzero()[0, 0] for pair in pairs]
         examples = [pictures[surest[place]] for place in of]
     draw_pairs(plots / "confused_pairs.png", pairs, task.classes, examples)
 
 
-def _draw_worst(plots: Path, answers: Mapping[str, Tensor], task: analysis.Classes, pictures: Tensor | None) -> None:
-    worst = analysis.worst_mistakes(answers)
-    answered = [task.classes[i] for i in analysis.answered_class(answers)[worst].tolist()]
-    truth = [task.classes[i] for i in analysis.true_class(answers)[worst].tolist()]
-    sure = analysis.confidences(answers)
+def _draw_worst(
+    plots: Path, answers: Mapping[str, Tensor], task: classification.Classes, pictures: Tensor | None
+) -> None:
+    worst = classification.worst_mistakes(answers)
+    answered = [task.classes[i] for i in classification.answered_class(answers)[worst].tolist()]
+    truth = [task.classes[i] for i in classification.true_class(answers)[worst].tolist()]
+    sure = classification.confidences(answers)
     sure = [None] * len(worst) if sure is None else sure[worst].tolist()
     table = list(zip(worst.tolist(), answered, sure, truth, strict=True))
     write_numbers(plots / "worst.csv", ["place", "answered", "confidence", "truth"], table)
@@ -115,12 +119,12 @@ def _draw_worst(plots: Path, answers: Mapping[str, Tensor], task: analysis.Class
 
 
 def _short(share: float) -> str:
-    """A share of 1 as `.98`, and 1.00 only where it is all."""
+    """A share as `.98`, and 1.00 only if it is exactly 1."""
     return f"{share:.2f}".lstrip("0") if share < 0.995 else ">.99"
 
 
-def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: analysis.Classes) -> None:
-    """Training pictures, the classes in turn; one of each class of many."""
+def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: classification.Classes) -> None:
+    """Training images, class by class; with many classes one of each."""
     labels = (labels[:, 0] if labels.ndim == 2 else labels).cpu()
     rounds = max(1, SAMPLES // len(task.classes))
     order = labels.argsort(stable=True)
@@ -138,7 +142,7 @@ def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: analysis.Classes)
 def draw_predictions(
     path: Path, model: Classifier, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
 ) -> None:
-    """A contact sheet of a person's own pictures, the first 60, with what each was taken for.
+    """A contact sheet of the first 60 images, each with its prediction.
 
     Args:
         path: of the PNG.
@@ -147,8 +151,8 @@ def draw_predictions(
         answers: of the pictures, without `labels`.
         files: that they came from.
     """
-    names = [model.task.classes[i] for i in analysis.answered_class(answers).tolist()]
-    sure = analysis.confidences(answers)
+    names = [model.task.classes[i] for i in classification.answered_class(answers).tolist()]
+    sure = classification.confidences(answers)
     shares = [""] * len(names) if sure is None else [f", {100 * c:.0f} %" for c in sure.tolist()]
     titles = [
         f"{shorten(name, 18)}{share}\n{shorten(file.name, 24)}"

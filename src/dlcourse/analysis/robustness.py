@@ -1,0 +1,234 @@
+"""How a clock reader's error depends on the scene: curves over its parameters, the hard subset, and calibration.
+
+Each curve has pictures of its own, drawn like the data set's but for one factor, which goes evenly through a range
+that is wider than what is trained on.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dlcourse.analysis.classification import Bin as Calibrated
+from dlcourse.analysis.classification import calibration_bins, calibration_error
+from dlcourse.clocks.encodings import MINUTES, circular_error, confidence
+from dlcourse.clocks.render import render
+from dlcourse.clocks.scene import FACTORS as NAMES
+from dlcourse.clocks.scene import draw_scenes
+from dlcourse.data.batches import mix, seeded
+from dlcourse.data.clock_splits import time_labels
+from dlcourse.data.clocks import Clocks
+from dlcourse.data.module import DataModule
+from dlcourse.errors import UserError
+from dlcourse.runs.files import write_text
+
+PER_CURVE = 2 * MINUTES  # pictures of a curve, each time of the dial equally often
+BINS = 8
+BATCH = 120
+
+
+class Factor(NamedTuple):
+    """A factor of the renderer, where it goes beyond what is trained on, and how people call it."""
+
+    name: str
+    range: tuple[float, float]
+    label: str
+
+
+FACTORS = (
+    Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
+    Factor("tilt", (0.0, 60.0), "tilt, degrees"),
+    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the picture"),
+    Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
+    Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
+    Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
+)
+# The glass reflects a lamp of the brightest third that is trained on, and the dial's 12 points down, within 45 degrees.
+HARD: Mapping[str, Any] = {
+    "azimuth": (135.0, 225.0),
+    "reflection_probability": 1.0,
+    "reflection_strength": (1.6, 2.2),
+}
+
+
+class Bin(NamedTuple):
+    """Predictions with about the same value of a factor; errors in minutes, NaN for an empty bin."""
+
+    factor: str
+    low: float
+    high: float
+    count: int
+    error_minutes: float
+    standard_error: float
+    error_minutes_median: float
+    within_one_minute: float
+    trained: bool  # whether the middle lies within the data set's own range
+
+
+class Risk(NamedTuple):
+    """The surest answers, a share of all, and how right they are."""
+
+    coverage: float
+    confidence: float  # of the least sure of them
+    error_minutes: float
+    within_one_minute: float
+
+
+def needs_scenes(data: DataModule, asked: str) -> Clocks:
+    """The data set, where its pictures have hidden parameters.
+
+    Raises:
+        UserError: they have none.
+    """
+    if not isinstance(data, Clocks):
+        raise UserError(f"{asked} needs rendered images with known scene parameters: add data=clocks")
+    return data
+
+
+def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """New pictures like a data set's, some of the renderer's ranges apart.
+
+    Args:
+        data: whose ranges, size and seed they share.
+        count: of pictures; the times go round the dial.
+        draw: number of the draw, for another one each.
+        changes: ranges by name.
+
+    Returns:
+        Pictures uint8 [N, S, S], times in minutes [N], and the factors [N, F] in the order of `clocks.scene.FACTORS`.
+    """
+    minutes = torch.arange(count) % MINUTES
+    minutes = minutes[torch.randperm(count, generator=seeded(data.scene_seed, 7, draw))]
+    scene = draw_scenes(minutes, mix(data.scene_seed, 8, draw), replace(data.ranges, **changes))
+    return render(scene, data.size), minutes, scene.factors
+
+
+def hard_clocks(data: Clocks, count: int) -> tuple[Tensor, Tensor]:
+    """Pictures and times of the hard subset, bright reflection and upside down, as its authors named theirs."""
+    return draw_clocks(data, count, 0, **HARD)[:2]
+
+
+def read_clocks(model: Any, pictures: Tensor, minutes: Tensor) -> dict[str, Tensor]:
+    """A model's predictions for images [N, S, S] that show times [N], as `compute_metrics` takes them."""
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        parts = [model.predictions(model(part.to(device)).float()) for part in pictures.split(BATCH)]
+    found = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+    return found | {"labels": time_labels(minutes)}
+
+
+def binned(
+    factor: str, values: Tensor, error: Tensor, span: tuple[float, float], own: tuple[float, float]
+) -> list[Bin]:
+    """Answers in bins of equal width.
+
+    Args:
+        factor: its name.
+        values: of it [N].
+        error: of the answers in minutes [N].
+        span: from the first bin's beginning to the last one's end.
+        own: the range that the data set draws it from.
+    """
+    edges = torch.linspace(*span, BINS + 1)
+    place = (torch.bucketize(values, edges, right=True) - 1).clamp(0, BINS - 1)
+    found = []
+    for number in range(BINS):
+        low, high = edges[number].item(), edges[number + 1].item()
+        part = error[place == number].double()
+        spread = part.std().item() / len(part) ** 0.5 if len(part) > 1 else math.nan
+        median = part.quantile(0.5).item() if len(part) else math.nan
+        near = (part < 1.5).double().mean().item()
+        trained = own[0] <= (low + high) / 2 <= own[1]
+        found.append(Bin(factor, low, high, len(part), part.mean().item(), spread, median, near, trained))
+    return found
+
+
+def curves(model: Any, data: Clocks) -> list[Bin]:
+    """The error over each of `FACTORS`, in bins."""
+    found = []
+    for number, factor in enumerate(FACTORS, start=1):
+        changes: dict[str, Any] = {factor.name: factor.range}
+        own = getattr(data.ranges, factor.name)
+        if factor.name == "reflection_strength":  # the first bin is of pictures without any, as haze is there at once
+            changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
+            own = (0.0, own[1])
+        pictures, minutes, factors = draw_clocks(data, PER_CURVE, number, **changes)
+        error = circular_error(read_clocks(model, pictures, minutes)["minutes"], minutes)
+        values = factors[:, NAMES.index(factor.name)].contiguous()
+        found += binned(factor.name, values, error, factor.range, own)
+    return found
+
+
+def risks(sure: Tensor, error: Tensor, steps: int = 50) -> list[Risk]:
+    """The error among the surest answers, from few of them to all: risk and coverage.
+
+    Args:
+        sure: confidence [N].
+        error: in minutes [N].
+        steps: how many shares of them.
+    """
+    order = sure.argsort(descending=True, stable=True)
+    sure, error = sure[order], error[order].double()
+    counts = sorted({max(1, round(len(error) * step / steps)) for step in range(1, steps + 1)})
+    near = (error < 1.5).double()
+    return [Risk(n / len(error), sure[n - 1].item(), error[:n].mean().item(), near[:n].mean().item()) for n in counts]
+
+
+class Examined(NamedTuple):
+    """What came of examining a reader: tables and pictures are made of it."""
+
+    metrics: dict[str, float]
+    curves: list[Bin]
+    hard: tuple[Tensor, Tensor, Tensor]  # pictures [N, S, S], the answers in minutes [N], the times that they show [N]
+    calibration: list[Calibrated]  # empty, like the risks, for an encoding without a distribution
+    risks: list[Risk]
+
+
+def examine(model: Any, data: Clocks) -> Examined:
+    """Everything of this module for a tested model.
+
+    Args:
+        model: its `last_predictions` are those of the test split.
+        data: that it was tested on.
+
+    Returns:
+        Metrics are `hard/*`; `test/calibration_error` and the errors among the surest half and nine tenths of the test
+        answers, where the encoding has a distribution.
+    """
+    rows = curves(model, data)
+    pictures, minutes = hard_clocks(data, MINUTES)
+    answers = read_clocks(model, pictures, minutes)
+    metrics = {f"hard/{name}": value for name, value in model.compute_metrics(answers).items()}
+    hard = pictures, answers["minutes"], minutes
+    if "probabilities" not in model.last_predictions:
+        return Examined(metrics, rows, hard, [], [])
+    truth = model.last_predictions["labels"] @ torch.tensor([60, 1])
+    error = circular_error(model.last_predictions["minutes"], truth)
+    sure = confidence(model.last_predictions["probabilities"], model.last_predictions["minutes"])[0]
+    found = risks(sure, error)
+    metrics["test/calibration_error"] = calibration_error(sure, error < 1.5)
+    for name, share in (("surest_half", 0.5), ("surest_nine_tenths", 0.9)):
+        metrics[f"test/error_minutes_{name}"] = next(r.error_minutes for r in found if r.coverage >= share - 1e-9)
+    return Examined(metrics, rows, hard, calibration_bins(sure, error < 1.5), found)
+
+
+def write_tables(folder: Path, examined: Examined) -> None:
+    """robustness.csv, and where there are risks risk_coverage.csv."""
+    _write(folder / "robustness.csv", Bin._fields, examined.curves)
+    if examined.risks:
+        _write(folder / "risk_coverage.csv", Risk._fields, examined.risks)
+
+
+def _write(path: Path, header: tuple[str, ...], rows: list[Any]) -> None:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([f"{x:.6g}" if isinstance(x, float) else x for x in row] for row in rows)
+    write_text(path, table.getvalue())

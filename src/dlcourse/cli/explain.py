@@ -1,0 +1,79 @@
+"""One sentence for each mistake on a command line."""
+
+import re
+import sys
+
+import hydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from dlcourse.config import CONF, choices, config_groups, nearest
+from dlcourse.errors import UserError
+from dlcourse.runs.keys import keys_of
+
+# Launchers of Hydra and the packages that they come in.
+PLUGINS = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",
+}
+
+
+SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def explain(error: BaseException, verb: str) -> str:
+    """One sentence for an error, with the nearest name where a name was wrong."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}{SHOWS_WHERE}"
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
+        return f"torch.compile failed ({reason}): install a C++ compiler, or leave compile=false"
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return f"{type(error).__name__}: {error}{SHOWS_WHERE}"
+    text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
+    if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
+        return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
+    if "Sweeping over Hydra's configuration" in text:
+        return f"{' '.join(text.split())}: give it one value"
+    missing = next(
+        (e.missing_cfg_file for e in (error, error.__cause__) if isinstance(e, MissingConfigException)), None
+    )
+    if missing is not None:
+        group = next((g for g in config_groups() if missing.startswith(f"{g}/")), missing.partition("/")[0])
+        name = missing.removeprefix(f"{group}/")
+        return f"{group}={name} is unknown{nearest(name, choices(group))}"
+    if (key := _unknown_key(error, text)) is not None:
+        chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
+        known = {*_known_keys(verb), *(group for group in config_groups() if group.partition("/")[0] in chosen)}
+        return f"there is no key {key}{nearest(key, known - {key})}"
+    return f"{' '.join(text.split())}{SHOWS_WHERE}"
+
+
+def _unknown_key(error: BaseException, text: str) -> str | None:
+    """The key that does not exist, where that is what is wrong."""
+    # Hydra's own exceptions name the override in their text alone.
+    if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)", text):
+        return found[1].split("@")[0].lstrip("+~")
+    for part in (error, error.__cause__):
+        if isinstance(part, ConfigKeyError | ConfigAttributeError) and part.full_key:
+            return part.full_key
+    return None
+
+
+def _known_keys(verb: str) -> list[str]:
+    """The keys that this command line would have, had it only chosen from groups."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    groups = [a for a in sys.argv[1:] if a.partition("=")[0] in config_groups()]
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            return keys_of(hydra.compose(verb, groups))
+        except (HydraException, OmegaConfBaseException):
+            return keys_of(hydra.compose(verb))

@@ -1,0 +1,117 @@
+"""What every command shares: Hydra's start-up, paths as a shell gives them, and one sentence for each mistake."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse import config
+from dlcourse.cli.arguments import prepare_arguments
+from dlcourse.cli.explain import SHOWS_WHERE, explain
+from dlcourse.errors import Stopped, UserError
+from dlcourse.runs.folders import drop_empty, unique_folder
+from dlcourse.runs.result import record_failure
+
+
+def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
+    """Run one command: compose conf/<verb>.yaml with the command line and hand it to `task`.
+
+    A mistake ends with one sentence and exit code 1, Ctrl-C with 130; HYDRA_FULL_ERROR=1 shows where it came from.
+    """
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger().handlers[0].setLevel(logging.INFO)  # more than that goes into train.log alone
+    failures: list[tuple[str | None, Exception]] = []
+
+    def job(cfg: DictConfig) -> Any:
+        """One job; what goes wrong is kept, so that Hydra neither prints it its way nor ends a sweep for it."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
+
+        hydra_cfg = HydraConfig.get()
+        # Unresolved: a folder may be called ${x}.
+        folder = Path(OmegaConf.to_container(hydra_cfg.runtime, resolve=False)["output_dir"])  # ty: ignore
+        number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
+        if number is not None:
+            print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
+        try:
+            with _environment_without("HYDRA_FULL_ERROR"):  # which is Hydra's way to hand errors on, not the task's
+                return task(cfg)
+        except Exception as error:
+            if number is None or cfg.get("search") is None:  # a search goes by what went well
+                failures.append((number, error))
+            if number is not None:
+                if full_error:
+                    traceback.print_exc()
+                sentence = explain(error, verb)
+                print(f"job {number} failed: {sentence}", file=sys.stderr, flush=True)
+                record_failure(folder, sentence.removesuffix(SHOWS_WHERE), list(hydra_cfg.overrides.task))
+            elif isinstance(error, UserError):
+                drop_empty(folder)
+
+    for name, resolver in (
+        ("unique", _unique_folder),
+        ("sweep_folder", _sweep_folder),
+        ("evaluations", _evaluations),
+    ):
+        resolver.cache_clear()
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+    try:
+        sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
+        hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
+        if failures and failures[0][0] is None:
+            raise failures[0][1]
+    except Stopped as stop:
+        sys.exit(128 + stop.signum)  # the run has said where it stands
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `--help | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if full_error:
+            raise
+        print(f"error: {explain(error, verb)}", file=sys.stderr)
+        sys.exit(1)
+    if failures:
+        print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
+        sys.exit(1)
+
+
+@contextmanager
+def _environment_without(name: str) -> Generator[None]:
+    """Take a variable out of the environment for a while."""
+    value = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[name] = value
+
+
+# Resolved more than once, but a folder is taken once. Of this module, so that launchers can pickle them.
+@cache
+def _unique_folder(parent: str, name: str) -> str:
+    return unique_folder(parent, name)
+
+
+@cache
+def _evaluations(run: str | None) -> str:
+    """Beside a run's result; of the built-in reader not within the package."""
+    return f"{run}/evaluations" if run is not None else "outputs/evaluations"
+
+
+@cache
+def _sweep_folder(name: str | None, stamp: str) -> str:
+    """outputs/sweeps/NAME, or a folder of this moment that no other sweep gets."""
+    return f"outputs/sweeps/{name}" if name is not None else unique_folder("outputs/sweeps", stamp)

@@ -1,0 +1,137 @@
+"""Tests a run again, on its own test split or on other data."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.analysis import robustness
+from dlcourse.commands import game
+from dlcourse.commands.measure import measure_split
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
+from dlcourse.models.build import build_data, built_in, load_run
+from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.result import Result, read_result, write_result
+from dlcourse.runs.table import result_table, text_table
+from dlcourse.training.devices import device_name
+from dlcourse.training.trainer import make_trainer, quiet
+
+
+def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
+    """Refuse data that the run's model cannot be tested on; images of another size are resized."""
+    if asked.kind != learnt.kind:
+        raise UserError(f"{run} was trained on {learnt.kind}, but {asked.data} has {asked.kind}: choose other data")
+    # the first number: channels, or the number of features
+    if len(asked.in_shape) != len(learnt.in_shape) or asked.in_shape[0] != learnt.in_shape[0]:
+        raise UserError(
+            f"{run} was trained on {learnt.shape_text()}, but {asked.data} has {asked.shape_text()}: choose other data"
+        )
+    if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
+        raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
+
+
+SWITCHED = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
+
+
+def forget_eval(model: BaseModule) -> None:
+    """Keep dropout and batch norm in training mode during a test, as in a script that does not call `eval()`.
+
+    Raises:
+        UserError: the model has neither dropout nor batch norm.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, SWITCHED) and getattr(layer, "p", 1) > 0]
+    if not layers:
+        raise UserError("eval_mode=false does not change this model: it has neither dropout nor batch norm")
+
+    def stay(layer: torch.nn.Module, _inputs: Any) -> None:
+        layer.train()
+
+    for layer in layers:
+        layer.register_forward_pre_hook(stay)
+
+
+def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
+    """Test a run's best checkpoint again, on its own test split or on that of another data set.
+
+    Args:
+        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
+            is not the run's own; `robustness` and `game` for clock readers.
+        folder: output folder of result.json and the plots.
+        overrides: recorded in result.json.
+
+    Raises:
+        UserError: the run does not exist, or its model cannot be tested on the data.
+    """
+    quiet()
+    run = Path(cfg.run) if cfg.run is not None else built_in()
+    run_cfg, model = load_run(run)
+    before = read_result(run) or Result("train", "completed")
+    if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
+        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
+    data = build_data(cfg if cfg.get("data") is not None else run_cfg)
+    data.prepare_data()
+    data.setup()
+    _check_fit(run, model.task, data.task)
+    for asked in ("robustness", "game"):
+        if cfg[asked]:
+            robustness.needs_scenes(data, f"{asked}=true")
+    settings = cfg.trainer.copy()
+    if settings.precision == "auto":
+        settings.precision = run_cfg.trainer.precision
+    settings.devices, settings.strategy = 1, "auto"
+    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    start = time.perf_counter()
+    splits = ["test"]
+    if not cfg.eval_mode:
+        forget_eval(model)
+        splits = list(data.arrays)
+    metrics = {name: value for split in splits for name, value in measure_split(trainer, model, data, split).items()}
+    ids = {"id", "metric", "value", "better"}
+    # A reported figure belongs to one data set; those of clocks are of the original images, whatever the training data.
+    same = cfg.eval_mode and (data.title == model.task.data or data.task.kind == "time")
+    result = Result(
+        "evaluate",
+        "completed",
+        experiment=before.experiment,
+        model=before.model,
+        data=data.title,
+        rendered=data.rendered,
+        metrics=dict(metrics),
+        references=[{k: row[k] for k in row if k in ids} for row in before.references if same],
+        parameters=before.parameters,
+        seed=before.seed,
+        epochs=before.epochs,
+        seconds={"test": round(time.perf_counter() - start, 2)},
+        device=device_name(trainer),
+        precision=settings.precision,
+        versions=versions(),
+        git=git_commit(),
+        overrides=list(overrides),
+        run=str(run),
+    ).updated(**model.extra_results())
+    folder.mkdir(parents=True, exist_ok=True)
+    if cfg.plots:
+        from dlcourse.plots.dispatch import draw
+
+        draw(folder, model, data)
+    if cfg.robustness:
+        examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
+        result.metrics.update(examined.metrics)
+        (folder / "plots").mkdir(exist_ok=True)
+        robustness.write_tables(folder / "plots", examined)
+        from dlcourse.plots.robustness import draw_examined
+
+        draw_examined(folder / "plots", examined)
+    if cfg.game:
+        print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
+    write_result(folder, result)
+    if not cfg.eval_mode:
+        rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]
+        print(text_table(["metric", "with eval()", "without"], rows))
+    print(result_table(result, folder), flush=True)
+    return result

@@ -1,0 +1,281 @@
+"""The steps of one run in order: prepare, fit, test, write the result, draw."""
+
+import copy
+import logging
+import shlex
+import signal
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.commands.measure import measure_split
+from dlcourse.data.module import DataModule
+from dlcourse.errors import Stopped, UserError
+from dlcourse.models.base import BaseModule
+from dlcourse.models.build import build, build_model, check_model, load_checkpoint
+from dlcourse.runs.files import drop_parts, write_text
+from dlcourse.runs.keys import PLACE, keys_of_kind
+from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.references import known_references, references
+from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.table import result_table
+from dlcourse.training.checkpoints import ResumeCheckpoint, Stop
+from dlcourse.training.csv_logger import MetricsCSV
+from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
+from dlcourse.training.lr_finder import find_rate
+from dlcourse.training.memory import freed_memory_kept
+from dlcourse.training.precision import choose_precision
+from dlcourse.training.progress import progress_callbacks
+from dlcourse.training.threads import resolve_threads, torch_threads
+from dlcourse.training.trackers.base import Tracker
+from dlcourse.training.trainer import make_trainer
+
+log = logging.getLogger(__name__)
+
+ADAPT = 5000  # training inputs from which a net may compute the statistics of its first layer
+
+
+class Experiment:
+    """One run and its result so far."""
+
+    def __init__(
+        self,
+        cfg: DictConfig,
+        model: BaseModule | None,
+        data: DataModule,
+        folder: Path,
+        overrides: Sequence[str],
+        experiment: str | None,
+        callbacks: Sequence[Callback] = (),
+        tested: bool = True,
+    ):
+        self.callbacks, self.tested = list(callbacks), tested
+        self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
+        self.resumed = (folder / CONFIG).exists()
+        self.loggers: list[Logger] = []
+        self.leader = process_rank() == 0  # with several processes only the first one writes
+        self.stop = Stop()
+        chosen = cfg.get("model") or {}
+        # The command that started the run, not the one that resumes it.
+        begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        OmegaConf.update(self.cfg, "begun", begun, force_add=True)
+        before = read_result(folder)
+        # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
+        rows: Any = chosen.get("references", [])
+        rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
+        ids = list(cfg.references) or known_references(rows)
+        self.result = Result(
+            "train",
+            "failed",
+            experiment=begun["experiment"],
+            model=chosen.get("name", type(model).__name__),
+            data=data.title,
+            rendered=data.rendered,
+            references=[{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
+            seed=cfg.seed,
+            seconds=dict(before.seconds) if before else {},
+            cpu_seconds=before.cpu_seconds if before else None,
+            versions=versions(),
+            git=git_commit(),
+            overrides=list(begun["overrides"]),
+        )
+
+    def run(self) -> dict[str, Any]:
+        """Run all steps; result.json is written in any case."""
+        try:
+            with torch_threads(resolve_threads(self.cfg.threads)), freed_memory_kept():
+                return self._run()
+        finally:
+            for logger in self.loggers:
+                if isinstance(logger, Tracker):
+                    logger.finish(self.result)
+
+    def _run(self) -> dict[str, Any]:
+        try:
+            with self._timed("prepare"):
+                trainer = self._prepare()
+            with self._counted(), self.stop.listening():
+                with self._timed("fit"):
+                    self._fit(trainer)
+                pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
+                if pruned:
+                    self._update(metrics={n: v.item() for n, v in trainer.callback_metrics.items() if "/" in n})
+                else:
+                    with self._timed("test"):
+                        self._test(trainer)
+            if self.cfg.plots and self.leader and self.tested and not pruned:
+                from dlcourse.plots.dispatch import draw
+
+                draw(self.folder, self.model, self.data)
+            self._update(status="pruned" if pruned else "completed")
+        except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
+            self._update(status="interrupted", error="interrupted")
+            log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            raise Stopped(self.stop.signum or signal.SIGINT) from end
+        except Exception as error:
+            self._update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
+            if not isinstance(error, UserError):
+                log.debug("failed", exc_info=True)
+            raise
+        finally:
+            if self.leader:
+                with suppress(UserError) if self.result.status != "completed" else nullcontext():
+                    write_result(self.folder, self.result)  # a full disk has been reported by then
+        if self.leader and self.tested:
+            if self.cfg.plots:
+                from dlcourse.plots.dispatch import draw_size_and_time
+
+                draw_size_and_time(self.folder, self.model.kind, self.result)
+            print(result_table(self.result, self.folder), flush=True)
+        return self.result.to_dict() | {"folder": str(self.folder)}
+
+    def _update(self, **changes: Any) -> None:
+        self.result = self.result.updated(**changes)
+
+    @contextmanager
+    def _timed(self, step: str) -> Generator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.result.seconds.get(step, 0) + time.perf_counter() - start
+            self.result.seconds[step] = round(spent, 2)
+
+    @contextmanager
+    def _counted(self) -> Generator[None]:
+        """Add the CPU seconds of the block, interrupted or not, to those of earlier parts of the run."""
+        start = time.process_time()
+        try:
+            yield
+        finally:
+            spent = (self.result.cpu_seconds or 0) + time.process_time() - start
+            self._update(cpu_seconds=round(spent, 1))
+
+    def _prepare(self) -> Trainer:
+        """Data, model and trainer; config.yaml is written when all its values are decided."""
+        check_accelerator(self.cfg.trainer)  # before data is prepared, which may take minutes
+        if self.given_model is None and not self.resumed:
+            check_model(self.cfg)
+        self.loggers = [build(node, save_dir=str(self.folder)) for node in self.cfg.logger.values()]
+        if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
+            self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
+        self.data.prepare_data()
+        self.data.setup()
+        if "val" not in self.data.arrays:
+            self._check_watched()
+        self.model = self._build()
+        self._update(parameters=self.model.parameter_count())
+        settings = self.cfg.trainer
+        if settings.max_epochs is None:
+            settings.max_epochs = self._budget()
+        if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
+            raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
+        if settings.precision == "auto":
+            batch = next(iter(self.data.train_dataloader()))
+            chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
+            settings.precision = chosen
+        if self.cfg.lr_find and not self.resumed:
+            self._find_rate()
+        if self.cfg.compile:
+            self.model.net.compile()
+        stored = self.folder / CONFIG
+        for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
+            if OmegaConf.select(self.cfg, key) is not None:
+                OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
+        if self.leader and not stored.exists():
+            write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
+        trainer = self._trainer()
+        self._update(device=device_name(trainer), precision=settings.precision)
+        return trainer
+
+    def _check_watched(self) -> None:
+        """Refuse callbacks and schedules whose metric would never be measured."""
+        for key, remedy in (
+            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            ("model.schedule", "use model/schedule=one_cycle"),
+        ):
+            watched = OmegaConf.select(self.cfg, f"{key}.monitor")
+            if str(watched).startswith("val/"):
+                raise UserError(f"{key} monitors {watched}, but the data has not been split for validation: {remedy}")
+
+    def _build(self) -> BaseModule:
+        if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
+            raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
+        seed_everything(self.cfg.seed, workers=True, verbose=False)
+        model = self.given_model or build_model(self.cfg, self.data.task)
+        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which includes the adapted layer
+            model.adapt(self.data.arrays["train"][0][:ADAPT])
+        return model
+
+    def _find_rate(self) -> None:
+        if self.given_model is not None:
+            raise UserError("lr_find=true requires a model from the config: compose it with model=NAME")
+        if not self.result.parameters:
+            raise UserError(
+                "this model is not trained by gradient descent, so lr_find does not apply: remove lr_find=true"
+            )
+        trial = copy.deepcopy(self.model)
+        trial.loss_guard.enabled = False
+        trial.adapt(self.data.arrays["train"][0][:ADAPT])
+        found = find_rate(trial, self.data, self.cfg.trainer)
+        log.info("learning rate: %.3g", found.rate)
+        from dlcourse.plots.curves import draw_rates
+
+        draw_rates(self.folder / "plots" / "lr_find.png", found.rate, found.rates, found.losses)
+        OmegaConf.update(self.cfg, "model.optimizer.lr", found.rate)
+        self.model = self._build()  # again from the same seed
+
+    def _budget(self) -> int:
+        epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
+        if isinstance(epochs, int):
+            return epochs
+        if self.data.title not in epochs:
+            raise UserError(
+                f"the model does not set a default number of epochs for {self.data.title}: set trainer.max_epochs"
+            )
+        return epochs[self.data.title]
+
+    def _trainer(self) -> Trainer:
+        cfg = self.cfg
+        callbacks: list[Callback] = progress_callbacks()
+        callbacks += self.callbacks
+        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values()]
+        for name, node in cfg.checkpoints.items():
+            if name != "best" or "val" in self.data.arrays:
+                callbacks.append(build(node, dirpath=str((self.folder / "checkpoints").absolute())))
+        for callback in callbacks:
+            if isinstance(callback, ResumeCheckpoint):
+                callback.stop = self.stop
+        more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
+        return make_trainer(
+            cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
+        )
+
+    def _fit(self, trainer: Trainer) -> None:
+        last = self.folder / "checkpoints" / "last.ckpt"
+        if self.leader:
+            drop_parts(self.folder)
+        if last.exists():
+            load_checkpoint(last)
+            log.info("resuming from %s", last)
+        trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        self._update(epochs=trainer.current_epoch)
+
+    def _test(self, trainer: Trainer) -> None:
+        """Measure the best checkpoint on every split; the test split last, its predictions are plotted."""
+        best = self.folder / "checkpoints" / "best.ckpt"
+        if not best.exists():
+            if "val" in self.data.arrays and "best" in self.cfg.checkpoints:
+                log.warning("the run ended before a validation, so its last weights are the ones that are tested")
+            trainer.save_checkpoint(best, weights_only=True)
+        self.model.load_state_dict(load_checkpoint(best)["state_dict"])
+        self._update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
+        for split in [name for name in self.data.arrays if self.tested or name != "test"]:
+            self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+        self._update(**self.model.extra_results())

@@ -1,0 +1,77 @@
+"""Predictions of a run for a user's own images."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printable, read_picture, why_unreadable
+from dlcourse.data.task import as_stored
+from dlcourse.errors import UserError
+from dlcourse.models.build import load_run
+from dlcourse.plots.dispatch import draw_predictions
+from dlcourse.runs.files import write_text
+from dlcourse.runs.table import text_table
+
+BATCH = 100
+
+
+def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
+    """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
+
+    Args:
+        run: folder of a completed run; its best checkpoint is used.
+        source: an image file or a folder of images.
+        folder: output folder.
+
+    Returns:
+        One row per image: its file and the model's predictions.
+
+    Raises:
+        UserError: the run does not exist, or none of the files could be decoded.
+    """
+    files = picture_files(source)
+    _, model = load_run(run)
+    shape = model.task.picture_shape()
+    if shape is None:
+        raise UserError(
+            f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
+        )
+    images, read = [], []
+    for file in files:
+        try:
+            images.append(read_picture(file, shape))
+            read.append(file)
+        except UNREADABLE as error:
+            if file == source:
+                raise UserError(
+                    f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
+                ) from error
+            print(f"skipped {printable(file.relative_to(source))}: {why_unreadable(error)}")
+    if not read:
+        raise UserError(
+            f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
+        )
+    array = torch.from_numpy(np.stack(images))
+    inputs = as_stored(array, model.task)
+    with torch.inference_mode():
+        parts = [model.predictions(model(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
+    predictions = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    rows = [
+        {"file": as_text(file)} | row for file, row in zip(read, model.format_predictions(predictions), strict=True)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "predictions.csv", table.getvalue())
+    sheet = folder / "contact_sheet.png"
+    names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
+    draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
+    print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
+    print(f"\nResults saved to {folder}")
+    return rows

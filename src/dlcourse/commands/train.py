@@ -1,0 +1,141 @@
+"""One run from a config to a run folder: build, fit, test, result.json, plots. Also for notebooks and scripts.
+
+from dlcourse import compose, run
+result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), folder="outputs/mine")
+"""
+
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.commands.experiment import Experiment
+from dlcourse.config import require
+from dlcourse.data.module import DataModule
+from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
+from dlcourse.models.build import build_data
+from dlcourse.runs.folders import drop_empty
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
+from dlcourse.runs.result import CONFIG, read_result
+from dlcourse.runs.stored_config import read_stored
+from dlcourse.runs.table import result_table
+from dlcourse.training.devices import process_rank
+from dlcourse.training.trainer import quiet
+
+
+def run(
+    cfg: DictConfig,
+    *,
+    model: BaseModule | None = None,
+    data: DataModule | None = None,
+    folder: str | Path,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    experiment: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    tested: bool = True,
+) -> dict[str, Any]:
+    """Fit, test and write one run.
+
+    Args:
+        cfg: a composed config, as from `compose`.
+        model, data: objects to use instead of those that the config builds; `compose("trainer.max_epochs=3")` is then
+            a sufficient config. Such a run cannot be loaded from its folder, because its config does not describe them.
+        folder: the run folder; it must not contain a run, unless `resume` is set.
+        resume: resume from the folder's last checkpoint, or start; return the result if it is completed.
+        overrides, experiment: recorded in result.json.
+        callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
+            has a true attribute `pruned`.
+        tested: whether to measure the test split; the trials of a search do not.
+
+    Returns:
+        The content of result.json and `folder`.
+
+    Raises:
+        UserError: a setting or a file is wrong; the message is one sentence with the remedy.
+    """
+    folder = Path(folder)
+    quiet()
+    stored = folder / CONFIG
+    helper = process_rank() != 0  # started by the first process of ddp after it has written config.yaml
+    if stored.exists() and not resume and not helper:
+        raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
+    cfg = cfg.copy()
+    try:
+        if helper:
+            cfg = read_stored(stored)
+        elif stored.exists():
+            cfg = _stored_config(stored, cfg, overrides)
+            done = read_result(folder)
+            if done and done.status == "completed":
+                print(result_table(done, folder), flush=True)
+                return done.to_dict() | {"folder": str(folder)}
+        if model is None:
+            require(cfg, "model")
+        if data is None:
+            data = build_data(cfg)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} could not be written ({error.strerror}): use another folder with hydra.run.dir=DIR"
+        ) from None
+    except UserError:
+        drop_empty(folder)
+        raise
+    with _log_file(folder / "train.log") if not helper else nullcontext():
+        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+
+
+def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """The config that the run was started with, with the device and threads of this command.
+
+    Raises:
+        UserError: the command changes a key that belongs to the run.
+    """
+    stored = read_stored(path)
+    asked = cfg.copy()
+    if asked.get("model") is not None:
+        OmegaConf.resolve(asked)
+    named = {word.partition("=")[0].lstrip("+") for word in overrides}
+    for key in keys_of(asked):
+        old, new = OmegaConf.select(stored, key), OmegaConf.select(asked, key)
+        if kind(key) in (SPEED, APPEARANCE) and not OmegaConf.is_dict(new):
+            if key in named:
+                OmegaConf.update(stored, key, new)
+            continue
+        if cfg.get("run") is not None or kind(key) in (
+            RECORD,
+            PLACE,
+            SOURCE,
+        ):  # with `run=DIR` all other keys come from the stored config
+            continue
+        undecided = new is None or OmegaConf.is_dict(new) or (key == "trainer.precision" and new == "auto")
+        if not undecided and old != new:
+            raise UserError(f"{path.parent} was started with {key}={old}, not {new}: remove {key}, or start a new run")
+    return stored
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Ignore it: on a full disk the run reports the error itself, and a lost log line is not worth a traceback."""
+
+
+@contextmanager
+def _log_file(path: Path) -> Generator[None]:
+    """Write the log messages of dlcourse to the run's train.log as well."""
+    if path.is_symlink():  # in a folder from somebody else it may point to any file of the user
+        raise UserError(f"{path} is a symbolic link and is not written to: remove it")
+    logger = logging.getLogger("dlcourse")
+    handler = _LogFile(path, encoding="utf8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

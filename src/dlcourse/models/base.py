@@ -1,0 +1,238 @@
+"""The base class of all model families: scaling, optimizer, metrics and checkpoints."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from dlcourse.data.batches import Batch, mix, reseed
+from dlcourse.data.module import DataModule
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
+from dlcourse.training.loss_guard import LossGuard
+from dlcourse.training.optimizers import skip_graph_capture_check
+
+SCHEMA = 1  # of checkpoints
+
+
+class BaseModule(StepShortcuts, ABC):
+    """How a net is trained and evaluated on a kind of task. A subclass defines the loss and the metrics.
+
+    Args:
+        task: input shape, labels and statistics of the data.
+        net: makes the net from (in_shape, outputs).
+        outputs: sizes of the heads.
+        optimizer: makes the optimiser from the parameters.
+        schedule: makes Lightning's scheduler entry from (optimiser, total steps).
+        seed: of everything random in a training step.
+    """
+
+    kind: str  # of the tasks that the family supports
+    extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
+    precision: str | None = None  # what `trainer.precision=auto` uses without measuring
+    full_batch = False  # whether a training batch is the whole training split, in its stored order
+    last_predictions: dict[str, Tensor]  # of the last split that was measured, on the CPU
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        outputs: tuple[int, ...],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[[torch.optim.Optimizer, int], dict[str, Any]],
+        seed: int = 0,
+    ):
+        super().__init__()
+        if task.kind != self.kind:
+            raise UserError(
+                f"{type(self).__name__} needs {self.kind}, but {task.data} has {task.kind}: choose other data"
+            )
+        self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
+        # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
+        self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
+        self.register_buffer("mean", _per_channel(task.mean, task))
+        self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
+        self.loss_guard = LossGuard()
+        self.split = "test"  # what test_step is measuring
+        self.last_predictions = {}
+        self._gathered: list[dict[str, Tensor]] = []
+        self._noted: dict[str, list[Tensor]] = {}
+
+    # Defined by a family ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def loss(self, output: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss of a batch of net outputs [N, K]."""
+
+    @abstractmethod
+    def predictions(self, output: Tensor) -> dict[str, Tensor]:
+        """Predictions from outputs [N, K], by name: tensors whose first dimension is N."""
+
+    @abstractmethod
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """Metrics of a whole split from its predictions, which contain the `labels` too."""
+
+    @abstractmethod
+    def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
+        """One row of values for each prediction, as `predict` prints them."""
+
+    def attach_data(self, data: DataModule) -> None:
+        """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+
+    def extra_results(self) -> dict[str, Any]:
+        """Fields of result.json that say how the metrics were measured."""
+        return {}
+
+    # Shared by all families -----------------------------------------------------------------------------------------
+
+    def plots(self) -> tuple[str, ...]:
+        """Entries of plots.dispatch for this model: that of its kind, then its own."""
+        return (self.kind, *self.extra_plots)
+
+    def parameter_count(self) -> int:
+        """Number of trainable parameters; of one net where several are trained at once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def check_shape(self, inputs: Tensor) -> None:
+        """Refuse stored inputs [N, ...] with another number of features or pixels than the task's.
+
+        Raises:
+            UserError: in one sentence.
+        """
+        if inputs[0].numel() != math.prod(self.task.in_shape):
+            raise UserError(
+                f"the model was trained on {self.task.shape_text()}, but the input is {list(inputs.shape[1:])}: "
+                "choose other data"
+            )
+
+    def normalize(self, inputs: Tensor) -> Tensor:
+        """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
+
+        Pictures of another size are resized.
+        """
+        if inputs.ndim == 2 or len(self.task.in_shape) == 1:
+            self.check_shape(inputs)
+            return self._standardize(inputs).reshape(-1, *self.task.in_shape)
+        x = self._standardize(inputs[:, None] if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2))
+        if x.shape[2:] != self.task.in_shape[1:]:
+            x = nn.functional.interpolate(x, size=self.task.in_shape[1:], mode="bilinear", antialias=True)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _standardize(self, x: Tensor) -> Tensor:
+        """Subtract the mean and divide by the deviation; in place, which takes half the time."""
+        centred = x - self.mean if x.dtype == torch.float32 else x.float().sub_(self.mean)
+        return centred.div_(self.std)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Inputs as stored to net outputs [N, K]."""
+        return self.net(self.normalize(inputs))
+
+    @classmethod
+    def check(cls, settings: DictConfig) -> None:
+        """Refuse wrong settings before data is prepared; by default accept all.
+
+        Raises:
+            UserError: what is missing, and the remedy.
+        """
+
+    def adapt(self, inputs: Tensor) -> None:
+        """Initialize a net from training inputs, if it has a method `adapt`."""
+        adapt = getattr(self.net, "adapt", None)
+        if adapt is not None:
+            adapt(self.normalize(inputs))
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """The loss that a training step minimizes; by default `loss`."""
+        return self.loss(self(inputs), labels)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed dropout and other random layers by (seed, step), so that a resumed run repeats them."""
+        reseed(mix(self.seed, 3, self.global_step, self.global_rank), self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One batch's loss."""
+        loss = self.training_loss(*batch)
+        self.note("loss", loss)
+        self.loss_guard.keep(self, loss, batch_idx)
+        if self.trainer.is_last_batch:
+            self._log_epoch()
+        return loss
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Record a value of a training step; the epoch's mean is logged as `train/<name>`."""
+        self._noted.setdefault(name, []).append(value.detach())
+
+    def _log_epoch(self) -> None:
+        """Log the epoch's means once; a log call each step would cost more than a small net's step."""
+        means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
+        self._noted.clear()
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect the predictions of one batch."""
+        self._collect(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect the predictions of one batch of `split`."""
+        self._collect(batch)
+
+    def _collect(self, batch: Batch) -> None:
+        inputs, labels = batch
+        output = self(inputs).float()
+        losses = self.loss(output, labels).expand(len(labels))
+        self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `val/*`; Lightning's sanity check and a validation within fit use it alike."""
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log `<split>/*`."""
+        self._conclude(self.split)
+
+    def _conclude(self, split: str) -> None:
+        parts, self._gathered = self._gathered, []
+        mine = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
+        answers = gather_predictions(mine, self.trainer.world_size)
+        self.last_predictions = answers
+        metrics = {"loss": answers["loss"].mean().item()} | self.compute_metrics(answers)
+        # every process has the same values now, so that averaging is not needed
+        named = {f"{split}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and its schedule over all steps of the fit."""
+        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        if self.device.type == "cpu":
+            skip_graph_capture_check(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches)),
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Tensors and plain values only, so that checkpoints load with weights_only=True."""
+        checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
+        if self._noted:  # saved within an epoch: its means continue from there
+            checkpoint["dlcourse"]["noted"] = {name: torch.stack(values) for name, values in self._noted.items()}
+        put_averaged_weights(self.trainer, self, checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the recorded values of the current epoch."""
+        noted = checkpoint.get("dlcourse", {}).get("noted", {})
+        self._noted = {name: list(values) for name, values in noted.items()}
+
+
+def _per_channel(values: float | tuple[float, ...], task: Task) -> Tensor:
+    """Statistics in the shape that scales [N, C, H, W] or [N, F]."""
+    found = torch.tensor(values)
+    return found[:, None, None] if found.ndim and len(task.in_shape) == 3 else found

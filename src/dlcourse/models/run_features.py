@@ -1,0 +1,45 @@
+"""Feature spaces by name, or from the net of a run."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlcourse.analysis.feature_spaces import CHOICES, FeatureSpace, check_choice, named_space
+from dlcourse.data.task import as_stored
+from dlcourse.errors import UserError
+from dlcourse.models.activations import features
+from dlcourse.models.build import load_run
+
+
+def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:
+    """The feature space that `model.features=` names.
+
+    Args:
+        choice: a name, see `named_space`, or the folder of a run.
+        device: where the net runs.
+
+    Raises:
+        UserError: the name is unknown, its package is not installed, or the run is not of square images.
+    """
+    check_choice(choice)
+    return named_space(choice, device) if choice in CHOICES else _of_run(Path(choice), device)
+
+
+def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
+    """The latents of a run's encoder, or the inputs of a classifier's last layer."""
+    cfg, model = load_run(folder)
+    shape = model.task.picture_shape()
+    if shape is None or shape[1] != shape[2]:
+        raise UserError(f"model.features={folder} was trained on {model.task.shape_text()}: use a run on square images")
+    model = model.eval().requires_grad_(False).to(device)
+
+    def net(x: Tensor) -> Tensor:
+        levels = x.round().byte()
+        pictures = as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+        return model.latents(pictures) if model.kind == "pictures" else features(model, pictures)  # ty: ignore[not-callable]
+
+    weights = folder / "checkpoints" / "best.ckpt"
+    digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]
+    return FeatureSpace(f"{cfg.model.name}_{cfg.data.name}_{digest}", shape[1], device, net)

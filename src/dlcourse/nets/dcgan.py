@@ -1,0 +1,226 @@
+"""Convolutional nets between images and short vectors: encoder, decoder, both together, and a GAN's discriminator.
+
+Each of `layers` steps halves the side and doubles the channels, or the reverse, as in the DCGAN of Radford et al.,
+2015 (arXiv:1511.06434).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+SMALLEST = 2  # side of the smallest map, in pixels
+NORMS = ("batch", "group", "none")
+
+
+class Residual(nn.Module):
+    """A 3x3 convolution of an activation of the normalised map, added to the map [N, C, H, W]."""
+
+    def __init__(self, channels: int, norm: str):
+        super().__init__()
+        self.body = nn.Sequential(
+            *_norm(norm, channels),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            *_norm(norm, channels),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] to the same."""
+        return x + self.body(x)
+
+
+class Encoder(nn.Module):
+    """Images [N, C, H, W] to vectors [N, outputs].
+
+    Args:
+        in_shape: channels, height and width; the sides must be divisible by 2**layers.
+        outputs: length of the vectors.
+        width: channels after the first layer.
+        layers: downsampling steps.
+        norm: `batch`, `group` (of 16 channels or fewer) or `none`; the first layer is not normalised.
+        blocks: residual blocks after each step.
+        deviation: adds a channel with the standard deviation within the batch before the last layer (Karras et al.,
+            2017, arXiv:1710.10196), which shows a discriminator when all images are alike.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        outputs: int,
+        width: int = 32,
+        layers: int = 4,
+        norm: str = "batch",
+        blocks: int = 0,
+        deviation: bool = False,
+    ):
+        super().__init__()
+        height, width_, channels = _smallest_map(in_shape, width, layers, norm)
+        steps: list[nn.Module] = []
+        before = in_shape[0]
+        for i in range(layers):
+            after = width * 2**i
+            normed = _norm(norm, after) if i else []
+            steps += [nn.Conv2d(before, after, 4, 2, 1, bias=not normed), *normed, nn.LeakyReLU(0.2)]
+            steps += [Residual(after, norm) for _ in range(blocks)]
+            before = after
+        self.body, self.deviation = nn.Sequential(*steps), deviation
+        self.head = nn.Linear((channels + deviation) * height * width_, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, C, H, W] to [N, outputs]."""
+        maps = self.body(x)
+        if self.deviation:
+            spread = maps.var(0, unbiased=False).add(1e-8).sqrt().mean()
+            maps = torch.cat([maps, spread.expand(len(maps), 1, *maps.shape[2:]).to(maps.dtype)], 1)
+        return self.head(maps.flatten(1))
+
+
+class Decoder(nn.Module):
+    """Vectors [N, latent] to images [N, C, H, W] within -1 and 1: the reverse of an encoder.
+
+    Args:
+        in_shape: channels, height and width of the images.
+        latent: length of the vectors.
+        width: channels before the last layer.
+        layers: upsampling steps.
+        norm: as in `Encoder`.
+        blocks: residual blocks before each step.
+        resize: upsample by nearest neighbours and a 3x3 convolution instead of a transposed 4x4 one, which can cause
+            checkerboard artefacts (Odena et al., 2016, doi:10.23915/distill.00003).
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        latent: int,
+        width: int = 32,
+        layers: int = 4,
+        norm: str = "batch",
+        blocks: int = 0,
+        resize: bool = False,
+    ):
+        super().__init__()
+        height, width_, before = _smallest_map(in_shape, width, layers, norm)
+        self.shape = (before, height, width_)
+        self.stem = nn.Linear(latent, before * height * width_)
+        steps: list[nn.Module] = [*_norm(norm, before), nn.ReLU()]
+        for i in reversed(range(layers)):
+            after = width * 2 ** (i - 1) if i else in_shape[0]
+            normed = _norm(norm, after) if i else []
+            steps += [Residual(before, norm) for _ in range(blocks)]
+            if resize:
+                steps += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1, bias=not normed)]
+            else:
+                steps.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normed))
+            steps += [*normed, nn.ReLU()] if i else [nn.Tanh()]
+            before = after
+        self.body = nn.Sequential(*steps)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[N, latent] to images [N, C, H, W]."""
+        maps = self.stem(z).unflatten(1, self.shape)
+        return self.body(maps.contiguous(memory_format=torch.channels_last))
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder of the same shape.
+
+    Args:
+        in_shape: channels, height and width of the images.
+        outputs: lengths of the encoder's heads; the decoder's input has the length of the first.
+        width, layers, norm, blocks, resize: see `Encoder` and `Decoder`.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        outputs: tuple[int, ...],
+        width: int = 32,
+        layers: int = 4,
+        norm: str = "batch",
+        blocks: int = 0,
+        resize: bool = False,
+    ):
+        super().__init__()
+        self.encoder = Encoder(in_shape, sum(outputs), width, layers, norm, blocks)
+        self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, C, H, W] to the encoder's heads, side by side [N, sum of outputs]."""
+        return self.encoder(x)
+
+
+class Generator(Decoder):
+    """A decoder of noise, with DCGAN's initial weights."""
+
+    def __init__(self, in_shape: tuple[int, ...], outputs: tuple[int, ...], **options):
+        super().__init__(in_shape, outputs[0], **options)
+        self.apply(_dcgan_weights)
+
+
+class Discriminator(Encoder):
+    """An encoder with one output, with DCGAN's initial weights.
+
+    Args:
+        in_shape: shape of the images.
+        codes: number of codes that it also predicts (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
+        spectral: divide each layer's weights by their largest singular value (Miyato et al., 2018, arXiv:1802.05957).
+        options: see `Encoder`.
+    """
+
+    def __init__(self, in_shape: tuple[int, ...], codes: int = 0, spectral: bool = False, **options):
+        super().__init__(in_shape, 1 + codes, **options)
+        self.apply(_dcgan_weights)
+        if spectral:
+            for layer in self.modules():
+                if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                    spectral_norm(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [N, C, H, W] to logits [N]: large for real ones."""
+        return self.discriminate_with_codes(x)[0]
+
+    def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images to logits [N] and codes [N, codes]."""
+        answers = super().forward(x)
+        return answers[:, 0], answers[:, 1:]
+
+
+def _smallest_map(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> tuple[int, int, int]:
+    """Height, width and channels after all downsampling steps.
+
+    Raises:
+        ValueError: the options do not fit the images.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm={norm} is unknown: use one of {', '.join(NORMS)}")
+    if len(in_shape) != 3:
+        raise ValueError("this net needs images, but the data are features: choose data with images")
+    if layers < 1 or width < 1:
+        raise ValueError(f"layers={layers} and width={width} must be 1 or more: use for example 4 and 32")
+    _, height, wide = in_shape
+    step = 2**layers
+    if height % step or wide % step or min(height, wide) // step < SMALLEST:
+        raise ValueError(
+            f"images of {wide}x{height} cannot be halved {layers} times with at least {SMALLEST} pixels left: "
+            "set another data.size, or use fewer layers"
+        )
+    return height // step, wide // step, width * 2 ** (layers - 1)
+
+
+def _norm(norm: str, channels: int) -> list[nn.Module]:
+    if norm == "batch":
+        return [nn.BatchNorm2d(channels)]
+    groups = max(1, channels // 16) if channels % 16 == 0 else 1
+    return [nn.GroupNorm(groups, channels)] if norm == "group" else []
+
+
+def _dcgan_weights(layer: nn.Module) -> None:
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)

@@ -1,0 +1,91 @@
+"""The one table from a kind of task, or a family, to its plots.
+
+Modules are imported when they draw, because matplotlib and torch take seconds to import.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcourse.runs.result import CONFIG, RESULT, read_result
+from dlcourse.runs.stored_config import read_stored
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlcourse.data.module import DataModule
+    from dlcourse.models.base import BaseModule
+    from dlcourse.runs.result import Result
+
+# A module offers `draw(folder, model, data)` and, where it makes sense for its kind or family,
+# `draw_predictions`, `draw_size_and_time` and `draw_jobs`.
+MODULES = {
+    # kinds of task
+    "classes": "dlcourse.plots.classes",
+    "time": "dlcourse.plots.time",
+    "pictures": "dlcourse.plots.generative",
+    # families, on top of their kind
+    "centres": "dlcourse.plots.centres",
+    "gan": "dlcourse.plots.gan",
+    "perceptron": "dlcourse.plots.perceptron",
+    "probe": "dlcourse.plots.probe",
+    "vae": "dlcourse.plots.vae",
+    "xor": "dlcourse.plots.xor",
+    "xor_search": "dlcourse.plots.xor_search",
+}
+
+
+def _function(name: str, function: str) -> Any:
+    """A drawing function of the table's module `name`, None where it has none."""
+    return getattr(import_module(MODULES[name]), function, None) if name in MODULES else None
+
+
+def draw(folder: Path, model: "BaseModule", data: "DataModule") -> None:
+    """Draw a run into `folder`/plots: the plots of the model's kind of task, then those of its family."""
+    (folder / "plots").mkdir(exist_ok=True)
+    for name in model.plots():
+        _function(name, "draw")(folder, model, data)
+
+
+def draw_predictions(
+    path: Path, model: "BaseModule", images: "Tensor", predictions: "dict[str, Tensor]", files: list[Path]
+) -> None:
+    """Draw images with their predictions as one sheet.
+
+    Args:
+        path: of the PNG.
+        model: gave the predictions; its kind of task says what the sheet shows.
+        images: uint8 [N, H, W] or [N, H, W, 3].
+        predictions: from `model.predictions`.
+        files: where each image comes from.
+    """
+    _function(model.kind, "draw_predictions")(path, model, images, predictions, files)
+
+
+def draw_size_and_time(folder: Path, kind: str, result: "Result") -> None:
+    """Draw a run among its neighbours by accuracy, size and time, for kinds of task that have the plot.
+
+    Args:
+        folder: of the run; its result.json is written.
+        kind: of the task.
+        result: content of result.json.
+    """
+    if (draw_among := _function(kind, "draw_size_and_time")) is not None:
+        draw_among(folder, result)
+
+
+def draw_jobs(folder: Path) -> None:
+    """Draw all completed jobs of a sweep in one plot, where the sweep is of one model whose family has such a plot.
+
+    The plot gets a config and a state dict for each completed job, in the jobs' order.
+    """
+    found = {path.parent: read_result(path.parent) for path in folder.glob(f"*/{RESULT}")}
+    found = {job: result for job, result in found.items() if result is not None}
+    done = sorted((job for job, r in found.items() if r.status == "completed"), key=lambda p: (len(p.name), p.name))
+    models = {str(found[job].model) for job in done}
+    if len(models) != 1 or (draw_all := _function(models.pop(), "draw_jobs")) is None:
+        return
+    from dlcourse.models.build import load_checkpoint
+
+    best = "checkpoints/best.ckpt"
+    draw_all(folder, [(read_stored(job / CONFIG), load_checkpoint(job / best)["state_dict"]) for job in done])

@@ -1,0 +1,42 @@
+"""Files that are written completely or not at all."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+from dlcourse.errors import UserError
+
+PART = ".part"  # suffix of the temporary name of a file that is being written
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Generator[Path]:
+    """A temporary name in the same folder to write to; it is renamed at the end, so that no reader sees half a file.
+
+    Raises:
+        UserError: the folder is not writable or the disk is full; an earlier file stays as it was.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make its folder writable"
+        raise UserError(f"{path} could not be written ({error.strerror or error}): {remedy}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def drop_parts(folder: Path) -> None:
+    """Remove incomplete files of a killed run."""
+    for part in folder.rglob(f".*{PART}"):
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file completely or not at all."""
+    with replaced(path) as part:
+        part.write_text(text, "utf8")

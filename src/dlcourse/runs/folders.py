@@ -1,0 +1,27 @@
+"""Run folders: unique names, removal of empty ones."""
+
+import contextlib
+from pathlib import Path
+
+
+def unique_folder(parent: str, name: str) -> str:
+    """Create and return the first free folder of parent/name, parent/name-2, ...; no other run gets it."""
+    root = Path(parent)
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        candidate = name if number == 1 else f"{name}-{number}"
+        try:
+            (root / candidate).mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return str(root / candidate)
+
+
+def drop_empty(folder: Path) -> None:
+    """Remove a run folder if it is empty, and its empty parents, up to outputs/."""
+    with contextlib.suppress(OSError):
+        while folder.name not in ("outputs", "") and folder != Path.cwd():
+            folder.rmdir()
+            folder = folder.parent

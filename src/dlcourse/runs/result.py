@@ -1,0 +1,169 @@
+"""result.json as one dataclass, which all commands write and all readers use."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from dlcourse.errors import UserError
+from dlcourse.runs.files import write_text
+
+SCHEMA = 1
+RESULT, CONFIG = "result.json", "config.yaml"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The content of result.json. Values that a command does not know are None or empty.
+
+    Attributes:
+        verb: the command that wrote it: train, evaluate, sample, embed or export.
+        status: completed, pruned, failed or interrupted.
+        experiment: the preset, None without one.
+        model, data: names of the model and the data set.
+        rendered: whether the metrics are of rendered images.
+        metrics: by `<split>/<name>`.
+        references: reported results that the run is compared with: id, metric, value, better.
+        parameters: number of trainable parameters.
+        checkpoint_mb: size of the best checkpoint.
+        seconds: wall time of each step.
+        cpu_seconds: CPU time of training and test alone.
+        error: one sentence where the run failed.
+        run: the run folder that was evaluated, sampled or mapped.
+        samples: number of samples that were mapped or generated.
+        features: the feature space of distances between images.
+        compared: number of images that the distances are computed from.
+        bits: per weight of an exported run.
+        extra: keys that this version does not know; they are preserved.
+    """
+
+    verb: str
+    status: str
+    experiment: str | None = None
+    model: str | None = None
+    data: str | None = None
+    rendered: bool = False
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    references: list[dict[str, Any]] = field(default_factory=list)
+    parameters: int | None = None
+    checkpoint_mb: float | None = None
+    seed: int | None = None
+    epochs: int | None = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float | None = None
+    device: str | None = None
+    precision: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    git: str | None = None
+    overrides: list[str] = field(default_factory=list)
+    error: str | None = None
+    run: str | None = None
+    samples: int | None = None
+    features: str | None = None
+    compared: Any = None
+    bits: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def updated(self, **changes: Any) -> "Result":
+        """A copy with other values; names that are not fields go to `extra`."""
+        names = {f.name for f in fields(self)}
+        extra = self.extra | {key: value for key, value in changes.items() if key not in names}
+        return replace(self, **{key: value for key, value in changes.items() if key in names} | {"extra": extra})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without optional keys that are None."""
+        found: dict[str, Any] = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
+        extra = found.pop("extra")
+        for name in ("run", "samples", "features", "compared", "bits"):
+            if found[name] is None:
+                del found[name]
+        return found | extra
+
+    @classmethod
+    def from_dict(cls, raw: Any) -> "Result":
+        """The inverse of `to_dict`, also for results of earlier versions, which do not contain the command.
+
+        Raises:
+            ValueError: it is not a result; the message completes the sentence "FILE ...".
+        """
+        if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
+            raise ValueError("is not a result of dlcourse")
+        if raw["schema"] > SCHEMA:
+            raise ValueError(
+                f"was written by a later version of dlcourse (schema {raw['schema']}, this version reads {SCHEMA}): "
+                "install that version"
+            )
+        for name, kind in (("status", str), ("metrics", dict), ("references", list), ("overrides", list),
+                           ("seconds", dict)):  # fmt: skip
+            if not isinstance(raw.get(name) or kind(), kind) or (name == "status" and name not in raw):
+                raise ValueError(f"is not a result of dlcourse: {name} is missing or has the wrong type")
+        if not all(isinstance(row, dict) and "id" in row for row in raw.get("references") or []):
+            raise ValueError("is not a result of dlcourse: a reference without id")
+        names = {f.name for f in fields(cls)} - {"extra"}
+        known = {key: value for key, value in raw.items() if key in names}
+        for name, kind in (("metrics", dict), ("references", list), ("overrides", list), ("seconds", dict)):
+            known[name] = known.get(name) or kind()
+        known.setdefault("verb", _verb(raw))
+        # not recorded by earlier versions
+        known["rendered"] = bool(known.get("rendered", known.get("data") in ("clocks", "toons")))
+        return cls(**known, extra={key: raw[key] for key in raw if key not in {*names, "schema"}})
+
+
+def _verb(raw: Mapping[str, Any]) -> str:
+    """The command that wrote a result of an earlier version."""
+    if "bits" in raw:
+        return "export"
+    if "samples" in raw:
+        return "embed"
+    return "evaluate" if raw.get("run") else "train"
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write result.json; non-finite numbers become null, because JSON cannot represent them."""
+    text = json.dumps(_finite(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(folder / RESULT, text + "\n")
+
+
+def read_result(folder: Path) -> Result | None:
+    """A run's result, None if result.json does not exist.
+
+    Raises:
+        UserError: it cannot be read, or a later version wrote it.
+    """
+    path = folder / RESULT
+    try:
+        return Result.from_dict(json.loads(path.read_text("utf8")))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
+        remedy = "" if "install" in wrong else ": move it away and run again with resume=true"
+        raise UserError(f"{path} {wrong}{remedy}") from None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def record_failure(job: Path, sentence: str, overrides: list[str]) -> None:
+    """Record in a sweep job's result.json and train.log why it failed, even if it did not start."""
+    job.mkdir(parents=True, exist_ok=True)
+    with (job / "train.log").open("a", encoding="utf8") as file:
+        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")
+    try:
+        before = read_result(job)
+    except UserError:
+        before = None
+    if before is None or before.status != "completed":
+        result = before or Result("train", "failed", overrides=overrides)
+        write_result(job, replace(result, status="failed", error=sentence))

@@ -1,0 +1,123 @@
+"""The grid of a multirun: every combination of the swept values, each job in a folder that it finds again."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.errors import UserError
+from dlcourse.runs.folders import drop_empty
+from dlcourse.sweeps.jobs import names_job, place, read_jobs
+
+
+def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str]) -> None:
+    """Run the jobs of a grid that have not ended.
+
+    Args:
+        sweeper: of Hydra, set up.
+        arguments: the words of the command line.
+        groups: swept choices of config groups, which the command line has the first of.
+
+    Raises:
+        UserError: the command asks for no jobs, the same job twice, or a folder of another sweep.
+    """
+    config, launcher = sweeper.config, sweeper.launcher
+    assert config is not None
+    assert launcher is not None
+    folder = Path(config.hydra.sweep.dir)
+    try:
+        left = _planned(sweeper, arguments, groups, folder, bool(config.get("resume")))
+    except (UserError, HydraException, OmegaConfBaseException):
+        drop_empty(folder)  # it was created when its name was chosen
+        raise
+    quoted = str(folder).replace("'", r"\'")
+    batch = [[*job, f"hydra.sweep.dir='{quoted}'", f"hydra.sweep.subdir={name}"] for name, job in left.items()]
+    size = sweeper.max_batch_size or len(batch)
+    try:
+        for start in range(0, len(batch), max(size, 1)):
+            launcher.launch(batch[start : start + size], initial_job_idx=start)
+    except KeyboardInterrupt:
+        print(f"continue with: {_command(config, arguments, folder)}", file=sys.stderr)
+        raise
+    except (
+        Exception
+    ) as error:  # of the launcher itself, for example a killed worker; errors of jobs are recorded elsewhere
+        print(f"the launcher stopped: {' '.join(f'{type(error).__name__}: {error}'.split())}", file=sys.stderr)
+
+
+def _planned(
+    sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str], folder: Path, resume: bool
+) -> dict[str, list[str]]:
+    """Write the plan, and return the jobs that have not ended by the name of their folder."""
+    assert sweeper.hydra_context is not None
+    loader = sweeper.hydra_context.config_loader
+    params = [f"{key}={value}" for key, value in sweeper.params.items()]
+    parsed = OverridesParser.create(config_loader=loader).parse_overrides([*params, *arguments, *groups])
+    check(parsed)
+    jobs = [job for batch in sweeper.split_arguments(parsed, None) for job in batch]
+    if resume and not any(names_job(key_of(override)) for override in parsed):
+        stored = read_jobs(folder)
+        if not stored:
+            raise UserError(
+                f"{folder} does not contain a sweep to continue: add values to sweep over, or check the name"
+            )
+        jobs = [[*(word for word in job if names_job(_key(word))), *arguments] for job in stored.values()]
+    sweeper.validate_batch_is_legal(distinct(jobs, loader))
+    left = place(folder, jobs, resume)
+    if len(left) < len(jobs):
+        print(f"{len(jobs) - len(left)} of {len(jobs)} jobs of {folder} are already finished", flush=True)
+    return left
+
+
+def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
+    """The command that continues a sweep."""
+    words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
+    words = [w for w in words if _key(w) not in UNSAID]
+    where = f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
+    return shlex.join(["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m", *words, where, "resume=true"])
+
+
+UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
+
+
+def key_of(override: Override) -> str:
+    """The key of an override."""
+    return override.get_key_element().lstrip("+~")
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def check(overrides: Sequence[Override]) -> None:
+    """Refuse overrides that do not make a grid.
+
+    Raises:
+        UserError: a range or value is empty, or a key has several values that a sweep has once.
+    """
+    for override in overrides:
+        key, words = key_of(override), override.input_line
+        if override.is_sweep_override() and not names_job(key):
+            raise UserError(f"{words}: {key} cannot be swept: pass one value")
+        if override.is_discrete_sweep() and not list(override.sweep_string_iterator()):
+            raise UserError(f"{words} is an empty range: pass at least one value")
+        if not override.is_delete() and override.value() == "":
+            raise UserError(f"{words} has an empty value: pass one, or leave {key} out")
+
+
+def distinct(jobs: Sequence[Sequence[str]], loader: Any) -> list[list[str]]:
+    """One job for each combination of config choices; other values do not change whether a config composes."""
+    groups = set(loader.list_groups(""))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for job in jobs:
+        told = (word if _key(word).split("/")[0] in groups and "." not in _key(word) else _key(word) for word in job)
+        found.setdefault(tuple(told), list(job))
+    return list(found.values())

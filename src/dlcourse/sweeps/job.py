@@ -1,0 +1,72 @@
+"""One training as Hydra starts it: alone, as a job of a sweep, or as a trial of a search."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.config import require
+from dlcourse.errors import UserError
+from dlcourse.runs.result import CONFIG, read_result
+
+
+def run_job(cfg: DictConfig) -> Any:
+    """Train in the folder that Hydra names.
+
+    Raises:
+        UserError: the config asks for something that cannot run, or the run failed.
+    """
+    hydra_cfg = HydraConfig.get()
+    folder, overrides = Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task)
+    swept = hydra_cfg.mode == RunMode.MULTIRUN
+    if not (folder / CONFIG).exists():
+        require(cfg, "model", "data")  # before torch, which takes seconds to import
+    search = cfg.get("search") is not None
+    if search and not swept:
+        raise UserError("search=... starts many runs: add -m, as in train -m search=vgg_block name=NAME")
+    if swept and "ddp" in str(cfg.trainer.strategy):
+        if search:
+            raise UserError("a search does not work with trainer=ddp: take trainer=auto")
+        return _run_in_process(folder, overrides)
+    more: dict[str, Any] = {}
+    if search:
+        from dlcourse.sweeps.search.trials import job_callbacks
+
+        more = {"callbacks": job_callbacks(cfg, hydra_cfg), "tested": False}
+        cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "search"])  # not a part of the run
+    from dlcourse.commands.train import run
+    from dlcourse.training.devices import claim_gpu
+
+    if swept and "joblib" in hydra_cfg.launcher._target_:
+        claim_gpu()
+    return run(
+        cfg,
+        folder=folder,
+        # the folder belongs to this job of the sweep, and a queue may start the job again
+        resume=cfg.resume or cfg.run is not None or swept,
+        overrides=overrides,
+        experiment=hydra_cfg.runtime.choices.get("experiment"),
+        **more,
+    )
+
+
+def _run_in_process(folder: Path, overrides: list[str]) -> None:
+    """Run one job of a sweep as a command of its own.
+
+    DDP starts its other processes with the command line of the first one, which here would be the whole sweep.
+
+    Raises:
+        UserError: the command failed.
+    """
+    quoted = str(folder).replace("'", r"\'")
+    call = [sys.executable, "-m", "dlcourse.train", *overrides, f"hydra.run.dir='{quoted}'"]
+    code = subprocess.run(call, check=False).returncode
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        result = read_result(folder)
+        raise UserError((result and result.error) or f"its process ended with exit code {code} before training began")

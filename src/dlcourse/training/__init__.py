@@ -1,0 +1,1 @@
+"""Lightning around any model: trainer, devices, checkpoints, precision."""
