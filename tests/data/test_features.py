@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from dlcourse.run import compose, run
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 
 from dlcourse.analysis.feature_spaces import FeatureSpace
 from dlcourse.data.features import CIFAR100Features
