@@ -73,8 +73,8 @@ def test_what_ships_is_small_and_complete():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "export needs a run"),
-        (["run=nowhere"], "run=nowhere is no run"),
+        ([], "run is missing"),
+        (["run=nowhere"], "run=nowhere is not a run folder"),
         (["bits=4"], "bits=4 is unknown: take 8 or 16"),
         (["output=full"], "output=full holds other files"),
         (["output=full/letter.txt"], "output=full/letter.txt is a file"),
