@@ -28,15 +28,15 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["data=clocks"], "model is missing: choose model=autoencoder|clock_classification|"),
         (["model=clock_cyclic"], "data is missing: choose data=cifar10|"),
         (["run=nowhere"], "run=nowhere is not a run folder"),
-        ([*RUN, "data.count=3"], "data.count=3 is too few"),
-        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 cannot be told apart"),
-        ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
+        ([*RUN, "data.count=3"], "data.count=3 is too small"),
+        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 is out of range"),
+        ([*RUN, "model.minute=regression"], "decode=joint requires minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
         ([*RUN, "data.batch_size=abc"], "batch_size=abc is not an integer"),
-        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is no whole number"),
+        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is not a positive integer"),
         ([*RUN, "trainer.accelerator=tpux"], "tpux"),
         ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
-        ([*RUN, "references=[G77]"], "there is no reference G77"),
+        ([*RUN, "references=[G77]"], "unknown reference G77"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said):
@@ -53,7 +53,9 @@ def test_a_command_that_is_wrong_leaves_no_folder(command):
 
 
 def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
-    assert "learnt time but digits8 asks for classes" in command("evaluate", "data=digits8")[2]  # the built-in reader
+    assert (
+        "was trained on time, but digits8 has classes" in command("evaluate", "data=digits8")[2]
+    )  # the built-in reader
     assert "run=x is not a run folder" in command("evaluate", "run=x")[2]
     assert "input is missing" in command("predict")[2]
 
@@ -81,7 +83,7 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     )
     assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]
     assert "started with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
-    assert "threads=0 is no number of threads" in command("evaluate", f"run={folder}", "threads=0")[2]
+    assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1

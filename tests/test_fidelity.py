@@ -145,7 +145,7 @@ def test_a_run_is_a_space(model, tmp_path):
     assert found.ndim == 2 and len(found) == 6 and space.side == shape[1]
     assert found.std(0).max() > 0 and torch.isfinite(found).all()
     assert space.name.startswith(f"{load_run(folder)[0].model.name}_") and space(grey).shape == found.shape
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run folder"):
         feature_space(str(tmp_path))
 
 

@@ -221,6 +221,6 @@ def test_a_folder_of_pictures_with_links_is_read_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", pickle.dumps(Shell()), b"\x93NUMPY\1\0"])
 def test_what_is_no_archive(tmp_path, content):
     (tmp_path / "theirs.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"theirs\.npz is no readable \.npz"):
+    with pytest.raises(UserError, match=r"theirs\.npz could not be read as \.npz"):
         read_npz(tmp_path / "theirs.npz")
     assert not Path(MARK).exists()

@@ -43,7 +43,7 @@ def test_a_run_leaves_a_whole_folder_and_is_measured_again(tmp_path, words, pict
     if pictures:
         assert {path.name for path in (folder / "plots").iterdir()} == pictures
     again = evaluate(compose(f"run='{folder}'", "trainer=cpu", plots, verb="evaluate"), tmp_path / "again")
-    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again.metrics == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces,
     result = face_run(model, *words, "plots=false", "trainer.max_epochs=1")
     cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "plots=false", verb="evaluate")
     again = evaluate(cfg, tmp_path / "again")
-    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
-    assert again["features"] == result["features"]
+    assert again.metrics == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again.features == result["features"]
     first, second = (load_run(Path(result["folder"]))[1] for _ in range(2))
     z = torch.randn(3, 6)
     assert torch.equal(first.decode_images(z), second.decode_images(z)) and first.decode_images(z).shape == (3, 32, 32)
@@ -295,7 +295,7 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
     words = [f"run='{folder}'", "data=faces", f"data.path={tmp_path / 'faces.npz'}", "data.size=48"]
     words += ["data.batch_size=16", "trainer=cpu"]
     result = evaluate(compose(*words, verb="evaluate"), tmp_path / "again", words)
-    assert (tmp_path / "again" / "result.json").exists() and result["status"] == "completed"
+    assert (tmp_path / "again" / "result.json").exists() and result.status == "completed"
     drawn = {path.name for path in (tmp_path / "again" / "plots").iterdir()}
     assert drawn >= PLOTS[model] & (DRAWN | ENCODED)
 
@@ -305,7 +305,7 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
     [
         ("vae", ["model.latent=0"], "model.latent=0 leaves nothing to draw from"),
         ("gan", ["model.latent=0"], "model.latent=0 leaves nothing"),
-        ("autoencoder", ["data.size=36"], "pictures of 36x36 cannot be halved 3 times"),
+        ("autoencoder", ["data.size=36"], "images of 36x36 cannot be halved 3 times"),
         ("gan", ["model.net.layers=3", "model.discriminator.layers=5"], "cannot be halved 5 times"),
         ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),

@@ -105,7 +105,7 @@ def test_wrong_weights_get_one_sentence(tmp_path, words, said):
 
 
 def test_missing_weights_are_noticed_before_pictures_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("pictures were drawn"))
+    monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("images were drawn"))
     with pytest.raises(UserError, match=r"none.pth is not there"):
         run(compose("model=clock_transfer", "data=clocks", "model.init_from=none.pth"), folder=tmp_path / "out")
     assert not (tmp_path / "out" / "config.yaml").exists()

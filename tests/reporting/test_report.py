@@ -126,7 +126,7 @@ def test_nothing_there_shows_every_command(tmp_path, command):
         (["compare=[run,broken]"], "cannot be read"),
         (["compare=[run,run]"], "run was given twice"),
         (["pictures=-1"], "pictures=-1 is not a valid number of pictures"),
-        (["picture_width=wide"], "picture_width=wide is no number of pixels"),
+        (["picture_width=wide"], "picture_width=wide is not a valid number of pixels"),
         (["publish=[folder]"], "folder is not a completed run"),
         (["publish=[failed]"], "failed is failed: publish a completed run"),
         (["results=true"], "run it in the root of a checkout"),

@@ -1,4 +1,4 @@
-"""The steps of one run, in their order: prepare, fit, test, draw, write."""
+"""The steps of one run in order: prepare, fit, test, write the result, draw."""
 
 import copy
 import logging
@@ -38,11 +38,11 @@ from dlcourse.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
 
-ADAPT = 5000  # training inputs that a net may take its first layer's statistics from
+ADAPT = 5000  # training inputs from which a net may compute the statistics of its first layer
 
 
 class Experiment:
-    """One run under way, and what its steps leave for result.json."""
+    """One run and its result so far."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Experiment:
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
-        self.leader = process_rank() == 0  # the one process of several that writes
+        self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
         chosen = cfg.get("model") or {}
-        # The command that began the run, not the one that goes on with it; and what it has taken so far.
+        # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = read_result(folder)
-        # A model names the rows that may exist for it: there is no G3-12, but the figure of 12 classes is worth having.
+        # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
         rows: Any = chosen.get("references", [])
         rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
         ids = list(cfg.references) or known_references(rows)
@@ -87,7 +87,7 @@ class Experiment:
         )
 
     def run(self) -> dict[str, Any]:
-        """All steps; whatever happens, result.json says so."""
+        """Run all steps; result.json is written in any case."""
         try:
             with torch_threads(resolve_threads(self.cfg.threads)), freed_memory_kept():
                 return self._run()
@@ -116,7 +116,7 @@ class Experiment:
             self._update(status="pruned" if pruned else "completed")
         except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
             self._update(status="interrupted", error="interrupted")
-            log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
             raise Stopped(self.stop.signum or signal.SIGINT) from end
         except Exception as error:
             self._update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
@@ -126,7 +126,7 @@ class Experiment:
         finally:
             if self.leader:
                 with suppress(UserError) if self.result.status != "completed" else nullcontext():
-                    write_result(self.folder, self.result)  # a full disk has been told of by then
+                    write_result(self.folder, self.result)  # a full disk has been reported by then
         if self.leader and self.tested:
             if self.cfg.plots:
                 from dlcourse.plots.dispatch import draw_size_and_time
@@ -149,7 +149,7 @@ class Experiment:
 
     @contextmanager
     def _counted(self) -> Generator[None]:
-        """CPU seconds of the block, interrupted or not, beside what earlier parts of the run have taken."""
+        """Add the CPU seconds of the block, interrupted or not, to those of earlier parts of the run."""
         start = time.process_time()
         try:
             yield
@@ -158,13 +158,13 @@ class Experiment:
             self._update(cpu_seconds=round(spent, 1))
 
     def _prepare(self) -> Trainer:
-        """Data, model and trainer; config.yaml is written once everything in it is decided."""
-        check_accelerator(self.cfg.trainer)  # before minutes of preparing
+        """Data, model and trainer; config.yaml is written when all its values are decided."""
+        check_accelerator(self.cfg.trainer)  # before data is prepared, which may take minutes
         if self.given_model is None and not self.resumed:
             check_model(self.cfg)
         self.loggers = [build(node, save_dir=str(self.folder)) for node in self.cfg.logger.values()]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
-            self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
+            self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
         if "val" not in self.data.arrays:
@@ -175,9 +175,7 @@ class Experiment:
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
         if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
-            raise UserError(
-                f"trainer.max_epochs={settings.max_epochs} is no whole number from 1 on: give one, as in 10"
-            )
+            raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
             chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
@@ -187,7 +185,7 @@ class Experiment:
         if self.cfg.compile:
             self.model.net.compile()
         stored = self.folder / CONFIG
-        for key in ("data.path", *keys_of_kind(PLACE)):  # found again from another folder
+        for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
         if self.leader and not stored.exists():
@@ -197,30 +195,30 @@ class Experiment:
         return trainer
 
     def _check_watched(self) -> None:
-        """Refuse what would wait for a validation that never comes."""
+        """Refuse callbacks and schedules whose metric would never be measured."""
         for key, remedy in (
-            ("callbacks.early_stopping", "leave it out, '~callbacks.early_stopping'"),
-            ("model.schedule", "take model/schedule=one_cycle"),
+            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            ("model.schedule", "use model/schedule=one_cycle"),
         ):
             watched = OmegaConf.select(self.cfg, f"{key}.monitor")
             if str(watched).startswith("val/"):
-                raise UserError(f"{key} watches {watched}, but no picture is held out for validation: {remedy}")
+                raise UserError(f"{key} monitors {watched}, but the data has not been split for validation: {remedy}")
 
     def _build(self) -> BaseModule:
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
-            raise UserError(f"seed={self.cfg.seed} is no whole number from 0 to 4294967295: give one, as in seed=1")
+            raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         model = self.given_model or build_model(self.cfg, self.data.task)
-        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which holds what the net began with
+        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which includes the adapted layer
             model.adapt(self.data.arrays["train"][0][:ADAPT])
         return model
 
     def _find_rate(self) -> None:
         if self.given_model is not None:
-            raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
+            raise UserError("lr_find=true requires a model from the config: compose it with model=NAME")
         if not self.result.parameters:
             raise UserError(
-                "this model learns without gradients and has no learning rate to look for: leave lr_find out"
+                "this model is not trained by gradient descent, so lr_find does not apply: remove lr_find=true"
             )
         trial = copy.deepcopy(self.model)
         trial.loss_guard.enabled = False
@@ -231,14 +229,16 @@ class Experiment:
 
         draw_rates(self.folder / "plots" / "lr_find.png", found.rate, found.rates, found.losses)
         OmegaConf.update(self.cfg, "model.optimizer.lr", found.rate)
-        self.model = self._build()  # anew, from the same seed
+        self.model = self._build()  # again from the same seed
 
     def _budget(self) -> int:
         epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
         if isinstance(epochs, int):
             return epochs
         if self.data.title not in epochs:
-            raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
+            raise UserError(
+                f"the model does not set a default number of epochs for {self.data.title}: set trainer.max_epochs"
+            )
         return epochs[self.data.title]
 
     def _trainer(self) -> Trainer:
@@ -263,12 +263,12 @@ class Experiment:
             drop_parts(self.folder)
         if last.exists():
             load_checkpoint(last)
-            log.info("going on from %s", last)
+            log.info("resuming from %s", last)
         trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         self._update(epochs=trainer.current_epoch)
 
     def _test(self, trainer: Trainer) -> None:
-        """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
+        """Measure the best checkpoint on every split; the test split last, its predictions are plotted."""
         best = self.folder / "checkpoints" / "best.ckpt"
         if not best.exists():
             if "val" in self.data.arrays and "best" in self.cfg.checkpoints:

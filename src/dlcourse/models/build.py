@@ -126,7 +126,7 @@ def load_run(folder: Path) -> tuple[DictConfig, BaseModule]:
     """A run's config and its model with the best weights.
 
     Raises:
-        UserError: the folder is no run, or its parts do not belong together.
+        UserError: the folder is not a run folder, or its parts do not belong together.
     """
     cfg = read_stored(folder / CONFIG)
     path = folder / "checkpoints" / "best.ckpt"

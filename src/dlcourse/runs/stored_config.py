@@ -1,4 +1,4 @@
-"""Reads a run's config.yaml without trusting it."""
+"""Reads the config.yaml of a run, which may come from an untrusted source."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.config import CONF
 from dlcourse.errors import UserError
 
-LARGEST = 2**20  # bytes of a stored config; ours take some thousands
-# Targets of runs that earlier versions wrote, and where they are now.
+LARGEST = 2**20  # bytes of a stored config; usual ones have a few thousand
+# Targets in configs of earlier versions, and their present names.
 RENAMED = {
     "dlcourse.checkpoints.Last": "dlcourse.training.checkpoints.ResumeCheckpoint",
     "dlcourse.loggers.MetricsCSV": "dlcourse.training.csv_logger.MetricsCSV",
@@ -34,47 +34,49 @@ RENAMED = {
 
 @cache
 def buildable() -> frozenset[str]:
-    """The exact names that a stored config may have built: every `_target_` in the shipped configs of runs."""
+    """The names that a stored config may instantiate: every `_target_` in the shipped configs of runs."""
     files = [path for path in CONF.rglob("*.yaml") if path.relative_to(CONF).parts[0] != "hydra"]
     found = (re.findall(r"^\s*_target_:\s*([\w.]+)\s*$", path.read_text("utf8"), re.M) for path in files)
     return frozenset(name for names in found for name in names)
 
 
 def read_stored(path: Path) -> DictConfig:
-    """A run's config.yaml, which may come from somebody else: no interpolation, nothing but shipped names to build.
+    """The config.yaml of a run, possibly from somebody else: no interpolations, only shipped names as targets.
 
     Raises:
-        UserError: it is missing or broken, or asks for something that is not shipped.
+        UserError: it is missing or damaged, or has a target that is not shipped.
     """
     if not path.exists():
-        raise UserError(f"{path.parent} is no run: it has no config.yaml")
-    foreign = f"{path} is not a config that dlcourse wrote: take another run"
+        raise UserError(f"{path.parent} is not a run folder: config.yaml not found")
+    foreign = f"{path} is not a config that dlcourse wrote: use another run"
     if not path.is_file() or path.stat().st_size > LARGEST:
         raise UserError(foreign)
     try:
         text = path.read_text("utf8")
-        # An alias of aliases of aliases is a short text that fills the memory.
+        # Nested YAML aliases are a short text that can fill the memory.
         known = not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
         cfg = OmegaConf.create(text) if known else None
     except Exception as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): take another run") from None
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): use another run") from None
     if not isinstance(cfg, DictConfig) or not cfg:
         raise UserError(foreign)
     cfg = OmegaConf.create(_renamed(OmegaConf.to_container(cfg)))
     for name, value in _leaves(OmegaConf.to_container(cfg)):
-        # YAML has other ways to write a dollar sign, so that the text alone tells nothing.
+        # Checked after parsing, because YAML can escape the dollar sign in the text.
         if "${" in name or (isinstance(value, str) and "${" in value):
-            raise UserError(f"{foreign} ({name} holds an interpolation)")
+            raise UserError(f"{foreign} ({name} is an interpolation)")
         key = name.rpartition(".")[2]
         if key == "_target_" and value not in buildable():
-            raise UserError(f"{path} asks for {value}, which dlcourse does not ship: it is not built from a stored run")
+            raise UserError(
+                f"{path} asks for {value}, which is not part of dlcourse: it is not loaded from a stored run"
+            )
         if key.startswith("_") and key not in ("_target_", "_partial_"):
-            raise UserError(f"{path} asks for {key}, which dlcourse does not write: it is not built from a stored run")
+            raise UserError(f"{path} asks for {key}, which dlcourse does not write: it is not loaded from a stored run")
     return cfg
 
 
 def _renamed(node: Any) -> Any:
-    """A stored config with today's targets."""
+    """A stored config with the present names of its targets."""
     if isinstance(node, dict):
         return {
             key: RENAMED.get(value, value) if key == "_target_" and isinstance(value, str) else _renamed(value)
@@ -84,7 +86,7 @@ def _renamed(node: Any) -> Any:
 
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The dotted names of all values, those in lists too."""
+    """The dotted names and the values of all leaves, also those in lists."""
     if isinstance(node, (dict, list)):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             if str(key).startswith("_"):

@@ -1,4 +1,4 @@
-"""Devices: which one a run uses, and how jobs share several."""
+"""The device of a run, and how parallel jobs share several GPUs."""
 
 import os
 import tempfile
@@ -17,18 +17,22 @@ _claims: list[FileLock] = []  # of this process
 
 
 def check_accelerator(settings: DictConfig) -> None:
-    """Refuse CUDA where torch sees none."""
+    """Refuse CUDA if torch does not find a CUDA device.
+
+    Raises:
+        UserError: with the remedy.
+    """
     if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
-        raise UserError("CUDA was asked for, but torch sees no CUDA device here: take trainer=auto or trainer=cpu")
+        raise UserError("CUDA device not found: use trainer=auto or trainer=cpu")
 
 
 def process_rank() -> int:
-    """This process's number where several train one model, 0 where it is alone."""
+    """The rank of this process under ddp; 0 for a single process."""
     return getattr(rank_zero_only, "rank", 0)
 
 
 def likely_device(settings: DictConfig) -> torch.device:
-    """The device that a Trainer with these settings will use, before there is one."""
+    """The device that a Trainer with these settings will use."""
     if settings.accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
         return torch.device("cuda")
     if settings.accelerator in ("auto", "mps") and torch.backends.mps.is_available():
@@ -37,9 +41,9 @@ def likely_device(settings: DictConfig) -> torch.device:
 
 
 def claim_gpu() -> None:
-    """Of several CUDA devices let this process see one alone, which no other process of a sweep has claimed.
+    """Make one of several CUDA devices visible to this process, one that no other process of a sweep has claimed.
 
-    The claim ends with the process. Without a free one the devices are shared out by process number.
+    The claim ends with the process. If all devices are claimed, one is chosen by the process number.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
     if _claims or len(visible) < 2:

@@ -1,4 +1,4 @@
-"""The Lightning Trainer as dlcourse uses it: quiet, and with one sentence where it cannot be made."""
+"""The Lightning Trainer with the defaults of dlcourse."""
 
 import logging
 import sys
@@ -15,10 +15,10 @@ from dlcourse.training.devices import check_accelerator
 
 
 def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
-    """A Trainer from conf/trainer's settings and more of its arguments.
+    """A Trainer from the settings of conf/trainer and further arguments.
 
     Raises:
-        UserError: it refuses a setting, or asks for a device that is not there.
+        UserError: the Trainer does not accept a setting, or the device was not found.
     """
     check_accelerator(settings)
     chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
@@ -32,13 +32,13 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
 
 
 def quiet() -> None:
-    """What Lightning says of itself tells a user of dlcourse nothing; what dlcourse says is kept in train.log."""
+    """Hide Lightning's messages about itself; let those of dlcourse through, debug ones too, for train.log."""
     logging.getLogger("dlcourse").setLevel(logging.DEBUG)
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
-    warnings.filterwarnings("ignore", ".*could not find the monitored key")  # a run that ended before a validation
+    warnings.filterwarnings("ignore", ".*could not find the monitored key")  # a run may end before its first validation
     warnings.filterwarnings("ignore", "The .* does not have many workers")
-    warnings.filterwarnings("ignore", ".*configure_optimizers. returned .None.")  # some models learn without one
-    warnings.filterwarnings("ignore", "Total length of .list. across ranks is zero")  # no validation split
+    warnings.filterwarnings("ignore", ".*configure_optimizers. returned .None.")  # not all models need one
+    warnings.filterwarnings("ignore", "Total length of .list. across ranks is zero")  # data without a validation split
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
