@@ -27,6 +27,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     A mistake ends with one sentence and exit code 1, Ctrl-C with 130; HYDRA_FULL_ERROR=1 shows where it came from.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ.pop("MPLBACKEND", None)  # a notebook's backend may not exist here; plots are written to files
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # more than that goes into train.log alone
     failures: list[tuple[str | None, Exception]] = []

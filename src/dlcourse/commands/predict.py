@@ -13,6 +13,7 @@ from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
 from dlcourse.plots.dispatch import draw_predictions
+from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 
@@ -64,7 +65,8 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     writer.writerows(rows)
     write_text(folder / "predictions.csv", table.getvalue())
     sheet = folder / "contact_sheet.png"
-    draw_predictions(sheet, model, array, predictions, read)
+    with plotting("the contact sheet"):
+        draw_predictions(sheet, model, array, predictions, read)
     names = [[Path(row["file"]).name, *list(row.values())[1:]] for row in rows]
     print(text_table(list(rows[0]), names))
     print(f"\nResults saved to {folder}")
