@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dlcourse.config import CONF, compose, keys_of
+from dlcourse.config import CONF, compose
+from dlcourse.runs.keys import keys_of
 from tests.commands import check_command, commands_of
 
 ROOT = Path(__file__).parents[1]

@@ -124,11 +124,11 @@ def test_a_data_set_without_labels_is_not_coloured(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, not 3: give it more"),
-        (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, not 60"),
+        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, but there are 3: use more"),
+        (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, but there are 60"),
         (["data=digits8", "method=umpa"], "there is no method umpa: take pca, tsne, umap"),
         (["data=digits8", "method=umap", "methods.umap.n_neighbors=1"], "n_neighbors=1 is below 2"),
-        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is no distance on the map"),
+        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is out of range"),
         (["data=digits8", "method=tsne", "methods.tsne.perplexity=0"], "perplexity=0 is below 1"),
         (["data=digits8", "split=val"], "split=val not found in digits8: use train, test"),
     ],
@@ -141,7 +141,7 @@ def test_mistakes_are_named(tmp_path, words, message):
 
 def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command):
     run(compose("model=knn", "data=digits8", "trainer=cpu", "plots=false"), folder=tmp_path / "run")
-    with pytest.raises(UserError, match="KNearestNeighbours has no linear layer whose input could be mapped"):
+    with pytest.raises(UserError, match="KNearestNeighbours does not have a linear layer"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'")
     with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'", *TINY[:4])

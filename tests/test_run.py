@@ -126,7 +126,7 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or no checkpoint"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or not a checkpoint"),
         (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "is not there"),
         (lambda f: (f / "config.yaml").unlink(), "is not a run folder: config.yaml not found"),
         (lambda f: (f / "config.yaml").write_text("model: ${oc.env:HOME}"), "not a config that dlcourse wrote"),
@@ -144,7 +144,7 @@ def test_a_spoilt_run_is_named(tiny_run, spoil, words):
 def test_a_checkpoint_of_another_model_is_refused(tiny_run):
     first, second = Path(tiny_run(folder="a")["folder"]), Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
     (second / "checkpoints" / "best.ckpt").replace(first / "checkpoints" / "best.ckpt")
-    with pytest.raises(UserError, match="holds another model"):
+    with pytest.raises(UserError, match="does not match the model"):
         load_run(first)
 
 
@@ -152,7 +152,7 @@ def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     with pytest.raises(UserError):
         tiny_run("model=clock_classification", "model.num_classes=721")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
-        "num_classes=721 cannot be told apart"
+        "num_classes=721 is out of range"
     )
 
 

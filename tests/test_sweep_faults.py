@@ -45,7 +45,7 @@ def test_twenty_jobs_with_three_failures_killed_in_the_middle_and_resumed():
     out, error = process.communicate(timeout=300)
     assert process.returncode == 1 and "3 jobs failed: 2, 8, 13" in error
     done = {name for name, result in killed.items() if result["status"] == "completed"}
-    assert f"{len(done)} of 20 jobs of {FOLDER} have ended already" in out
+    assert f"{len(done)} of 20 jobs of {FOLDER} are already finished" in out
     found = results()
     assert sorted(found, key=int) == [str(n) for n in range(20)]
     assert sum(result["status"] == "completed" for result in found.values()) == 17

@@ -38,7 +38,7 @@ def test_rows_are_best_first_by_the_reference_and_failures_last():
     assert [row[0] for row in rows] == ["1", "3", "0", "2"] and rows[-1][-1] == "no | such class"
     summarise(FOLDER)
     page = (FOLDER / "sweep.md").read_text()
-    assert "By test/error_minutes, the smallest first." in page
+    assert "Sorted by test/error_minutes, smallest first." in page
     assert "- job 2 (model.num_classes=2): no | such class" in page and "no \\| such class |" in page
 
 

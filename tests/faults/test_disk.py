@@ -118,7 +118,7 @@ def test_data_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     there.prepare_data()
     there.setup()
     assert len(there.arrays["train"][0]) == 48
-    with pytest.raises(UserError, match="cannot be written.*name another folder with data_dir=DIR"):
+    with pytest.raises(UserError, match="is not writable.*use another folder with data_dir=DIR"):
         Clocks(str(data), count=61, size=16, fresh=False).setup()
 
 

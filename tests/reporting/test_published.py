@@ -103,7 +103,7 @@ def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
     assert "| 100.00 % (1) | 99.27 % | better | `train data.path=x.npz` |" in row
     changed = json.loads(Path("outputs/0/result.json").read_text()) | {"epochs": 9}
     Path("outputs/0/result.json").write_text(json.dumps(changed))
-    assert "is there already with other figures" in command("report", "publish=[outputs/0]")[2]
+    assert "already exists with other metrics" in command("report", "publish=[outputs/0]")[2]
 
 
 def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
             draw(folder, model, data)
     if cfg.robustness:
         examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
-        metrics.update(examined.metrics)
+        result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
         from dlcourse.plots.robustness import draw_examined

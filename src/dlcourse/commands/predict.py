@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlcourse.data.image_files import UNREADABLE, picture_files, read_picture
+from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
@@ -48,16 +48,22 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
             read.append(file)
         except UNREADABLE as error:
             if file == source:
-                raise UserError(f"{file} could not be decoded: use an image file, for example PNG or JPEG") from error
-            print(f"skipped {file.name}: could not be decoded as an image")
+                raise UserError(
+                    f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
+                ) from error
+            print(f"skipped {printable(file.relative_to(source))}: {why_unreadable(error)}")
     if not read:
-        raise UserError(f"{source}: none of its files could be decoded as an image: use for example PNG or JPEG")
+        raise UserError(
+            f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
+        )
     array = torch.from_numpy(np.stack(images))
     inputs = as_stored(array, model.task)
     with torch.inference_mode():
         parts = [model.predictions(model(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
     predictions = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    rows = [{"file": str(file)} | row for file, row in zip(read, model.format_predictions(predictions), strict=True)]
+    rows = [
+        {"file": as_text(file)} | row for file, row in zip(read, model.format_predictions(predictions), strict=True)
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
@@ -65,9 +71,9 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     writer.writerows(rows)
     write_text(folder / "predictions.csv", table.getvalue())
     sheet = folder / "contact_sheet.png"
+    names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
     with plotting("the contact sheet"):
-        draw_predictions(sheet, model, array, predictions, read)
-    names = [[Path(row["file"]).name, *list(row.values())[1:]] for row in rows]
-    print(text_table(list(rows[0]), names))
+        draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
+    print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
     print(f"\nResults saved to {folder}")
     return rows

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dlcourse.analysis.latents import STEPS, WAYS, between
 from dlcourse.data.batches import seeded
-from dlcourse.data.image_files import UNREADABLE, picture_files, read_picture
+from dlcourse.data.image_files import UNREADABLE, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
@@ -151,13 +151,16 @@ def _read(files: Sequence[Path], model: Generative, skips: bool = False) -> Tens
     for file in files:
         try:
             images.append(read_picture(file, model.task.in_shape))
-        except UNREADABLE:
+        except UNREADABLE as error:
             if not skips:
-                raise UserError(f"{file} could not be decoded: use an image file, for example PNG or JPEG") from None
-            print(f"skipped {file.name}: could not be decoded as an image")
+                raise UserError(
+                    f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
+                ) from None
+            print(f"skipped {printable(file.name)}: {why_unreadable(error)}")
     if not images:
         raise UserError(
-            f"{files[0].parent}: none of its files could be decoded as an image: use for example PNG or JPEG"
+            f"{printable(files[0].parent)} does not contain an image that can be decoded: "
+            "give PNG, JPEG or similar files"
         )
     return torch.from_numpy(np.stack(images))
 

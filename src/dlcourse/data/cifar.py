@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 colour pictures of 32x32 pixels."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 colour images of 32x32 pixels."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -10,14 +10,14 @@ from dlcourse.data.npz import Npz
 
 
 class CIFAR10(LabelledImages):
-    """Ten classes; fetched by torchvision, with its checksum."""
+    """Ten classes; downloaded and verified by torchvision."""
 
     CLASSES: ClassVar = (
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     )  # fmt: skip
 
     def download(self, folder: Path) -> Npz:
-        """Through torchvision."""
+        """Download with torchvision."""
         from torchvision.datasets import CIFAR10 as Published
 
         return _arrays(Published, folder)
@@ -49,14 +49,14 @@ _PARENT = {name: group for group, names in HIERARCHY.items() for name in names.s
 
 
 class CIFAR100(LabelledImages):
-    """A hundred fine classes in twenty coarse ones, both labels of each picture; fetched by torchvision."""
+    """A hundred fine classes in twenty coarse ones, with both labels; downloaded and verified by torchvision."""
 
     CLASSES: ClassVar = tuple(sorted(_PARENT))  # the published order of both is alphabetical
     GROUPS: ClassVar = tuple(HIERARCHY)
     GROUP_OF: ClassVar = tuple(list(HIERARCHY).index(_PARENT[name]) for name in sorted(_PARENT))
 
     def download(self, folder: Path) -> Npz:
-        """Through torchvision, which reads the fine labels; they give the coarse ones."""
+        """Download with torchvision, which reads the fine labels; the coarse ones follow from them."""
         from torchvision.datasets import CIFAR100 as Published
 
         arrays = _arrays(Published, folder)

@@ -46,9 +46,9 @@ class Classifier(BaseModule):
         tta: str = "none",
     ):
         if tta not in VIEWS:
-            raise UserError(f"model.tta={tta} is unknown: take {', '.join(VIEWS)}")
+            raise UserError(f"model.tta={tta} is unknown: use {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
-            raise UserError(f"model.label_smoothing={label_smoothing} is no share: take 0 to 0.5")
+            raise UserError(f"model.label_smoothing={label_smoothing} is out of range: use 0 to 0.5")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
         self.label_smoothing, self.l1, self.l2, self.mixup = label_smoothing, l1, l2, mixup
         self.tta = tta if len(task.in_shape) == 3 else "none"

@@ -55,7 +55,7 @@ the headers of the presets by `python -m dlcourse.report results=true`.
 
 
 def results_text(folder: Path = PUBLISHED) -> str:
-    """RESULTS.md: a row for each reference by area, then the published results that no such row shows.
+    """RESULTS.md: one row for each reference by area, then the other published results.
 
     Raises:
         UserError: a published result cannot be read.
@@ -80,7 +80,7 @@ def results_text(folder: Path = PUBLISHED) -> str:
 
 
 def _other(runs: Sequence[Run], folder: Path) -> list[str]:
-    """The cells of a published result that no reference's row shows."""
+    """The cells of a published result that is not in a row of a reference."""
     run = runs[0]
     metric = (headline(run) or ("", 0.0))[0]
     held = [row for row in run.result.references if row.get("metric") == metric]
@@ -91,7 +91,7 @@ def _other(runs: Sequence[Run], folder: Path) -> list[str]:
 
 
 def _by_area(things: Iterable[Any], name: Callable[[Any], str], part: int) -> Iterator[tuple[str, list[Any]]]:
-    """Things by area, in the order of the areas; those without things are left out."""
+    """Items by area, in the order of the areas; empty areas are left out."""
     found: dict[str, list[Any]] = {title: [] for title in AREAS}
     for thing in things:
         found[next(title for title, patterns in AREAS.items() if re.match(patterns[part], name(thing)))].append(thing)
@@ -108,7 +108,7 @@ def _ours(metric: str, runs: Sequence[Run]) -> str:
 
 
 def _time(runs: Sequence[Run]) -> str:
-    """Mean time of a run: its own CPU time where that is less than the wall clock's, as on a shared machine."""
+    """Mean time of a run: CPU time where it is less than wall time, as on a shared machine."""
     known = [min(filter(None, (run.seconds, metrics.finite(run.result.cpu_seconds))), default=0) for run in runs]
     return metrics.duration(sum(known) / len(known)) if known else ""
 
@@ -118,13 +118,13 @@ def _command(entry: Entry) -> str:
 
 
 def _typed(run: Run) -> str:
-    """What was typed, without what names a place or sets the speed."""
+    """The command without options for place and speed."""
     words = [w.replace("'", "") for w in run.overrides if settles(w) and not w.startswith("trainer.precision=")]
     return shlex.join([run.result.verb, *words])
 
 
 def experiments_text() -> str:
-    """Which experiment shows what: a row a preset, by area, from the headers of their YAMLs."""
+    """The table of presets by area, from the headers of their YAML files."""
     text = PRESETS
     header = ["preset", "shows", "reported", "measured", "time on 2 cores"]
     for title, names in _by_area(choices("experiment"), str, 1):
@@ -143,12 +143,12 @@ def _preset(name: str) -> list[str]:
 
 
 def _short(text: str, most: int = 120) -> str:
-    """The text as a table's cell: where it is too long, what comes before the first semicolon, or the first words."""
+    """The text as a table cell; a long one is cut at the first semicolon, or after the first words."""
     return text if len(text) <= most else shorten(text.partition("; ")[0], most, placeholder=" …")
 
 
 def write_results() -> str:
-    """Write RESULTS.md and docs/experiments.md; gives their names.
+    """Write RESULTS.md and docs/experiments.md, and return their names.
 
     Raises:
         UserError: this is not the root of a checkout, or a published result cannot be read.

@@ -13,11 +13,11 @@ from dlcourse.runs.files import write_text
 from dlcourse.runs.result import RESULT
 
 PUBLISHED = Path("outputs/published")
-HARDWARE = "hardware.yaml"  # in that folder: which processor measured what
+HARDWARE = "hardware.yaml"  # in that folder: which processor measured which result
 
 
 def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
-    """Published results by name, seeds together: `mnist_fast` of `mnist_fast_seed0.json` and so on.
+    """Published results by name, seeds grouped: `mnist_fast` of `mnist_fast_seed0.json` and so on.
 
     Raises:
         UserError: one of them cannot be read.
@@ -29,7 +29,7 @@ def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
 
 
 def hardware(runs: Iterable[Run], folder: Path = PUBLISHED) -> str:
-    """Where runs were measured: `Xeon`, `Xeon, EPYC`, the name of a GPU, or nothing where that is not known."""
+    """The hardware of some runs: `Xeon`, `Xeon, EPYC`, the name of a GPU, or empty where it is unknown."""
     path = folder / HARDWARE
     patterns = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
     found = []
@@ -46,7 +46,7 @@ def publish(run: Path) -> Path:
     Of the paths in its command only the last part is kept: where somebody's files lie is nobody's business.
 
     Raises:
-        UserError: it is not a completed run, or a trial, or another result has that name.
+        UserError: the run is not completed or was made with debug=fast, or another result has that name.
     """
     if not (run / RESULT).is_file():
         raise UserError(f"publish: {run} is not a completed run: {RESULT} not found")
@@ -59,7 +59,7 @@ def publish(run: Path) -> Path:
     path = PUBLISHED / f"{stem}_seed{found.result.seed}.json"
     text = re.sub(r"(\"\+*[\w.]+='?)(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]", r"\1", (run / RESULT).read_text("utf8"))
     if path.exists() and path.read_text("utf8") != text:
-        raise UserError(f"publish: {path} is there already with other figures: delete it first to replace it")
+        raise UserError(f"publish: {path} already exists with other metrics: move it away to replace it")
     PUBLISHED.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return path

@@ -18,7 +18,7 @@ def versions(*more: str) -> dict[str, str]:
 @cache  # the imported code does not change within a process
 def git_commit() -> str | None:
     """The commit of the checkout, with `-dirty` if files differ from it; None outside a checkout."""
-    checkout = Path(__file__).parents[2]
+    checkout = Path(__file__).parents[3]
     if not (checkout / ".git").exists():
         return None  # installed: a repository around it is a different one
     try:

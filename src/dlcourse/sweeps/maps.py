@@ -1,4 +1,4 @@
-"""What a multirun of `embed` leaves behind: a sweep's summary and its maps side by side."""
+"""The summary of a multirun of `embed`: a table, and the maps side by side."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class MapsSummary(SweepSummary):
     """A Hydra callback: `SweepSummary`, and maps.png with the finished jobs' maps."""
 
     def summarise(self, folder: Path, config: DictConfig) -> None:
-        """Write and say the summary, then draw."""
+        """Write and print the summary, then draw the maps."""
         super().summarise(folder, config)
         jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
         jobs = [job for job in jobs if (job / "plots" / "map.csv").exists()]
@@ -33,4 +33,4 @@ class MapsSummary(SweepSummary):
             maps[title if title not in maps else f"{title} (job {job.name})"] = read_map(job / "plots" / "map.csv")
         with plotting("the maps side by side"):
             draw_maps(folder / "maps.png", maps)
-            print(f"the maps side by side are {folder / 'maps.png'}")
+            print(f"Maps saved to {folder / 'maps.png'}")
