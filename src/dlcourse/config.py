@@ -50,6 +50,11 @@ def require(cfg: DictConfig, *groups: str) -> None:
             raise UserError(f"{group} is missing: choose {group}={'|'.join(choices(group))}")
 
 
+def empty_list(word: str) -> str:
+    """`logger=null` and `callbacks=null` as the empty lists that Hydra requires; other words as they are."""
+    return word.replace("null", "[]") if word in ("logger=null", "callbacks=null") else word
+
+
 def compose(*overrides: str, verb: str = "train") -> DictConfig:
     """The config of a command line, without running it: `compose("model=clock_cyclic", "data=clocks")`."""
     import hydra
@@ -57,4 +62,4 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
 
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, list(overrides))
+        return hydra.compose(verb, [empty_list(word) for word in overrides])

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.config import choices, config_groups
+from dlcourse.config import choices, config_groups, empty_list
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
@@ -50,7 +50,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
-        argument = given
+        argument = empty_list(given)
         flag = given.partition("=")[0]
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
             raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")

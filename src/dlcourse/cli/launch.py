@@ -27,6 +27,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     An error prints one sentence and exits with 1, Ctrl-C exits with 130; HYDRA_FULL_ERROR=1 shows the traceback.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ.pop("MPLBACKEND", None)  # a notebook's backend may not exist here; plots are written to files
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # debug messages go to train.log only
     failures: list[tuple[str | None, Exception]] = []

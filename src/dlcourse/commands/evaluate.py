@@ -14,7 +14,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, built_in, load_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
-from dlcourse.runs.table import result_table
+from dlcourse.runs.table import result_table, show
 from dlcourse.training.devices import device_name
 from dlcourse.training.trainer import make_trainer, quiet
 
@@ -88,20 +88,25 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         run=str(run),
     ).updated(**model.extra_results())
     folder.mkdir(parents=True, exist_ok=True)
+    write_result(folder, result)
     if cfg.plots:
         from dlcourse.plots.dispatch import draw
+        from dlcourse.plots.style import plotting
 
-        draw(folder, model, data)
+        with plotting():
+            draw(folder, model, data)
     if cfg.robustness:
         examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
         result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
         from dlcourse.plots.robustness import draw_examined
+        from dlcourse.plots.style import plotting
 
-        draw_examined(folder / "plots", examined)
+        with plotting("plots of the robustness"):
+            draw_examined(folder / "plots", examined)
     if cfg.game:
         print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     write_result(folder, result)
-    print(result_table(result, folder), flush=True)
+    show(result_table(result, folder))
     return result
