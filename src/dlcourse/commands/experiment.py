@@ -167,6 +167,11 @@ class Experiment:
             self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
+        if not self.data.is_published and self.result.references:
+            log.info(
+                "%s is not the published data set: results are not compared with published figures", self.data.title
+            )
+            self._update(references=[])
         if "val" not in self.data.arrays:
             self._check_watched()
         self.model = self._build()

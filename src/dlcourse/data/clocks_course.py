@@ -65,7 +65,7 @@ class ClocksCourse(Copies):
                 "clocks_course needs the course's files: set data.path to the folder with images.npy and labels.npy"
             )
         arrays = [self._read(Path(self.path) / name) for name in self.SHA256]
-        images, labels = checked(Path(self.path), *arrays)
+        images, labels = checked(Path(self.path), arrays[0], arrays[1])
         if len(images) < 10:
             raise UserError(f"{self.path} has {len(images)} images: three splits need at least 10")
         if self.size not in (None, images.shape[1]):

@@ -108,7 +108,15 @@ class LabelledImages(DataModule):
         height, width = images.shape[1:3]
         mean, std = statistics(images)
         self.task = Task(
-            self.title, "classes", (len(mean), height, width), mean, std, self.CLASSES, self.GROUPS, self.GROUP_OF
+            self.title,
+            "classes",
+            (len(mean), height, width),
+            mean,
+            std,
+            self.CLASSES,
+            self.GROUPS,
+            self.GROUP_OF,
+            class_counts=tuple(torch.bincount(splits["train"][1].reshape(len(images), -1)[:, 0]).tolist()),
         )
         return splits
 

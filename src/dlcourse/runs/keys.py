@@ -39,6 +39,7 @@ KEYS = {
     "trainer.devices": SPEED,
     "trainer.strategy": SPEED,
     "seed": REPETITION,
+    "data.fold": REPETITION,
 }
 # Keys whose values are paths, as the shell gives them: quoted before Hydra reads them, absolute in a stored config.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
