@@ -120,7 +120,7 @@ def split_by_class(
     """
     splits = {name: np.flatnonzero(given == name) for name in ("val", "test")}
     rest = np.flatnonzero((given == "train") | (given == ""))
-    missing = sorted(set(range(len(classes))) - set(labels[rest].tolist()))
+    missing = sorted(set(labels.tolist()) - set(labels[rest].tolist()))
     if missing:
         raise UserError(
             f"the class {classes[missing[0]]!r} has no training image: give images of each class to train on"
