@@ -174,6 +174,11 @@ class Experiment:
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
+        if not self.data.is_published and self.result.references:
+            log.info(
+                "%s is not the published data set: results are not compared with published figures", self.data.title
+            )
+            self._update(references=[])
         self._check_monitors()
         self.model = self._build()
         self._update(parameters=self.model.parameter_count())
