@@ -145,6 +145,6 @@ def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command
         mapped(tmp_path / "map", f"run='{tmp_path}/run'")
     with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'", *TINY[:4])
-    assert command("embed", "method=pca")[2].startswith("error: choose a data: data=")
+    assert command("embed", "method=pca")[2].startswith("error: data is missing: choose data=")
     assert "config.yaml" in command("embed", "run=nowhere")[2]
     assert not list(Path().rglob("outputs/*/*"))

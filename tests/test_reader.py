@@ -73,7 +73,7 @@ def test_what_ships_is_small_and_complete():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "export needs a run"),
+        ([], "run is missing"),
         (["run=nowhere"], "run=nowhere is no"),
         (["bits=4"], "bits=4 is not supported: use 8 or 16"),
         (["output=full"], "output=full contains other files"),

@@ -170,7 +170,7 @@ def test_what_cannot_be_done_gets_a_sentence(command, runs, tmp_path, model, wor
 
 def test_a_wrong_run_gets_a_sentence(command, tmp_path, tiny_run):
     code, _, err = command("sample")
-    assert code == 1 and "sample needs a run to draw with" in err
+    assert code == 1 and "run is missing" in err
     code, _, err = command("sample", f"run={tmp_path}")
     assert code == 1 and "config.yaml" in err
     clock = tiny_run("plots=false")["folder"]

@@ -48,6 +48,13 @@ def test_more_is_better_where_no_reference_says_otherwise():
     assert [job.name for job in read_sweep(FOLDER).jobs] == ["1", "2", "0"]
 
 
+def test_folds_are_averaged_like_seeds():
+    for fold, share in enumerate((0.8, 0.9)):
+        job(fold, ["data.folds=2", f"data.fold={fold}"], test_accuracy=share)
+    header, rows = configuration_rows(read_sweep(FOLDER))
+    assert rows[0][header.index("test/accuracy")] == "0.85 ± 0.071" and rows[0][header.index("n")] == 2
+
+
 def test_seeds_are_folded_into_mean_and_deviation_and_the_csv_keeps_every_job(capsys):
     for number, (rate, seed, share) in enumerate([(1, 0, 0.8), (1, 1, 0.9), (2, 0, 0.5), (2, 1, 0.5)]):
         job(number, [f"lr={rate}", f"seed={seed}"], test_accuracy=share)

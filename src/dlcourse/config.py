@@ -1,4 +1,4 @@
-"""Where the configs are, which names they offer, and how a command line composes one."""
+"""The location of conf/, the names in its groups, and the composition of a config."""
 
 import difflib
 import re
@@ -15,7 +15,7 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1
 
 
 def choices(group: str) -> list[str]:
-    """Every name that a config group offers, folders within it included: `clocks/fast`."""
+    """All names of a config group, including those in its folders, such as `clocks/fast`."""
     root = CONF / group
     return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root))
 
@@ -32,22 +32,27 @@ def _nested(path: Path, root: Path) -> bool:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean NAME?` where one is near, else the names there are, as the end of a sentence."""
+    """The end of a sentence: `; did you mean NAME?` if a known name is similar, else the list of known names."""
     names = list(names)
-    # `dropout` is near to `model.dropout` too, and `c1` to `fashion_mnist/c1`
+    # `dropout` is similar to `model.dropout`, and `c1` to `fashion_mnist/c1`
     last = {re.split("[./]", n)[-1]: n for n in names}
     close = difflib.get_close_matches(name.lower(), names, 1, 0.6)
     close = close or [last[n] for n in difflib.get_close_matches(re.split("[./]", name.lower())[-1], last, 1, 0.7)]
     if close:
         return f"; did you mean {close[0]}?"
-    return f"; there is {', '.join(names)}" if len(names) <= 30 else ""
+    return f"; choose from {', '.join(names)}" if len(names) <= 30 else ""
 
 
 def require(cfg: DictConfig, *groups: str) -> None:
-    """Raise a UserError with the names there are, where a group such as `data` was not chosen."""
+    """Raise a UserError that lists the names of a group, such as `data`, if none is chosen."""
     for group in groups:
         if cfg.get(group) is None:
-            raise UserError(f"choose a {group}: {group}={'|'.join(choices(group))}")
+            raise UserError(f"{group} is missing: choose {group}={'|'.join(choices(group))}")
+
+
+def empty_list(word: str) -> str:
+    """`logger=null` and `callbacks=null` as the empty lists that Hydra requires; other words as they are."""
+    return word.replace("null", "[]") if word in ("logger=null", "callbacks=null") else word
 
 
 def compose(*overrides: str, verb: str = "train") -> DictConfig:
@@ -57,4 +62,4 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
 
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, list(overrides))
+        return hydra.compose(verb, [empty_list(word) for word in overrides])

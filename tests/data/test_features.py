@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from dlcourse.commands.train import run
-from dlcourse.config import compose
 
 from dlcourse.analysis.feature_spaces import FeatureSpace
+from dlcourse.commands.train import run
+from dlcourse.config import compose
 from dlcourse.data.features import CIFAR100Features
 
 

@@ -246,5 +246,5 @@ def test_a_compiled_net_learns_the_same(tmp_path):
 
 
 def test_keys_that_another_choice_left_behind_are_refused():
-    with pytest.raises(UserError, match=r"cosine takes no monitor, .*add '~model.schedule.monitor'"):
+    with pytest.raises(UserError, match=r"cosine does not take monitor, .*add '~model.schedule.monitor'"):
         build_model(compose("experiment=mnist/d1", "model/schedule=cosine"), DIGITS)

@@ -157,7 +157,7 @@ def test_a_plane_is_restored_from_the_checkpoint(tmp_path, method):
     [
         (["model=knn", "model.k=0"], "model.k=0 is below 1"),
         (["model=knn", "model.k=1438"], "model.k=1438 is larger than the 1437 training samples"),
-        (["model=knn", "model.k=2.5"], "k=2.5 is no whole number"),
+        (["model=knn", "model.k=2.5"], "k=2.5 is not an integer"),
         (["model=knn", "model.reduce=lda"], "model.reduce=lda is unknown: use none, pca, tsne, umap"),
         (["model=knn", "model.dtype=int8"], "model.dtype=int8 is unknown"),
         (["model=knn", "model.k=1", "model.reduce=umap", "data.validation=1434", "data.batch_size=1"],

@@ -130,7 +130,7 @@ def test_nothing_there_shows_every_command(tmp_path, command):
         (["publish=[folder]"], "folder is not a completed run"),
         (["publish=[failed]"], "failed is failed: publish a completed run"),
         (["results=true"], "run it in the root of a checkout"),
-        (["comapre=[a,b]"], "there is no key comapre; did you mean compare?"),
+        (["comapre=[a,b]"], "unknown key comapre; did you mean compare?"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence(make_run, tmp_path, command, words, said):

@@ -19,11 +19,12 @@ from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data, load_run
 from dlcourse.plots.maps import METHOD_NAMES, coloured, draw_maps, write_map
 from dlcourse.plots.sheet import displayable
+from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
-from dlcourse.runs.table import text_table
+from dlcourse.runs.table import show, text_table
 from dlcourse.training.trainer import quiet
 
 
@@ -44,7 +45,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     quiet()
     done = read_result(folder) if cfg.resume else None
     if done and done.status == "completed":
-        print(_table(done, folder))
+        show(_table(done, folder))
         return done
     chosen = reduction(cfg.method, **cfg.methods.get(cfg.method, {}), seed=cfg.seed)
     seconds: dict[str, float] = {}
@@ -88,9 +89,10 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     shown = coloured(places, labels.numpy() if cfg.colour else None, data.task, thumbnails)
     write_map(folder / "plots" / "map.csv", shown)
     source = data.title if model is None else f"features of {Path(cfg.run).name}"
-    draw_maps(folder / "plots" / "map.png", {f"{source} by {METHOD_NAMES[cfg.method]}": shown})
     write_result(folder, result)
-    print(_table(result, folder), flush=True)
+    with plotting("the map"):
+        draw_maps(folder / "plots" / "map.png", {f"{source} by {METHOD_NAMES[cfg.method]}": shown})
+    show(_table(result, folder))
     return result
 
 

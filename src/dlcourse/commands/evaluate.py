@@ -17,7 +17,7 @@ from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data, built_in, load_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
-from dlcourse.runs.table import result_table, text_table
+from dlcourse.runs.table import result_table, show, text_table
 from dlcourse.training.devices import device_name
 from dlcourse.training.trainer import make_trainer, quiet
 
@@ -102,7 +102,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         data=data.title,
         rendered=data.rendered,
         metrics=dict(metrics),
-        references=[{k: row[k] for k in row if k in ids} for row in before.references if same],
+        references=[{k: row[k] for k in row if k in ids} for row in before.references if same and data.is_published],
         parameters=before.parameters,
         seed=before.seed,
         epochs=before.epochs,
@@ -115,23 +115,28 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         run=str(run),
     ).updated(**model.extra_results())
     folder.mkdir(parents=True, exist_ok=True)
+    write_result(folder, result)
     if cfg.plots:
         from dlcourse.plots.dispatch import draw
+        from dlcourse.plots.style import plotting
 
-        draw(folder, model, data)
+        with plotting():
+            draw(folder, model, data)
     if cfg.robustness:
         examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
         result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
         from dlcourse.plots.robustness import draw_examined
+        from dlcourse.plots.style import plotting
 
-        draw_examined(folder / "plots", examined)
+        with plotting("plots of the robustness"):
+            draw_examined(folder / "plots", examined)
     if cfg.game:
         print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     write_result(folder, result)
     if not cfg.eval_mode:
         rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]
-        print(text_table(["metric", "with eval()", "without"], rows))
-    print(result_table(result, folder), flush=True)
+        show(text_table(["metric", "with eval()", "without"], rows))
+    show(result_table(result, folder))
     return result

@@ -13,6 +13,7 @@ from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
 from dlcourse.plots.dispatch import draw_predictions
+from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 
@@ -71,7 +72,8 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
     write_text(folder / "predictions.csv", table.getvalue())
     sheet = folder / "contact_sheet.png"
     names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
-    draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
+    with plotting("the contact sheet"):
+        draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
     print(f"\nResults saved to {folder}")
     return rows

@@ -23,9 +23,9 @@ from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
-from dlcourse.runs.table import result_table
-from dlcourse.training.devices import process_rank
-from dlcourse.training.trainer import quiet
+from dlcourse.runs.table import result_table, show
+from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
+from dlcourse.training.trainer import check_options, quiet
 
 
 def run(
@@ -73,12 +73,14 @@ def run(
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
             if done and done.status == "completed":
-                print(result_table(done, folder), flush=True)
+                show(result_table(done, folder))
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
         if data is None:
             data = build_data(cfg)
+        check_launcher(cfg.trainer)
+        check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
@@ -87,7 +89,7 @@ def run(
     except UserError:
         drop_empty(folder)
         raise
-    with _log_file(folder / "train.log") if not helper else nullcontext():
+    with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
         return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
 
 
@@ -123,6 +125,22 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignore it: on a full disk the run reports the error itself, and a lost log line is not worth a traceback."""
+
+
+@contextmanager
+def _console() -> Generator[None]:
+    """Print the log messages of dlcourse where no logging is configured, as in a notebook or a script."""
+    logger = logging.getLogger("dlcourse")
+    if logger.hasHandlers():
+        yield
+        return
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

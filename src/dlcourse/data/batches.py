@@ -48,6 +48,7 @@ class Batches:
         take: returns the batch of some indices [B], int64, given the epoch and the batch number.
         batch_size: samples a batch on this process; the last one is smaller, or dropped when shuffling.
         shuffle_seed: seed of the order; None keeps the stored order.
+        weights: of the samples [N]: a shuffled pass draws as many, with replacement, in proportion to them.
         rank, world: this process's rank and the number of processes.
         epoch: returns the epoch of a pass.
         start: returns how many batches of the epoch to skip when a run resumes within it.
@@ -61,6 +62,7 @@ class Batches:
         take: Callable[[Tensor, int, int], Batch],
         batch_size: int,
         shuffle_seed: int | None = None,
+        weights: Tensor | None = None,
         rank: int = 0,
         world: int = 1,
         epoch: Callable[[], int] = lambda: 0,
@@ -68,6 +70,7 @@ class Batches:
         place: Callable[[], torch.device | str] = lambda: "cpu",
     ):
         self.count, self.take, self.batch_size, self.shuffle_seed = count, take, batch_size, shuffle_seed
+        self.weights = weights
         self.rank, self.world, self.epoch, self.start, self.place = rank, world, epoch, start, place
 
     def __len__(self) -> int:
@@ -80,6 +83,10 @@ class Batches:
         epoch = self.epoch()
         if self.shuffle_seed is None:
             order = torch.arange(self.count)
+        elif self.weights is not None:
+            order = torch.multinomial(
+                self.weights, self.count, replacement=True, generator=seeded(self.shuffle_seed, epoch)
+            )
         else:
             order = torch.randperm(self.count, generator=seeded(self.shuffle_seed, epoch))
         order = order[self.rank :: self.world].to(self.place())

@@ -64,6 +64,7 @@ class ClocksCourse(Copies):
             raise UserError(
                 "clocks_course needs the course's files: set data.path to the folder with images.npy and labels.npy"
             )
+        self.is_published = True
         first, second = (self._read(Path(self.path) / name) for name in self.SHA256)
         images, labels = checked(Path(self.path), first, second)
         if len(images) < 10:
@@ -89,5 +90,6 @@ class ClocksCourse(Copies):
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(f"{path} could not be read as .npy ({reason}): copy it again") from None
         if digest not in self.SHA256[path.name]:
+            self.is_published = False
             log.warning("%s differs from the course's file (sha256); it is used unchanged", path)
         return array

@@ -72,6 +72,8 @@ def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
                 f"its {opened.width}x{opened.height} pixels are more than {LARGEST // 10**6} million, the limit: "
                 "make it smaller"
             )
+        if opened.width * opened.height == 1:
+            raise UnsupportedImage("it has a single pixel")
         if opened.format == "JPEG":
             side = 2 * max(height, width)  # twice the final size, so that the last step is a good filter's
             opened.draft(None, (side, side))

@@ -13,6 +13,7 @@ from torch import Tensor
 from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import AGAIN, Npz, cached_npz
+from dlcourse.data.published_files import DIGESTS, digest, keras_names
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -27,7 +28,8 @@ class LabelledImages(DataModule):
     Args:
         name: the data set's name.
         data_dir: where prepared data sets are stored.
-        path: another file instead: an .npz file with train_x, train_y, test_x, test_y.
+        path: other files instead: an .npz file with train_x, train_y, test_x, test_y (or Keras' x_train, ...), or the
+            published files as torchvision and their authors store them.
         validation: training images held out: a number, or a fraction if below 1; 0 trains on all.
         split_seed: seed of that choice; the same for every run, so that runs can be compared. None holds
             out the last images of the file.
@@ -67,7 +69,17 @@ class LabelledImages(DataModule):
             OSError, RuntimeError: the download failed, or a checksum is wrong.
         """
 
+    def published(self, path: Path) -> Npz | None:
+        """The arrays of the published files at `path`, which are read in place; None if there are none.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        return None
+
     def _fetch(self) -> Npz:
+        if (found := self.published(self.path.parent)) is not None:
+            return found
         log.info("downloading %s", self.title)
         with TemporaryDirectory() as folder:
             try:
@@ -82,6 +94,14 @@ class LabelledImages(DataModule):
     def _stored(self) -> Npz:
         if self.own and not self.path.exists():
             raise UserError(f"data.path={self.path} not found: give an .npz file with train_x, train_y, test_x, test_y")
+        if self.own and (self.path.is_dir() or self.path.suffix != ".npz"):
+            if (found := self.published(self.path)) is not None:
+                return found
+            if self.path.is_dir():
+                raise UserError(
+                    f"data.path={self.path} does not contain the files of {self.title}: give them or an .npz file, "
+                    f"or use data=folder for your own images in class folders"
+                )
         return cached_npz(self.path, self._fetch, self._remedy())
 
     def prepare_data(self) -> None:
@@ -91,13 +111,14 @@ class LabelledImages(DataModule):
 
     def load(self) -> dict[str, Arrays]:
         """Read and check the file, and split off the validation images."""
-        arrays = self._stored()
+        arrays = keras_names(self._stored())
         train, test = (self._checked(arrays, split) for split in ("train", "test"))
         if train[0].shape[1:] != test[0].shape[1:]:
             raise UserError(
                 f"{self.path}: training images are {list(train[0].shape[1:])}, test images "
                 f"{list(test[0].shape[1:])}: give both in the same size"
             )
+        self.is_published = digest(arrays) == DIGESTS.get(self.FILE or self.title)
         count = self._held_out(len(train[0]))
         splits = {"train": train, "val": train, "test": test}
         if count:
@@ -112,7 +133,15 @@ class LabelledImages(DataModule):
         height, width = images.shape[1:3]
         mean, std = statistics(images)
         self.task = Task(
-            self.title, "classes", (len(mean), height, width), mean, std, self.CLASSES, self.GROUPS, self.GROUP_OF
+            self.title,
+            "classes",
+            (len(mean), height, width),
+            mean,
+            std,
+            self.CLASSES,
+            self.GROUPS,
+            self.GROUP_OF,
+            class_counts=tuple(torch.bincount(splits["train"][1].reshape(len(images), -1)[:, 0]).tolist()),
         )
         return splits
 
@@ -129,6 +158,7 @@ class LabelledImages(DataModule):
         if missing := [name for name in (f"{split}_x", f"{split}_y") if name not in arrays]:
             raise UserError(f"{self.path} does not contain {missing[0]}: {self._remedy()}")
         x, y = self._images(arrays[f"{split}_x"], split), arrays[f"{split}_y"]
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         shape = (len(x), 2) if self.GROUPS else (len(x),)
         if y.dtype.kind not in "iu" or y.shape != shape:
             what = "a fine and a coarse label" if self.GROUPS else "one label"

@@ -47,4 +47,4 @@ def _stamp(path: str | Path | None) -> Hashable:
     if path is None or not Path(path).exists():
         return None
     files = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
-    return tuple((str(file.absolute()), (found := file.stat()).st_mtime_ns, found.st_size) for file in files)
+    return tuple((str(file.absolute()), (found := file.lstat()).st_mtime_ns, found.st_size) for file in files)

@@ -10,6 +10,7 @@ from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.images import LabelledImages
 from dlcourse.data.module import Arrays
 from dlcourse.data.npz import Npz
+from dlcourse.data.published_files import idx_files, read_idx
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 
@@ -18,6 +19,12 @@ class MNIST(LabelledImages):
     """Handwritten digits (LeCun et al., 1998); downloaded and verified by torchvision."""
 
     CLASSES = tuple("0123456789")
+    IDX = "MNIST"  # torchvision's name of the folder
+
+    def published(self, path: Path) -> Npz | None:
+        """The four IDX files of a folder, or of torchvision's tree in it."""
+        files = idx_files(path, self.IDX) if path.is_dir() else {}
+        return {name: read_idx(file) for name, file in files.items()} or None
 
     def download(self, folder: Path) -> Npz:
         """Download with torchvision."""
@@ -63,12 +70,13 @@ class ChangedMNIST(MNIST):
         return splits | {"test": (torch.cat(list(parts)), labels)}
 
 
-class FashionMNIST(LabelledImages):
+class FashionMNIST(MNIST):
     """Articles of clothing (Xiao et al., 2017, arXiv:1708.07747); from Debian's package if it is installed."""
 
     CLASSES: ClassVar = (
         "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
     )  # fmt: skip
+    IDX = "FashionMNIST"
 
     def download(self, folder: Path) -> Npz:
         """Unpack Debian's files, or download with torchvision."""

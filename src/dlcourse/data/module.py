@@ -31,6 +31,8 @@ class DataModule(LightningDataModule, ABC):
 
     task: Task
     settings: dict[str, Any] | None = None  # its config; two modules with the same settings share their arrays
+    is_published = True  # whether the images are the known files that published figures are measured on
+    balance = False  # whether training draws each class equally often
     rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -115,6 +117,7 @@ class DataModule(LightningDataModule, ABC):
             take,
             batch_size,
             shuffle_seed=self.seed if train else None,
+            weights=class_weights(self.arrays["train"][1]) if train and self.balance else None,
             rank=self.rank,
             world=self.trainer.world_size if self.trainer is not None else 1,
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
@@ -156,6 +159,12 @@ class DataModule(LightningDataModule, ABC):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Return the batch, which is on the device already."""
         return batch
+
+
+def class_weights(labels: Tensor) -> Tensor:
+    """The inverse frequency of each image's class [N], from labels [N], or fine and coarse ones [N, 2]."""
+    _, inverse, counts = (labels if labels.ndim == 1 else labels[:, 0]).unique(return_inverse=True, return_counts=True)
+    return 1 / counts[inverse]
 
 
 def rows(array: Tensor, index: Tensor, device: torch.device) -> Tensor:

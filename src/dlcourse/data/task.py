@@ -26,6 +26,7 @@ class Task:
         factors: names of the factors that the labels of `pictures` give, float32 [N, F] in [0, 1]; or empty.
         categories: number of values K of each factor, value k stored as k / (K - 1); 0 for a continuous factor.
         levels: stored values of black and white.
+        class_counts: training images of each class, or empty.
     """
 
     data: str
@@ -39,6 +40,7 @@ class Task:
     levels: tuple[float, float] = (0, 255)
     factors: tuple[str, ...] = ()
     categories: tuple[int, ...] = ()
+    class_counts: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for a checkpoint."""
@@ -51,9 +53,9 @@ class Task:
         return cls(**plain)
 
     def picture_shape(self) -> tuple[int, ...] | None:
-        """Channels, height and width; a square number of features is a grey image, any other number gives None."""
+        """Channels, height and width of a grey or colour image; a square number of features is grey; else None."""
         if len(self.in_shape) == 3:
-            return self.in_shape
+            return self.in_shape if self.in_shape[0] in (1, 3) else None
         side = math.isqrt(self.in_shape[0])
         return (1, side, side) if side * side == self.in_shape[0] and side >= SMALLEST_SIDE else None
 

@@ -129,7 +129,7 @@ class BaseModule(StepShortcuts, ABC):
     def _standardize(self, x: Tensor) -> Tensor:
         """Subtract the mean and divide by the deviation; in place, which takes half the time."""
         centred = x - self.mean if x.dtype == torch.float32 else x.float().sub_(self.mean)
-        return centred.div_(self.std)
+        return centred.div_(self.std).to(self.mean.dtype)  # another one under trainer.precision=64-true and the like
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs as stored to net outputs [N, K]."""

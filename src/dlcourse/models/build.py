@@ -26,7 +26,7 @@ def build(node: DictConfig, **more: Any) -> Any:
     Keys that its class does not take (name, references, values that others refer to) are for the config alone.
 
     Raises:
-        UserError: the class refused a value.
+        UserError: a key that the class does not take, or a value that it refuses.
     """
     accepted = inspect.signature(get_class(node._target_)).parameters
     kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
@@ -35,12 +35,12 @@ def build(node: DictConfig, **more: Any) -> Any:
         if kind is int and isinstance(value, float) and value.is_integer():
             kept[key] = int(value)  # 1e4
         elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
-            whole = "whole number" if kind is int else "number"
-            raise UserError(f"{key}={value} is no {whole}: give one, as in {key}=10")
+            wanted = "an integer" if kind is int else "a number"
+            raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
             _check_keys(key, value)
     try:
-        # Hydra would turn a dataclass among the arguments into a config, so they are given by an ordinary call.
+        # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
@@ -51,21 +51,21 @@ def build(node: DictConfig, **more: Any) -> Any:
 
 
 def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse wrong types and unknown keys in a part that is built later."""
+    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
     takes = inspect.signature(get_object(node._target_)).parameters
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
-            wanted = "neither true nor false" if isinstance(default, bool) else "no number"
+            wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
-            raise UserError(f"{option}={value} is {wanted}: give one, as in {option}={str(default).lower()}")
+            raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
         return
     left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
     if left:
         chosen = node._target_.rpartition(".")[2]
         remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} takes no {', '.join(left)}, which the model or preset sets: add {remedy}")
+        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
 
 
 def build_data(cfg: DictConfig) -> DataModule:
@@ -129,7 +129,7 @@ def load_run(folder: Path) -> tuple[DictConfig, BaseModule]:
     """A run's config and its model with the best weights.
 
     Raises:
-        UserError: the folder is not a run folder, or its files do not belong together.
+        UserError: the folder is not a run folder, or its parts do not belong together.
     """
     cfg = read_stored(folder / CONFIG)
     path = folder / "checkpoints" / "best.ckpt"

@@ -31,6 +31,10 @@ def displayable(x: Tensor) -> Tensor | None:
         x = x.reshape(-1, side, side)
     if x.ndim == 4 and x.shape[3] == 1:
         x = x[..., 0]
+    if x.ndim == 4 and x.shape[3] == 4:
+        x = x[..., :3]
+    if x.ndim == 4 and x.shape[3] != 3:
+        return None
     if x.is_floating_point():
         low, high = x.min(), x.max()
         x = ((x - low) / (high - low).clamp_min(1e-12) * 255).round().byte()

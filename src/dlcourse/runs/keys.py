@@ -39,6 +39,7 @@ KEYS = {
     "trainer.devices": SPEED,
     "trainer.strategy": SPEED,
     "seed": REPETITION,
+    "data.fold": REPETITION,
 }
 # Keys whose values are paths: quoted before Hydra parses the command line.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",

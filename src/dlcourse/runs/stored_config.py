@@ -15,6 +15,7 @@ from dlcourse.errors import UserError
 LARGEST = 2**20  # bytes of a stored config; usual ones have a few thousand
 # Targets in configs of earlier versions, and their present names.
 RENAMED = {
+    "lightning.pytorch.callbacks.EMAWeightAveraging": "dlcourse.training.ema.EMAWeightAveraging",
     "dlcourse.checkpoints.Last": "dlcourse.training.checkpoints.ResumeCheckpoint",
     "dlcourse.loggers.MetricsCSV": "dlcourse.training.csv_logger.MetricsCSV",
     "dlcourse.nets.pictures.Autoencoder": "dlcourse.nets.dcgan.Autoencoder",

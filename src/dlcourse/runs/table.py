@@ -1,5 +1,6 @@
 """Text tables, and the table at the end of a run."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,12 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def show(text: str) -> None:
+    """Print a text; a terminal that was closed is not an error, because all results are in files."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, flush=True)
 
 
 def result_table(result: Result, folder: Path) -> str:

@@ -21,6 +21,7 @@ class MapsSummary(SweepSummary):
         if not jobs:
             return
         from dlcourse.plots.maps import METHOD_NAMES, draw_maps, read_map
+        from dlcourse.plots.style import plotting
 
         maps = {}
         for job in jobs[:MOST]:
@@ -30,5 +31,6 @@ class MapsSummary(SweepSummary):
             trust = next(value for name, value in result.metrics.items() if name.endswith("/trustworthiness"))
             title = f"{METHOD_NAMES[str(result.model)]} of {result.data}: trustworthiness {trust:.3f}"
             maps[title if title not in maps else f"{title} (job {job.name})"] = read_map(job / "plots" / "map.csv")
-        draw_maps(folder / "maps.png", maps)
-        print(f"Maps saved to {folder / 'maps.png'}")
+        with plotting("the maps side by side"):
+            draw_maps(folder / "maps.png", maps)
+            print(f"Maps saved to {folder / 'maps.png'}")

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 from dlcourse.plots.dispatch import draw_jobs
+from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 from dlcourse.sweeps.jobs import check_folder
@@ -73,13 +74,14 @@ def summarise(folder: Path, margin: float = MARGIN) -> None:
     said = verdicts(sweep, margin)
     write_text(folder / "sweep.md", _page(sweep, header, rows, said))
     print("\n".join(["", text_table(header, rows), "", *said]))
-    if done := finished(sweep.configurations(), sweep.metric):
-        from dlcourse.sweeps.plots.curves import draw_sweep_curves
-        from dlcourse.sweeps.plots.sweep import draw_sweep
+    with plotting("plots of the sweep"):
+        if done := finished(sweep.configurations(), sweep.metric):
+            from dlcourse.sweeps.plots.curves import draw_sweep_curves
+            from dlcourse.sweeps.plots.sweep import draw_sweep
 
-        draw_sweep(folder / "sweep.png", sweep, done)
-        draw_sweep_curves(folder / "sweep_curves.png", sweep, done)
-    draw_jobs(folder)
+            draw_sweep(folder / "sweep.png", sweep, done)
+            draw_sweep_curves(folder / "sweep_curves.png", sweep, done)
+        draw_jobs(folder)
     print(f"Results saved to {folder}", flush=True)
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dlcourse.runs.keys import REPETITION, keys_of_kind
 from dlcourse.runs.metrics import leading_metric, lower_is_better
 from dlcourse.runs.result import Result
 from dlcourse.sweeps.jobs import job_result, names_job, read_jobs, split_overrides, status
 
-SEED = "seed"
+REPEATED = frozenset(keys_of_kind(REPETITION))  # keys whose values are averaged: seeds and folds
 WIDEST = 70  # characters of an error in a table
 
 
@@ -83,16 +84,16 @@ class Sweep:
     spaces: tuple[str, ...] = ()
 
     def config_keys(self) -> list[str]:
-        """The swept keys without the seed."""
-        return [key for key in self.keys if key != SEED]
+        """The swept keys without seeds and folds."""
+        return [key for key in self.keys if key not in REPEATED]
 
     def seeds(self) -> bool:
-        """Whether the seed is swept."""
-        return SEED in self.keys
+        """Whether seeds or folds are swept."""
+        return not REPEATED.isdisjoint(self.keys)
 
     def configurations(self) -> list[Configuration]:
         """The configurations, best mean first."""
-        places = [number for number, key in enumerate(self.keys) if key != SEED]
+        places = [number for number, key in enumerate(self.keys) if key not in REPEATED]
         found: dict[tuple[str, ...], list[Job]] = {}
         for job in sorted(self.jobs, key=lambda job: (len(job.name), job.name)):
             found.setdefault(tuple(job.values[place] for place in places), []).append(job)

@@ -2,18 +2,21 @@
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
 
 _claims: list[FileLock] = []  # of this process
+
+LEADER = "DLCOURSE_DDP_LEADER"  # the process number of the first process of ddp, for the processes that it starts
+INHERITED = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def check_accelerator(settings: DictConfig) -> None:
@@ -27,8 +30,53 @@ def check_accelerator(settings: DictConfig) -> None:
 
 
 def process_rank() -> int:
-    """The rank of this process under ddp; 0 for a single process."""
-    return getattr(rank_zero_only, "rank", 0)
+    """The rank of this process under ddp; 0 for a single process.
+
+    Only the processes that a run starts itself have a rank. Variables that a shell, srun or torchrun has set do not
+    count, because independent runs inherit them too.
+    """
+    return int(os.environ.get("LOCAL_RANK", 0)) if os.environ.get(LEADER) == str(os.getppid()) else 0
+
+
+def is_distributed(settings: DictConfig) -> bool:
+    """Whether a Trainer with these settings may start several processes."""
+    return settings.get("devices", 1) not in (1, "1") or settings.get("strategy", "auto") != "auto"
+
+
+def check_launcher(settings: DictConfig) -> None:
+    """Refuse ddp if another launcher has started this process several times.
+
+    Raises:
+        UserError: with the remedy.
+    """
+    if not is_distributed(settings) or process_rank():
+        return
+    for launcher, started in (
+        ("torchrun", "TORCHELASTIC_RUN_ID" in os.environ),
+        ("srun with several tasks", os.environ.get("SLURM_PROCID", "0") != "0"),
+    ):
+        if started:
+            raise UserError(
+                f"trainer=ddp does not support {launcher}: start python -m dlcourse.train once, it starts one process "
+                "per device itself"
+            )
+
+
+@contextmanager
+def ddp_environment(settings: DictConfig) -> Generator[None]:
+    """Let the processes that Lightning starts in the block know this one; inherited ranks are hidden from Lightning."""
+    if process_rank() or not is_distributed(settings):
+        yield
+        return
+    before = {name: os.environ.pop(name, None) for name in (*INHERITED, LEADER)}
+    os.environ[LEADER] = str(os.getpid())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def likely_device(settings: DictConfig) -> torch.device:

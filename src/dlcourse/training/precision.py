@@ -8,12 +8,30 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 log = logging.getLogger(__name__)
 
 BUDGET, STEPS, ROWS = 0.7, 3, 32  # seconds and steps per precision, and samples of the batch
+
+
+class PlainOptimizers(Callback):
+    """Switches off fused optimizer steps, which exclude gradient clipping in mixed precision.
+
+    A fused step can unscale the gradients itself, after they would have been clipped, so Lightning refuses both
+    together; the plain step computes the same.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Change the optimizers after their state has been restored."""
+        if "mixed" not in trainer.precision:
+            return
+        for optimizer in trainer.optimizers:
+            optimizer._step_supports_amp_scaling = False  # ty: ignore[missing-attribute]
+            for group in optimizer.param_groups:
+                if group.get("fused"):
+                    group["fused"] = False
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -40,10 +40,12 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     preset.parent.mkdir(exist_ok=True)
     words = _header(study, job, measured, cfg)
     write_text(preset, words + _preset(read_stored(job / CONFIG), overrides, cfg, loader))
+    from dlcourse.plots.style import plotting
     from dlcourse.sweeps.plots.search import draw_history, draw_importance
 
-    draw_history(folder / "history.png", study)
-    draw_importance(folder / "importance.png", study)
+    with plotting("plots of the search"):
+        draw_history(folder / "history.png", study)
+        draw_importance(folder / "importance.png", study)
     states = [sum(t.state == s for t in trials) for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)]
     print("\n{} trials: {} completed, {} pruned, {} failed".format(len(trials), *states))
     monitor = study.user_attrs["settings"]["monitor"]
