@@ -7,6 +7,7 @@ answers with it.
 
 import io
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,13 +26,14 @@ LIMIT = 4 * 2**20  # bytes of its weights
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
+def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str] = ()) -> Result:
     """Write a run's best weights, packed, into a folder, after measuring them as they are there.
 
     Args:
         run: folder of a completed run.
         output: the folder; what it held is replaced.
         bits: 8 or 16, see `packed`.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
         The result.json of the folder: the run's, with the test metrics of the packed weights.
@@ -45,7 +47,7 @@ def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
     quiet()
     if bits not in BITS:
         raise UserError(f"bits={bits} is unknown: take 8 or 16")
-    cfg, model = load_run(run)
+    cfg, model = load_run(run, trust)
     before = read_result(run)
     if before is None or before.status != "completed":
         raise UserError(f"{run} is no completed run: go on with it by train run={run}")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from dlcourse.runs.table import text_table
 BATCH = 100
 
 
-def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
+def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Answer, print, and write predictions.csv and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run, whose best checkpoint answers.
         source: a picture or a folder of pictures.
         folder: where the answers go.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
         A row a picture: its file and what the model's family says of it.
@@ -34,7 +36,7 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
         UserError: there is no picture to answer for, or no run.
     """
     files = picture_files(source)
-    _, model = load_run(run)
+    _, model = load_run(run, trust)
     shape = model.task.picture_shape()
     if shape is None:
         raise UserError(f"{run} learnt {model.task.shape_text()}, which are no pictures: it cannot answer for one")

@@ -46,7 +46,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
         UserError: no such run, a model that cannot do what is asked, or numbers that make no sense.
     """
     _check(cfg)
-    run_cfg, model = load_run(Path(cfg.run))
+    run_cfg, model = load_run(Path(cfg.run), cfg.trust)
     if not isinstance(model, Generative):
         raise UserError(f"{cfg.run} holds a {type(model).__name__}, which draws nothing: take a vae or gan, say")
     truncation = _truncation(cfg)

@@ -22,10 +22,12 @@ from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
-from dlcourse.runs.stored_config import read_stored
+from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table
 from dlcourse.training.devices import process_rank
 from dlcourse.training.trainer import quiet
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -67,7 +69,7 @@ def run(
     cfg = cfg.copy()
     try:
         if helper:
-            cfg = read_stored(stored)
+            cfg = read_stored(stored, _trust(cfg))
         elif stored.exists():
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
@@ -87,7 +89,15 @@ def run(
         drop_empty(folder)
         raise
     with _log_file(folder / "train.log") if not helper else nullcontext():
+        if (names := foreign_targets(cfg)) and not helper:
+            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
         return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+
+
+def _trust(cfg: DictConfig) -> list[str]:
+    """What this command trusts: the names in `trust`, and those that its own config builds."""
+    trust: Any = cfg.get("trust") or []
+    return [*([trust] if isinstance(trust, str) else trust), *targets(cfg)]
 
 
 def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -96,7 +106,7 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
     Raises:
         UserError: the command asks for something else than the folder holds.
     """
-    stored = read_stored(path)
+    stored = read_stored(path, _trust(cfg))
     asked = cfg.copy()
     if asked.get("model") is not None:
         OmegaConf.resolve(asked)
