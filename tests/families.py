@@ -56,10 +56,10 @@ def unequal(first: Any, second: Any, name: str = "") -> list[str]:
 
 def differences(first: Path, second: Path) -> list[str]:
     """What is not the same, to the bit, in the folders of two runs that were to end alike."""
-    found = [folder.name for folder in (first, second) if (read_result(folder) or {}).get("status") != "completed"]
+    found = [folder.name for folder in (first, second) if getattr(read_result(folder), "status", None) != "completed"]
     if found:
         return [f"{name} is not completed" for name in found]
-    results = [read_result(folder) or {} for folder in (first, second)]
+    results = [result.to_dict() for folder in (first, second) if (result := read_result(folder)) is not None]
     found += [key for key in ("metrics", "epochs", "parameters") if results[0][key] != results[1][key]]
     for name in ("last", "best"):
         states = [load_checkpoint(folder / "checkpoints" / f"{name}.ckpt") for folder in (first, second)]

@@ -1,4 +1,4 @@
-"""A run that is stopped within an epoch ends, once it goes on, bit for bit as if it never had been."""
+"""A run that is stopped and resumed ends, bit for bit, like one that was not stopped."""
 
 import errno
 import signal

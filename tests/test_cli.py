@@ -18,25 +18,25 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["model=clock_multihed", "data=clocks"], "model=clock_multihed is unknown; did you mean clock_multihead?"),
         (["model=clock_multihead", "data=clock"], "data=clock is unknown; did you mean clocks?"),
         (["experiment=clocks/g99"], "experiment=clocks/g99 is unknown"),
-        (["modle=clock_cyclic"], "there is no key modle; did you mean model?"),
+        (["modle=clock_cyclic"], "unknown key modle; did you mean model?"),
         (["model=clock_cyclic", "data=clocks", "model.optimizer.lrr=1"], "did you mean model.optimizer.lr?"),
         (["data=clocks", "data.augment.rotatoin=1"], "did you mean data.augment.rotation?"),
         (["trainer.max_epoch=3"], "did you mean trainer.max_epochs?"),
         (["model/net=resnt", "model=clock_cyclic"], "model/net=resnt is unknown; did you mean resnet?"),
         (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
         (["seed"], "seed"),
-        (["data=clocks"], "choose a model: model=autoencoder|clock_classification|"),
-        (["model=clock_cyclic"], "choose a data: data=cifar10|"),
-        (["run=nowhere"], "run=nowhere is no run"),
-        ([*RUN, "data.count=3"], "data.count=3 is too few"),
-        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 cannot be told apart"),
-        ([*RUN, "model.minute=regression"], "decode=joint needs minute=classes"),
+        (["data=clocks"], "model is missing: choose model=autoencoder|clock_classification|"),
+        (["model=clock_cyclic"], "data is missing: choose data=cifar10|"),
+        (["run=nowhere"], "run=nowhere is not a run folder"),
+        ([*RUN, "data.count=3"], "data.count=3 is too small"),
+        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 is out of range"),
+        ([*RUN, "model.minute=regression"], "decode=joint requires minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
-        ([*RUN, "data.batch_size=abc"], "batch_size=abc is no whole number"),
-        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is no whole number"),
+        ([*RUN, "data.batch_size=abc"], "batch_size=abc is not an integer"),
+        ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is not a positive integer"),
         ([*RUN, "trainer.accelerator=tpux"], "tpux"),
         ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
-        ([*RUN, "references=[G77]"], "there is no reference G77"),
+        ([*RUN, "references=[G77]"], "unknown reference G77"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said):
@@ -53,9 +53,11 @@ def test_a_command_that_is_wrong_leaves_no_folder(command):
 
 
 def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
-    assert "learnt time but digits8 asks for classes" in command("evaluate", "data=digits8")[2]  # the built-in reader
-    assert "run=x is no run" in command("evaluate", "run=x")[2]
-    assert "predict needs pictures" in command("predict")[2]
+    assert (
+        "was trained on time, but digits8 has classes" in command("evaluate", "data=digits8")[2]
+    )  # the built-in reader
+    assert "run=x is not a run folder" in command("evaluate", "run=x")[2]
+    assert "input is missing" in command("predict")[2]
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "predict"])
@@ -74,13 +76,14 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     assert "test/error_minutes" in out and "G4" in out and str(folder) in out
     assert command("train", f"run={folder}")[0] == 0
     code, _, error = command("train", f"run={folder}", "seed=5")
-    assert code == 1 and "begun with seed=0, not 5" in error
+    assert code == 1 and "started with seed=0, not 5" in error
     assert (
-        "begun with model.optimizer.lr=0.004, not 0.5" in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
+        "started with model.optimizer.lr=0.004, not 0.5"
+        in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
     )
-    assert "begun without debug" in command("train", f"run={folder}", "debug=fast")[2]
-    assert "begun with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
-    assert "threads=0 is no number of threads" in command("evaluate", f"run={folder}", "threads=0")[2]
+    assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]
+    assert "started with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
+    assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1

@@ -67,7 +67,7 @@ def test_references_are_complete_and_unknown_ones_refused():
 def test_nearest_name():
     assert nearest("clokcs", ["clocks", "mnist"]) == "; did you mean clocks?"
     assert nearest("dropout", ["model.dropout", "seed"]) == "; did you mean model.dropout?"
-    assert nearest("zzz", ["a", "b"]) == "; there is a, b"
+    assert nearest("zzz", ["a", "b"]) == "; choose from a, b"
     assert "model.optimizer.lr" in keys_of(compose("model=clock_cyclic", "data=clocks"))
 
 

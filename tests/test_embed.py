@@ -30,12 +30,12 @@ def is_drawn(path, share=0.02):
 
 def test_a_map_without_any_file(tmp_path, capsys):
     result = mapped(tmp_path / "map", "data=digits8")
-    assert result["metrics"]["train/trustworthiness"] == pytest.approx(0.8328, abs=2e-4)
-    assert result["metrics"]["train/neighbour_accuracy"] == pytest.approx(0.65414, abs=1e-5)
+    assert result.metrics["train/trustworthiness"] == pytest.approx(0.8328, abs=2e-4)
+    assert result.metrics["train/neighbour_accuracy"] == pytest.approx(0.65414, abs=1e-5)
     stored = json.loads((tmp_path / "map" / "result.json").read_text())
     assert stored["status"] == "completed" and stored["model"] == "pca" and stored["samples"] == 1437
     assert set(stored["seconds"]) == {"prepare", "compile", "fit", "measure"} and stored["references"] == []
-    assert "umap-learn" in stored["versions"] and "everything is in" in capsys.readouterr().out
+    assert "umap-learn" in stored["versions"] and "Results saved to" in capsys.readouterr().out
     assert is_drawn(tmp_path / "map" / "plots" / "map.png")
     shown = read_map(tmp_path / "map" / "plots" / "map.csv")
     assert shown.names == tuple("0123456789") and shown.values.shape == (1437,) and shown.places.shape == (1437, 2)
@@ -47,9 +47,9 @@ def test_a_map_without_any_file(tmp_path, capsys):
 def test_the_reported_trustworthiness(real_data, tmp_path, method, reported, share):
     real_data("digits16")
     result = mapped(tmp_path / "map", "data=digits16", f"method={method}")
-    assert result["metrics"]["train/trustworthiness"] == pytest.approx(reported, abs=0.003)
-    assert result["metrics"]["train/neighbour_accuracy"] > share
-    assert [row["id"] for row in result["references"]] == [f"A6-{method}"]
+    assert result.metrics["train/trustworthiness"] == pytest.approx(reported, abs=0.003)
+    assert result.metrics["train/neighbour_accuracy"] > share
+    assert [row["id"] for row in result.references] == [f"A6-{method}"]
 
 
 def test_measures():
@@ -81,17 +81,17 @@ def test_features_of_a_run_and_thumbnails(tmp_path):
     words = ["model=digits_cnn", "data=digits8", "data.view=picture", "debug=fast", "trainer=cpu", "plots=false"]
     run(compose(*words), folder=tmp_path / "run")
     result = mapped(tmp_path / "map", f"run='{tmp_path}/run'", "max_samples=200", "thumbnails=true", "split=test")
-    assert result["data"] == "digits8" and result["samples"] == 200 and "test/trustworthiness" in result["metrics"]
+    assert result.data == "digits8" and result.samples == 200 and "test/trustworthiness" in result.metrics
     assert is_drawn(tmp_path / "map" / "plots" / "map.png")
     again = mapped(tmp_path / "again", f"run='{tmp_path}/run'", "max_samples=200", "split=test")
-    assert again["metrics"] == result["metrics"]
+    assert again.metrics == result.metrics
     plain = mapped(tmp_path / "plain", "data=digits8", "max_samples=200", "split=test")
-    assert plain["metrics"] != result["metrics"]
+    assert plain.metrics != result.metrics
 
 
 def test_times_are_coloured_round_the_dial(tmp_path):
     result = mapped(tmp_path / "map", *TINY[:4], "split=test", "data.count=720", "thumbnails=true")
-    assert set(result["metrics"]) == {"test/trustworthiness"} and is_drawn(tmp_path / "map" / "plots" / "map.png")
+    assert set(result.metrics) == {"test/trustworthiness"} and is_drawn(tmp_path / "map" / "plots" / "map.png")
     shown = coloured(np.zeros((2, 2)), np.array([[3, 0], [11, 59]]), Task("c", "time", (1, 4, 4), 0, 1))
     np.testing.assert_allclose(shown.values, [0.25, 719 / 720])
 
@@ -114,23 +114,23 @@ class Unlabelled(DataModule):
 
 def test_a_data_set_without_labels_is_not_coloured(tmp_path, monkeypatch):
     monkeypatch.setattr("dlcourse.commands.embed.build_data", lambda cfg: Unlabelled())
-    with pytest.raises(UserError, match="faces has no labels to colour its map by: set colour=false"):
+    with pytest.raises(UserError, match="the labels of faces cannot be used as colours: set colour=false"):
         mapped(tmp_path / "map", "data=digits8")
     result = mapped(tmp_path / "grey", "data=digits8", "colour=false")
-    assert set(result["metrics"]) == {"train/trustworthiness"} and is_drawn(tmp_path / "grey" / "plots" / "map.png")
+    assert set(result.metrics) == {"train/trustworthiness"} and is_drawn(tmp_path / "grey" / "plots" / "map.png")
     assert read_map(tmp_path / "grey" / "plots" / "map.csv").values is None
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, not 3: give it more"),
-        (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, not 60"),
+        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, but there are 3: use more"),
+        (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, but there are 60"),
         (["data=digits8", "method=umpa"], "there is no method umpa: take pca, tsne, umap"),
         (["data=digits8", "method=umap", "methods.umap.n_neighbors=1"], "n_neighbors=1 is below 2"),
-        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is no distance on the map"),
+        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is out of range"),
         (["data=digits8", "method=tsne", "methods.tsne.perplexity=0"], "perplexity=0 is below 1"),
-        (["data=digits8", "split=val"], "digits8 has no val split: take train, test"),
+        (["data=digits8", "split=val"], "split=val not found in digits8: use train, test"),
     ],
 )
 def test_mistakes_are_named(tmp_path, words, message):
@@ -141,10 +141,10 @@ def test_mistakes_are_named(tmp_path, words, message):
 
 def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command):
     run(compose("model=knn", "data=digits8", "trainer=cpu", "plots=false"), folder=tmp_path / "run")
-    with pytest.raises(UserError, match="KNearestNeighbours has no linear layer whose input could be mapped"):
+    with pytest.raises(UserError, match="KNearestNeighbours does not have a linear layer"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'")
-    with pytest.raises(UserError, match="learnt classes but clocks asks for time"):
+    with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'", *TINY[:4])
-    assert command("embed", "method=pca")[2].startswith("error: choose a data: data=")
-    assert "is no run" in command("embed", "run=nowhere")[2]
+    assert command("embed", "method=pca")[2].startswith("error: data is missing: choose data=")
+    assert "config.yaml" in command("embed", "run=nowhere")[2]
     assert not list(Path().rglob("outputs/*/*"))

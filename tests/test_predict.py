@@ -1,4 +1,4 @@
-"""Answers for a person's own pictures, whatever their size, colour and orientation."""
+"""Predictions for a user's own images of any size, colour and orientation."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ def run_folder(tiny_run):
     return Path(tiny_run("plots=false")["folder"])
 
 
-def test_a_folder_of_any_pictures(run_folder, tmp_path, capsys):
+def test_a_folder_of_different_images(run_folder, tmp_path, capsys):
     source = tmp_path / "photos"
     source.mkdir()
     picture(source / "grey.png")
@@ -58,23 +58,26 @@ def test_an_encoding_without_distribution_gives_the_time_alone(tiny_run, tmp_pat
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda p: p / "nothing.png", "does not exist"),
+        (lambda p: p / "nothing.png", "not found"),
         (lambda p: p.mkdir() or p, "is an empty folder"),
-        (lambda p: p.write_text("words") and p, "is no picture that can be read"),
-        (lambda p: p.mkdir() or ((p / "a.txt").write_text("words") and p), "holds no picture that can be read"),
+        (lambda p: p.write_text("words") and p, "image could not be decoded; give a PNG"),
+        (
+            lambda p: p.mkdir() or ((p / "a.txt").write_text("words") and p),
+            "does not contain an image that can be decoded",
+        ),
         (
             lambda p: p.write_bytes(picture(p.with_suffix(".png")).read_bytes()[:200]) and p,
-            "is no picture that can be read",
+            "image could not be decoded; give a PNG",
         ),
     ],
 )
-def test_what_is_no_picture_is_named(run_folder, tmp_path, make, words):
+def test_files_that_are_not_images_are_named(run_folder, tmp_path, make, words):
     with pytest.raises(UserError, match=words):
         predict(run_folder, make(tmp_path / "input"), tmp_path / "answers")
     assert not (tmp_path / "answers").exists()
 
 
-def test_pictures_are_turned_cut_square_and_resized(tmp_path):
+def test_images_are_turned_cut_square_and_resized(tmp_path):
     array = np.zeros((100, 200), np.uint8)
     array[:, 150:] = 255  # cut away
     array[:50, 50:150] = 200

@@ -91,4 +91,4 @@ def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
         "trainer=cpu",
     ]
     again = evaluate(compose(*asked, "data.batch_size=8", verb="evaluate"), tmp_path / "again")
-    assert "test/factors_r2" not in again["metrics"] and again["metrics"]["test/reconstruction_rmse"] > 0
+    assert "test/factors_r2" not in again.metrics and again.metrics["test/reconstruction_rmse"] > 0

@@ -41,7 +41,7 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code)
     process.send_signal(signum)
     _, error = process.communicate(timeout=60)
     assert process.returncode == code and "Traceback" not in error
-    assert f"go on with: python -m dlcourse.train run={folder}" in error
+    assert f"resume with: python -m dlcourse.train run={folder}" in error
     interrupted = json.loads((folder / "result.json").read_text())
     assert interrupted["status"] == "interrupted" and interrupted["cpu_seconds"] > 0
     config = folder / "config.yaml"
@@ -61,7 +61,7 @@ def test_two_processes_train_one_model(tmp_path):
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0, error
     result = json.loads((folder / "result.json").read_text())
-    assert result["status"] == "completed" and out.count("everything is in") == 1
+    assert result["status"] == "completed" and out.count("Results saved to") == 1
     assert [path.name for path in Path.cwd().glob("outputs")] == []
 
 
@@ -73,7 +73,7 @@ def test_a_sweep_of_jobs_of_two_processes_gives_what_one_process_gives():
     process = start("-m", *net, *two, "seed=0,1", "name=both")
     out, error = process.communicate(timeout=500)
     assert process.returncode == 0, error
-    assert out.count("everything is in") == 3  # a job each, and the sweep
+    assert out.count("Results saved to") + out.count("everything is in") == 3  # a job each, and the sweep
     assert sorted(path.name for path in Path("outputs/sweeps/both").iterdir() if path.is_dir()) == ["0", "1"]
     assert [path.name for path in Path("outputs").iterdir()] == ["sweeps"]
     process = start(*net, "trainer=cpu", "data.batch_size=32", "hydra.run.dir=alone")

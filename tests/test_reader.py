@@ -59,12 +59,12 @@ def test_predict_without_a_run_takes_the_built_in_one(run_folder, command, tmp_p
 
 
 def test_without_one_a_sentence_says_how_to_get_it(tmp_path):
-    with pytest.raises(UserError, match=r"no built-in reader: give run=DIR.*dlcourse.export run=DIR"):
+    with pytest.raises(UserError, match=r"built-in reader is missing.*dlcourse.export run=DIR"):
         built_in(tmp_path)
 
 
 def test_what_ships_is_small_and_complete():
-    assert (READER / "weights.pt").stat().st_size <= export.LIMIT
+    assert (READER / "weights.pt").stat().st_size <= exporting.LIMIT
     _, model = load_run(READER)
     assert model.task.kind == "time"
     assert json.loads((READER / "result.json").read_text())["metrics"]["test/error_minutes"] < 3
@@ -73,10 +73,10 @@ def test_what_ships_is_small_and_complete():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "export needs a run"),
-        (["run=nowhere"], "run=nowhere is no run"),
-        (["bits=4"], "bits=4 is unknown: take 8 or 16"),
-        (["output=full"], "output=full holds other files"),
+        ([], "run is missing"),
+        (["run=nowhere"], "run=nowhere is no"),
+        (["bits=4"], "bits=4 is not supported: use 8 or 16"),
+        (["output=full"], "output=full contains other files"),
         (["output=full/letter.txt"], "output=full/letter.txt is a file"),
     ],
 )
@@ -92,7 +92,7 @@ def test_wrong_words_get_one_sentence(run_folder, command, words, said):
 def test_a_run_is_never_replaced_by_itself_packed(run_folder, command):
     before = sorted(run_folder.rglob("*"))
     code, _, error = command("export", f"run={run_folder}", f"output={run_folder}")
-    assert code == 1 and "holds other files" in error and sorted(run_folder.rglob("*")) == before
+    assert code == 1 and "contains other files" in error and sorted(run_folder.rglob("*")) == before
 
 
 def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folder, tmp_path, monkeypatch):
@@ -104,16 +104,16 @@ def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folde
     better = json.loads(path.read_text())
     better["metrics"]["test/error_minutes"] = 0.0
     path.write_text(json.dumps(better))
-    with pytest.raises(UserError, match=r"minutes off, the built-in reader 0.00: name a folder"):
+    with pytest.raises(UserError, match=r"minutes, the built-in reader 0.00: export it to another folder"):
         export(run_folder, shipped)
-    with pytest.raises(UserError, match="reads no clocks"):
+    with pytest.raises(UserError, match="is not a clock reader"):
         export(Path(__file__).parent / "stored" / "classifier", shipped)
     assert json.loads(path.read_text()) == better
 
 
 def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "LIMIT", 1000)
-    with pytest.raises(UserError, match=r"more than the 0 MB of a reader: train a smaller net"):
+    with pytest.raises(UserError, match=r"the limit is 0 MB: train a smaller net"):
         export(run_folder, tmp_path / "reader")
     assert not (tmp_path / "reader").exists()
 
@@ -121,5 +121,5 @@ def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):
 def test_an_unfinished_run_is_refused(run_folder, tmp_path):
     result = json.loads((run_folder / "result.json").read_text()) | {"status": "interrupted"}
     (run_folder / "result.json").write_text(json.dumps(result))
-    with pytest.raises(UserError, match="is no completed run"):
+    with pytest.raises(UserError, match="is not a completed run"):
         export(run_folder, tmp_path / "reader")

@@ -57,7 +57,9 @@ def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
     monkeypatch.setattr(robustness, "FACTORS", [f for f in robustness.FACTORS if f.name == "reflection_strength"])
     seen = []
     monkeypatch.setattr(
-        robustness, "answer", lambda model, pictures, minutes: seen.append(pictures) or {"minutes": minutes.float()}
+        robustness,
+        "read_clocks",
+        lambda model, pictures, minutes: seen.append(pictures) or {"minutes": minutes.float()},
     )
     first, second, *others = robustness.curves(None, clocks)  # ty: ignore[invalid-argument-type]
     assert 10 <= first.count <= 45 and first.trained and second.trained and not others[-1].trained
@@ -111,7 +113,7 @@ def test_pictures_without_a_scene_are_refused(tiny_run, command, tmp_path):
     np.save(tmp_path / "labels.npy", np.zeros((100, 2), np.int64))
     words = [f"run={folder}", "data=clocks_course", f"data.path={tmp_path}", "game=true", "trainer=cpu"]
     code, _, error = command("evaluate", *words)
-    assert code == 1 and "game=true needs pictures whose hidden parameters are known: add data=clocks" in error
+    assert code == 1 and "game=true needs rendered images with known scene parameters: add data=clocks" in error
     assert not list(Path(folder).glob("evaluations/*"))
 
 

@@ -1,4 +1,4 @@
-"""Runs from a config to a folder: what lies in it, that it can be gone on with, judged again and trusted."""
+"""Runs from a config to a folder: its content, resuming, evaluating again, and stored runs that cannot be trusted."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_loaded_again_it_gives_the_same_figures(tiny_run, tmp_path):
     result = tiny_run()
     cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "trainer.limit_test_batches=2", verb="evaluate")
     again = evaluate(cfg, tmp_path / "again")
-    assert again["metrics"]["test/error_minutes"] == result["metrics"]["test/error_minutes"]
+    assert again.metrics["test/error_minutes"] == result["metrics"]["test/error_minutes"]
     assert (tmp_path / "again" / "plots" / "worst.png").exists()
     stored = OmegaConf.load(Path(result["folder"]) / "config.yaml")
     assert stored.trainer.precision == "32-true" and stored.trainer.max_epochs == 1
@@ -54,7 +54,7 @@ def test_evaluates_on_other_data(tiny_run, tmp_path):
     result = tiny_run()
     words = ["data=clocks", "data.count=60", "data.size=64", "plots=false", "trainer=cpu"]
     other = evaluate(compose(f"run='{result['folder']}'", *words, verb="evaluate"), tmp_path / "other")
-    assert 0 <= other["metrics"]["test/error_minutes"] <= 360
+    assert 0 <= other.metrics["test/error_minutes"] <= 360
     assert not (tmp_path / "other" / "plots").exists()
 
 
@@ -74,7 +74,7 @@ def test_early_stopping_ends_before_the_budget(tiny_run):
 @pytest.mark.parametrize("word", ["callbacks=early_stopping", "model/schedule=plateau"])
 def test_what_waits_for_a_validation_is_refused_where_none_is_held_out(tmp_path, word):
     words = ["model=mlp", "data=digits8", "data.validation=0", word, *PINNED]
-    with pytest.raises(UserError, match=r"watches val/\w+, but no picture is held out for validation: "):
+    with pytest.raises(UserError, match=r"monitors val/\w+, but the data has not been split for validation: "):
         run(compose(*words), folder=tmp_path / "out")
     assert not (tmp_path / "out" / "config.yaml").exists()
 
@@ -88,9 +88,9 @@ def test_resume_of_a_completed_run_gives_its_result(tiny_run):
 
 def test_a_folder_with_a_run_is_refused_and_so_are_changed_keys(tiny_run):
     tiny_run()
-    with pytest.raises(UserError, match="holds a run already"):
+    with pytest.raises(UserError, match="already contains a run"):
         tiny_run()
-    with pytest.raises(UserError, match="begun with model.optimizer.lr=0.004, not 0.5"):
+    with pytest.raises(UserError, match="started with model.optimizer.lr=0.004, not 0.5"):
         tiny_run("model.optimizer.lr=0.5", resume=True)
 
 
@@ -112,8 +112,8 @@ def test_a_run_that_never_validated_tests_its_last_weights(tiny_run):
 
 def test_rendered_figures_are_not_called_better(tiny_run, capsys):
     tiny_run("plots=false")
-    said = capsys.readouterr().out
-    assert "ours on rendered pictures" in said and "better" not in said and "worse" not in said
+    output = capsys.readouterr().out
+    assert "measured on rendered images" in output and "better" not in output and "worse" not in output
 
 
 def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
@@ -126,9 +126,9 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or no checkpoint"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or not a checkpoint"),
         (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "is not there"),
-        (lambda f: (f / "config.yaml").unlink(), "is no run"),
+        (lambda f: (f / "config.yaml").unlink(), "is not a run folder: config.yaml not found"),
         (lambda f: (f / "config.yaml").write_text("model: ${oc.env:HOME}"), "not a config that dlcourse wrote"),
         (lambda f: (f / "config.yaml").write_text("model: {_target_: os.system, command: id}"), "asks for os.system"),
         (lambda f: torch.save({"state_dict": {}}, f / "checkpoints" / "best.ckpt"), "not a checkpoint of dlcourse"),
@@ -144,7 +144,7 @@ def test_a_spoilt_run_is_named(tiny_run, spoil, words):
 def test_a_checkpoint_of_another_model_is_refused(tiny_run):
     first, second = Path(tiny_run(folder="a")["folder"]), Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
     (second / "checkpoints" / "best.ckpt").replace(first / "checkpoints" / "best.ckpt")
-    with pytest.raises(UserError, match="holds another model"):
+    with pytest.raises(UserError, match="does not match the model"):
         load_run(first)
 
 
@@ -152,14 +152,14 @@ def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
     with pytest.raises(UserError):
         tiny_run("model=clock_classification", "model.num_classes=721")
     assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
-        "num_classes=721 cannot be told apart"
+        "num_classes=721 is out of range"
     )
 
 
 def test_a_crash_keeps_its_traceback_in_the_log(tiny_run, tmp_path, monkeypatch):
     from dlcourse.models.clock import ClockReader
 
-    monkeypatch.setattr(ClockReader, "measure", lambda *_: 1 / 0)
+    monkeypatch.setattr(ClockReader, "compute_metrics", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         tiny_run()
     assert "Traceback" in (tmp_path / "run" / "train.log").read_text()
@@ -169,5 +169,5 @@ def test_a_crash_keeps_its_traceback_in_the_log(tiny_run, tmp_path, monkeypatch)
 def test_cuda_where_there_is_none_is_refused(tiny_run):
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
-    with pytest.raises(UserError, match="no CUDA device"):
+    with pytest.raises(UserError, match="CUDA device not found"):
         tiny_run("trainer=gpu", "trainer.max_epochs=1")

@@ -45,7 +45,7 @@ def test_twenty_jobs_with_three_failures_killed_in_the_middle_and_resumed():
     out, error = process.communicate(timeout=300)
     assert process.returncode == 1 and "3 jobs failed: 2, 8, 13" in error
     done = {name for name, result in killed.items() if result["status"] == "completed"}
-    assert f"{len(done)} of 20 jobs of {FOLDER} have ended already" in out
+    assert f"{len(done)} of 20 jobs of {FOLDER} are already finished" in out
     found = results()
     assert sorted(found, key=int) == [str(n) for n in range(20)]
     assert sum(result["status"] == "completed" for result in found.values()) == 17
@@ -53,7 +53,7 @@ def test_twenty_jobs_with_three_failures_killed_in_the_middle_and_resumed():
     assert len(lost) == 3 and all("restarts" in result["error"] for result in lost)
     # nothing that had ended was run again: its result is untouched, and its log has one fit
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items() if path.parent.name in done)
-    assert "going on from" in (FOLDER / "10" / "train.log").read_text() or "10" in done
+    assert "resuming from" in (FOLDER / "10" / "train.log").read_text() or "10" in done
     with (FOLDER / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 20 and sum(row["status"] == "completed" for row in rows) == 17

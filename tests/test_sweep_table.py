@@ -38,7 +38,7 @@ def test_rows_are_best_first_by_the_reference_and_failures_last():
     assert [row[0] for row in rows] == ["1", "3", "0", "2"] and rows[-1][-1] == "no | such class"
     summarise(FOLDER)
     page = (FOLDER / "sweep.md").read_text()
-    assert "By test/error_minutes, the smallest first." in page
+    assert "Sorted by test/error_minutes, smallest first." in page
     assert "- job 2 (model.num_classes=2): no | such class" in page and "no \\| such class |" in page
 
 
@@ -46,6 +46,13 @@ def test_more_is_better_where_no_reference_says_otherwise():
     for number, share in enumerate((0.5, 0.9, 0.7)):
         job(number, [f"k={number}"], test_accuracy=share)
     assert [job.name for job in read_sweep(FOLDER).jobs] == ["1", "2", "0"]
+
+
+def test_folds_are_averaged_like_seeds():
+    for fold, share in enumerate((0.8, 0.9)):
+        job(fold, ["data.folds=2", f"data.fold={fold}"], test_accuracy=share)
+    header, rows = configuration_rows(read_sweep(FOLDER))
+    assert rows[0][header.index("test/accuracy")] == "0.85 ± 0.071" and rows[0][header.index("n")] == 2
 
 
 def test_seeds_are_folded_into_mean_and_deviation_and_the_csv_keeps_every_job(capsys):

@@ -35,17 +35,17 @@ def test_a_sweep_ends_with_csv_table_and_picture(command):
     assert all(row["status"] == "completed" and float(row["test/error_minutes"]) >= 0 for row in found)
     assert (folder / "sweep.png").stat().st_size > 5000
     assert (folder / "sweep.md").read_text().count("\n|") == 4
-    assert "model.num_classes" in out and "everything is in outputs/sweeps/classes" in out
+    assert "model.num_classes" in out and "Results saved to outputs/sweeps/classes" in out
     code, _, error = command("train", *words)
-    assert code == 1 and "holds a sweep already" in error
+    assert code == 1 and "already contains a sweep" in error
 
 
 def test_a_job_refused_before_it_began_has_its_row_and_its_log_too(command):
     code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=some")
     assert code == 1 and "1 jobs failed: 0" in error
     found = rows()
-    assert "data.count=5 is too few" in found[0]["status"] and found[1]["status"] == "completed"
-    assert "failed: data.count=5 is too few" in (SOME / "0" / "train.log").read_text()
+    assert "data.count=5 is too small" in found[0]["status"] and found[1]["status"] == "completed"
+    assert "failed: data.count=5 is too small" in (SOME / "0" / "train.log").read_text()
 
 
 def test_a_failing_job_is_reported_and_the_others_go_on(command):
@@ -66,7 +66,7 @@ def test_going_on_runs_what_is_missing_in_any_order(command):
         "train", *XOR, "seed=0", "model.optimizer.lr=1.2,0.8,5e-1", "name=some", "resume=true"
     )  # fmt: skip
     assert code == 0, error
-    assert "1 of 3 jobs of outputs/sweeps/some have ended already" in out
+    assert "1 of 3 jobs of outputs/sweeps/some are already finished" in out
     assert [row["model.optimizer.lr"] for row in rows()] == ["0.5", "0.8", "1.2"]
     assert stamps()["0"] == before["0"] and "resume" not in rows()[0]
     # with nothing but its name a sweep goes on with its own jobs; finished, it draws its summary
@@ -88,7 +88,7 @@ def test_presets_are_swept_by_a_pattern(command):
 
 def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command, image_sets, monkeypatch):
     read = []
-    monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, _: read.append(path) or load(path))
+    monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, *_: read.append(path) or load(path))
     load = __import__("dlcourse.data.npz", fromlist=["read_npz"]).read_npz
     words = ["-m", "model=mlp", "data=mnist", "data.validation=50", "debug=fast", "trainer=cpu", "plots=false", *PINNED]
     memory_cache._kept.clear()
@@ -105,20 +105,20 @@ def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model.optimizer.lrr=1,2"], "there is no key model.optimizer.lrr; did you mean model.optimizer.lr?"),
+        (["model.optimizer.lrr=1,2"], "unknown key model.optimizer.lrr; did you mean model.optimizer.lr?"),
         (["seed="], "seed= has no value"),
         (["seed=range(3,3)"], "seed=range(3,3) is an empty range"),
-        (["name=a,b"], "a sweep has one name, it cannot be swept"),
-        (["resume=true,false"], "a sweep has one resume"),
+        (["name=a,b"], "name cannot be swept"),
+        (["resume=true,false"], "resume cannot be swept"),
         (["hydra.sweep.subdir=a,b"], "hydra.sweep.subdir"),
         (["hydra.sweeper.max_batch_size=1,2"], "hydra.sweeper.max_batch_size"),
-        (["seed=1,1"], "two jobs of the sweep are the same"),
-        (["experiment=mnits/*"], "experiment=mnits/* matches nothing"),
+        (["seed=1,1"], "the sweep contains the same job twice"),
+        (["experiment=mnits/*"], "experiment=mnits/* does not match any experiment"),
         (["experiment=xor/b1,xor/b9"], "experiment=xor/b9 is unknown"),
         (["model=xor,xorr"], "model=xorr is unknown; did you mean xor"),
         (["hydra/launcher=paralel"], "hydra/launcher=paralel is unknown; did you mean parallel?"),
-        (["seed=0,1", "hydra.sweep.dir=mine"], "mine is no sweep but holds other files"),
-        (["seed=0,1", "hydra.sweep.dir=mine", "resume=true"], "mine is no sweep but holds other files"),
+        (["seed=0,1", "hydra.sweep.dir=mine"], "mine is not a sweep folder and contains other files"),
+        (["seed=0,1", "hydra.sweep.dir=mine", "resume=true"], "mine is not a sweep folder and contains other files"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused_in_one_sentence_and_leaves_nothing(command, words, said):
@@ -132,7 +132,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence_and_leaves_nothing(co
 
 def test_nothing_cannot_be_gone_on_with(command):
     code, _, error = command("train", "-m", "name=nothing", "resume=true")
-    assert code == 1 and "outputs/sweeps/nothing holds no sweep to go on with" in error
+    assert code == 1 and "outputs/sweeps/nothing does not contain a sweep to continue" in error
     assert len(error.strip().splitlines()) == 1 and not list(Path("outputs").rglob("*"))
 
 

@@ -1,4 +1,4 @@
-"""No more threads than cores, and a note where somebody asks for more."""
+"""At most as many threads as cores, and a warning if the user asks for more."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_cores_are_those_of_the_process(monkeypatch):
     assert usable_cores() == 1
 
 
-def test_torch_takes_no_more_threads_than_cores_of_its_own_accord(cores, monkeypatch):
+def test_by_default_torch_uses_at_most_as_many_threads_as_cores(cores, monkeypatch):
     cores(2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
     assert resolve_threads(None) == 2
@@ -32,17 +32,17 @@ def test_torch_takes_no_more_threads_than_cores_of_its_own_accord(cores, monkeyp
 
 
 @pytest.mark.parametrize("through_environment", [False, True])
-def test_too_many_threads_are_said_and_kept(cores, monkeypatch, caplog, through_environment):
+def test_too_many_threads_are_kept_with_a_warning(cores, monkeypatch, caplog, through_environment):
     cores(2)
     if through_environment:
         monkeypatch.setenv("OMP_NUM_THREADS", "8,1")
     assert resolve_threads(None if through_environment else 8) == (None if through_environment else 8)
     assert [r.message for r in caplog.records] == [
-        "8 threads on 2 cores wait for each other, which may take many times as long: take threads=2"
+        "8 threads on 2 cores slow each other down, often many times: use threads=2"
     ]
 
 
-def test_enough_cores_are_not_worth_a_word(cores, caplog):
+def test_enough_cores_give_no_warning(cores, caplog):
     cores(4)
     resolve_threads(4)
     check_side_by_side(2, 2)
@@ -50,18 +50,18 @@ def test_enough_cores_are_not_worth_a_word(cores, caplog):
     assert not caplog.records and advice(1, 1) is None
 
 
-def test_jobs_side_by_side_count_together(cores, caplog):
+def test_threads_of_parallel_jobs_are_added(cores, caplog):
     cores(4)
     check_side_by_side(-1, 2)
     check_side_by_side(2, 3)
-    assert [r.message.partition(" wait")[0] for r in caplog.records] == [
-        "up to 4 jobs at a time with 2 threads each on 4 cores",
-        "up to 2 jobs at a time with 3 threads each on 4 cores",
+    assert [r.message.partition(" slow")[0] for r in caplog.records] == [
+        "up to 4 parallel jobs with 2 threads each on 4 cores",
+        "up to 2 parallel jobs with 3 threads each on 4 cores",
     ]
     assert [r.message.rpartition(" ")[2] for r in caplog.records] == ["threads=1", "threads=2"]
 
 
-def test_a_sweep_side_by_side_says_so_before_it_starts(cores, caplog, tmp_path):
+def test_a_parallel_sweep_warns_before_it_starts(cores, caplog, tmp_path):
     from omegaconf import OmegaConf
 
     from dlcourse.sweeps.summary import SweepSummary

@@ -1,4 +1,4 @@
-"""Trackers: what they are given, and that a run goes on without them."""
+"""Trackers: what they log, and that a run continues without them."""
 
 import json
 import threading
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlcourse.errors import UserError
+from dlcourse.runs.result import Result
 from dlcourse.training.trackers.base import Tracker
 from dlcourse.training.trackers.mlflow import MLflow
 
@@ -15,7 +16,7 @@ RUN = ["model=nearest_centroid", "data=digits8", "trainer=cpu", "plots=false"]
 
 
 class Fake(Tracker):
-    """Keeps what it is given; raises where it is told to."""
+    """Records its calls; raises in one of them."""
 
     raises = ""
 
@@ -35,13 +36,13 @@ class Fake(Tracker):
         self._take("figures", values, step)
 
     def end(self, result):
-        self._take("end", result["status"])
+        self._take("end", result.status)
 
 
 def _use(tracker: Tracker) -> None:
     for step in range(3):
         tracker.log_metrics({"train/loss": 1.0, "epoch": step}, step)
-    tracker.finish({"status": "completed"})
+    tracker.finish(Result("train", "completed"))
 
 
 def test_a_tracker_is_given_parameters_figures_and_the_end_in_order(tmp_path):
@@ -54,18 +55,18 @@ def test_a_tracker_is_given_parameters_figures_and_the_end_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["begin", "figures", "end"])
-def test_a_tracker_that_raises_is_told_of_once_and_left_alone(tmp_path, caplog, place):
+def test_a_tracker_that_raises_costs_one_warning(tmp_path, caplog, place):
     tracker = Fake(tmp_path)
     tracker.raises = place
     _use(tracker)
     assert tracker.failed == "ConnectionError: the server is down"
     assert [record.message for record in caplog.records] == [
-        "Fake cannot be reached or used (ConnectionError: the server is down); the run goes on without it"
+        "Fake failed (ConnectionError: the server is down); the run continues without it"
     ]
     assert len(tracker.got) == {"begin": 0, "figures": 1, "end": 4}[place]
 
 
-def test_a_tracker_that_never_answers_stalls_no_run(tmp_path, caplog):
+def test_a_tracker_that_never_answers_does_not_stall_the_run(tmp_path, caplog):
     released = threading.Event()
 
     class Silent(Fake):
@@ -79,9 +80,9 @@ def test_a_tracker_that_never_answers_stalls_no_run(tmp_path, caplog):
     released.set()
 
 
-def test_a_run_that_did_not_begin_leaves_no_trace(tmp_path):
+def test_a_run_that_never_started_is_not_tracked(tmp_path):
     tracker = Fake(tmp_path)
-    tracker.finish({"status": "failed"})
+    tracker.finish(Result("train", "failed"))
     assert tracker.got == []
 
 
@@ -90,14 +91,14 @@ def test_a_package_that_is_not_installed_gets_the_command(monkeypatch, tmp_path,
     with pytest.raises(UserError, match="uv sync --extra mlflow"):
         MLflow(tmp_path)
     code, _, error = command("train", *RUN, "logger=[csv,wandb]")
-    assert code == 1 and error.startswith("error: logger=wandb needs a package") and len(error.splitlines()) == 1
+    assert code == 1 and error.startswith("error: logger=wandb requires a package") and len(error.splitlines()) == 1
 
 
 def test_a_mode_that_is_unknown_is_refused(tmp_path):
     pytest.importorskip("wandb")
     from dlcourse.training.trackers.wandb import Wandb
 
-    with pytest.raises(UserError, match="take offline or online"):
+    with pytest.raises(UserError, match="use offline or online"):
         Wandb(tmp_path, mode="disabeld")
 
 
@@ -114,9 +115,9 @@ def test_an_mlflow_that_is_down_costs_a_run_one_sentence(command, uri):
     code, out, error = command("train", *RUN, "logger=[csv,mlflow]", f"logger.mlflow.uri={uri}")
     assert code == 0, error
     assert _only_result()["status"] == "completed" and time.monotonic() - start < 45
-    said = [line for line in (out + error).splitlines() if "goes on without it" in line]
+    said = [line for line in (out + error).splitlines() if "continues without it" in line]
     log = next(Path("outputs").rglob("train.log")).read_text()
-    assert log.count("goes on without it") == 1 and len(said) <= 1
+    assert log.count("continues without it") == 1 and len(said) <= 1
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -148,4 +149,4 @@ def test_wandb_works_offline(command):
     assert code == 0, error
     assert _only_result()["status"] == "completed"
     assert list(Path("outputs").rglob("wandb/offline-run-*/*.wandb"))
-    assert "goes on without it" not in next(Path("outputs").rglob("train.log"), Path("/dev/null")).read_text()
+    assert "continues without it" not in next(Path("outputs").rglob("train.log"), Path("/dev/null")).read_text()

@@ -1,4 +1,4 @@
-"""Where a machine has several GPUs, each process of a sweep takes one of its own."""
+"""On a machine with several GPUs each process of a sweep uses its own."""
 
 import os
 

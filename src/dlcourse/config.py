@@ -1,4 +1,4 @@
-"""Where the configs are, which names they offer, and how a command line composes one."""
+"""The location of conf/, the names in its groups, and the composition of a config."""
 
 import difflib
 import re
@@ -67,14 +67,9 @@ def config_roots() -> list[Path]:
 
 
 def choices(group: str) -> list[str]:
-    """Every name that a config group offers, folders within it included: `clocks/fast`."""
-    found = set()
-    for root in (parent / group for parent in config_roots()):
-        if root.is_dir():
-            found |= {
-                p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root)
-            }
-    return sorted(found)
+    """All names of a config group, including those in its folders, such as `clocks/fast`."""
+    root = CONF / group
+    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root))
 
 
 def config_groups() -> list[str]:
@@ -90,22 +85,27 @@ def _nested(path: Path, root: Path) -> bool:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`; did you mean NAME?` where one is near, else the names there are, as the end of a sentence."""
+    """The end of a sentence: `; did you mean NAME?` if a known name is similar, else the list of known names."""
     names = list(names)
-    # `dropout` is near to `model.dropout` too, and `c1` to `fashion_mnist/c1`
+    # `dropout` is similar to `model.dropout`, and `c1` to `fashion_mnist/c1`
     last = {re.split("[./]", n)[-1]: n for n in names}
     close = difflib.get_close_matches(name.lower(), names, 1, 0.6)
     close = close or [last[n] for n in difflib.get_close_matches(re.split("[./]", name.lower())[-1], last, 1, 0.7)]
     if close:
         return f"; did you mean {close[0]}?"
-    return f"; there is {', '.join(names)}" if len(names) <= 30 else ""
+    return f"; choose from {', '.join(names)}" if len(names) <= 30 else ""
 
 
 def require(cfg: DictConfig, *groups: str) -> None:
-    """Raise a UserError with the names there are, where a group such as `data` was not chosen."""
+    """Raise a UserError that lists the names of a group, such as `data`, if none is chosen."""
     for group in groups:
         if cfg.get(group) is None:
-            raise UserError(f"choose a {group}: {group}={'|'.join(choices(group))}")
+            raise UserError(f"{group} is missing: choose {group}={'|'.join(choices(group))}")
+
+
+def empty_list(word: str) -> str:
+    """`logger=null` and `callbacks=null` as the empty lists that Hydra requires; other words as they are."""
+    return word.replace("null", "[]") if word in ("logger=null", "callbacks=null") else word
 
 
 def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None = None) -> DictConfig:
@@ -121,9 +121,4 @@ def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None 
 
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, [*overrides, *search_path(config_dir)])
-
-
-def search_path(config_dir: str | Path | None) -> list[str]:
-    """The override that adds a config folder to Hydra's search path; none without a folder."""
-    return [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
+        return hydra.compose(verb, [empty_list(word) for word in overrides])

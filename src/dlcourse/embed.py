@@ -10,7 +10,7 @@ from dlcourse.config import require
 
 
 def task(cfg: DictConfig) -> Any:
-    """One map in the folder that Hydra names."""
+    """Write one map to the folder that Hydra names."""
     from hydra.core.hydra_config import HydraConfig
 
     if cfg.run is None:

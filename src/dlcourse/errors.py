@@ -1,12 +1,12 @@
-"""The one exception that a user's mistake raises: its message is the sentence that the command line prints."""
+"""The exceptions of dlcourse."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message says in one sentence what is wrong and what to do about it."""
+    """An error that the user can fix; its message says in one sentence what is wrong and what to do."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was asked to end by a signal, and has said so; `signum` tells by which."""
+    """A signal has stopped a run, which has printed how to resume it; `signum` is the signal's number."""
 
     def __init__(self, signum: int):
         super().__init__(signum)

@@ -9,7 +9,7 @@ from dlcourse.cli.launch import launch
 
 
 def task(cfg: DictConfig) -> Any:
-    """One evaluation into a folder of its own beside the run's result."""
+    """Test a run and write the result to a new folder in RUN/evaluations."""
     from hydra.core.hydra_config import HydraConfig
 
     from dlcourse.commands.evaluate import evaluate

@@ -1,4 +1,4 @@
-"""A run as a small folder that answers: `python -m dlcourse.export run=DIR`; by default the built-in clock reader."""
+"""Pack a run into a small folder: `python -m dlcourse.export run=DIR`; by default the built-in clock reader."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from dlcourse.errors import UserError
 
 
 def task(cfg: DictConfig) -> Any:
-    """Packed weights, config.yaml and result.json in `output`."""
+    """Write packed weights, config.yaml and result.json to `output`."""
     if cfg.run is None:
-        raise UserError("export needs a run: run=DIR, a folder that train wrote")
+        raise UserError("run is missing: pass the run folder to pack, run=DIR")
     from dlcourse.commands.export import export
     from dlcourse.models.build import READER
     from dlcourse.runs.table import result_table
@@ -20,7 +20,7 @@ def task(cfg: DictConfig) -> Any:
     output = Path(cfg.output) if cfg.output is not None else READER
     result = export(Path(cfg.run), output, cfg.bits, cfg.trust)
     print(result_table(result, output))
-    print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test figures are of these weights")
+    print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test metrics are measured with these weights")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Answers for your own pictures: `python -m dlcourse.predict [run=DIR] input=FILE_OR_FOLDER`."""
+"""Predictions for your own images: `python -m dlcourse.predict [run=DIR] input=FILE_OR_FOLDER`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from dlcourse.errors import UserError
 
 
 def task(cfg: DictConfig) -> Any:
-    """Answers on the terminal, predictions.csv and contact_sheet.png in a folder of their own."""
+    """Print predictions and write predictions.csv and contact_sheet.png to a new folder."""
     from hydra.core.hydra_config import HydraConfig
 
     if cfg.input is None:
-        raise UserError("predict needs pictures: input=FILE_OR_FOLDER")
+        raise UserError("input is missing: pass an image or a folder, input=FILE_OR_FOLDER")
     from dlcourse.commands.predict import predict
     from dlcourse.models.build import built_in
 

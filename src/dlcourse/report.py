@@ -1,4 +1,4 @@
-"""Every run against its references: `python -m dlcourse.report`; two side by side: `compare=[RUN,RUN]`."""
+"""Compare all runs with their references: `python -m dlcourse.report`; two side by side: `compare=[RUN,RUN]`."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from dlcourse.cli.launch import launch
 
 
 def task(cfg: DictConfig) -> None:
-    """A page and a table in `output`, or RESULTS.md."""
+    """Write a page and a table to `output`, or RESULTS.md."""
     from dlcourse.reporting import report
 
-    for said in report(
+    for line in report(
         folders=[Path(path) for path in cfg.folders],
         output=Path(cfg.output),
         compare=[Path(path) for path in cfg.compare],
@@ -20,7 +20,7 @@ def task(cfg: DictConfig) -> None:
         pictures=cfg.pictures,
         picture_width=cfg.picture_width,
     ):
-        print(said, flush=True)
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw with a generative model: `python -m dlcourse.sample run=DIR [interpolate=9]`."""
+"""Draw images with a generative model: `python -m dlcourse.sample run=DIR [interpolate=9]`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from dlcourse.errors import UserError
 
 
 def task(cfg: DictConfig) -> Any:
-    """A sheet of pictures and an .npz in a folder of their own."""
+    """Write a sheet of images and an .npz to a new folder."""
     from hydra.core.hydra_config import HydraConfig
 
     if cfg.run is None:
-        raise UserError("sample needs a run to draw with: run=DIR, a folder that train wrote")
+        raise UserError("run is missing: pass the run folder of a generative model, run=DIR")
     from dlcourse.commands.sample import sample
 
     hydra_cfg = HydraConfig.get()

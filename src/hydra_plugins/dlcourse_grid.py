@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers: a multirun is done by dlcourse.sweeps.grid."""
+"""Hydra finds sweepers in this package; the code of a multirun is in dlcourse.sweeps.grid."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 
 class Grid(BasicSweeper):
-    """All combinations of the swept values, each in `<sweep>/<n>`; n is looked up by the job's overrides."""
+    """All combinations of the swept values, each in `<sweep>/<n>`; a job keeps its n when the sweep continues."""
 
     def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None, groups: Sequence[str] = ()):
         super().__init__(max_batch_size, params)

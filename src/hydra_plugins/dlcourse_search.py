@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers: `-m search=NAME` is done by dlcourse.sweeps.search, not by the grid of values."""
+"""Hydra finds sweepers in this package; the code of `-m search=NAME` is in dlcourse.sweeps.search."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from omegaconf import DictConfig
 
 
 class Search(Sweeper):
-    """Hands a multirun to `dlcourse.sweeps.search.trials.search`."""
+    """Runs a multirun by `dlcourse.sweeps.search.trials.search`."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Make the launcher that runs each trial."""
+        """Create the launcher that runs each trial."""
         from hydra.core.plugins import Plugins
 
         launcher = Plugins.instance().instantiate_launcher(

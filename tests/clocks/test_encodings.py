@@ -117,12 +117,12 @@ def test_joint_decoding_beats_the_floor_of_a_noisy_hour_hand():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Classification(721), "721 cannot be told apart on a dial of 720 minutes: take 1 to 720"),
-        (lambda: Classification(0), "take 1 to 720"),
-        (lambda: Classification(24, "last"), "decode=last is unknown: choose middle or first"),
-        (lambda: MultiHead(minute="regression"), "decode=joint needs minute=classes"),
-        (lambda: MultiHead(hour="bins"), "hour=bins is unknown: choose angle or classes"),
-        (lambda: Regression("l1"), "loss=l1 is unknown: choose circular, mse or mae"),
+        (lambda: Classification(721), "num_classes=721 is out of range for a dial of 720 minutes: use 1 to 720"),
+        (lambda: Classification(0), "use 1 to 720"),
+        (lambda: Classification(24, "last"), "decode=last is unknown: use middle or first"),
+        (lambda: MultiHead(minute="regression"), "decode=joint requires minute=classes"),
+        (lambda: MultiHead(hour="bins"), "hour=bins is unknown: use angle or classes"),
+        (lambda: Regression("l1"), "loss=l1 is unknown: use circular, mse or mae"),
     ],
 )
 def test_wrong_options_are_refused_with_the_remedy(make, words):

@@ -195,8 +195,8 @@ def test_the_dial_is_never_mirrored() -> None:
         ({"tilt": 10}, "two finite numbers"),
         ({"tilt": ["a", "b"]}, "two finite numbers"),
         ({"tilt": [0, float("nan")]}, "two finite numbers"),
-        ({"tilted": [10, 40]}, "Unknown scene range: tilted"),
-        ({"reflection_probability": 1.5}, "probability from 0 to 1"),
+        ({"tilted": [10, 40]}, "unknown scene range: tilted"),
+        ({"reflection_probability": 1.5}, "is not a probability: use 0 to 1"),
     ],
 )
 def test_bad_ranges_are_refused(overrides: dict[str, Any], message: str) -> None:

@@ -11,7 +11,7 @@ EVERYTHING = {"rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04}
 EVERYTHING |= {"brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90, "crop": 12, "cutout": 8, "erasing": 1.0}
 
 
-def pictures(count=8, colour=False):
+def images(count=8, colour=False):
     shape = (count, 40, 40, 3) if colour else (count, 40, 40)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded(0))
 
@@ -20,7 +20,7 @@ def pictures(count=8, colour=False):
 @pytest.mark.parametrize("option", [None, *EVERYTHING])
 def test_keeps_shape_and_type_and_changes_each_sample_its_own_way(option, colour):
     augment = Augment(**(EVERYTHING if option is None else {option: EVERYTHING[option]}))
-    same = pictures(1, colour).expand(8, *[-1] * (3 if colour else 2)).clone()
+    same = images(1, colour).expand(8, *[-1] * (3 if colour else 2)).clone()
     changed = augment(same.clone(), seeded(1))
     assert changed.shape == same.shape and changed.dtype == torch.uint8
     assert len(torch.unique(changed.flatten(1), dim=0)) == 8
@@ -29,12 +29,12 @@ def test_keeps_shape_and_type_and_changes_each_sample_its_own_way(option, colour
 
 
 def test_nothing_switched_on_changes_nothing():
-    x = pictures()
+    x = images()
     assert torch.equal(Augment()(x, seeded(1)), x)
 
 
 def test_never_mirrors():
-    """Three spots, anticlockwise in the picture, stay anticlockwise."""
+    """Three spots, anticlockwise in the image, stay anticlockwise."""
     x = torch.zeros(200, 64, 64, dtype=torch.uint8)
     for (row, column), level in {(32, 44): 255, (20, 32): 170, (32, 20): 85}.items():
         x[:, row - 2 : row + 3, column - 2 : column + 3] = level
@@ -51,7 +51,7 @@ def test_never_mirrors():
 
 
 def test_a_crop_is_the_picture_padded_by_its_mirror_image_and_cut():
-    x = pictures(200, colour=True)
+    x = images(200, colour=True)
     padded = F.pad(x.permute(0, 3, 1, 2).float(), (3, 3, 3, 3), mode="reflect").to(torch.uint8).permute(0, 2, 3, 1)
     cut = Augment(crop=3)(x, seeded(1))
     offsets = set()
@@ -64,7 +64,7 @@ def test_a_crop_is_the_picture_padded_by_its_mirror_image_and_cut():
 
 @pytest.mark.parametrize(("options", "axis"), [({"flip": "random"}, 2), ({"vertical_flip": True}, 1)])
 def test_a_flip_turns_about_half_of_the_pictures(options, axis):
-    x = pictures(300)
+    x = images(300)
     flipped = Augment(**options)(x, seeded(1))
     turned = torch.tensor([torch.equal(a, b.flip(axis - 1)) for a, b in zip(flipped, x, strict=True)])
     kept = torch.tensor([torch.equal(a, b) for a, b in zip(flipped, x, strict=True)])
@@ -72,7 +72,7 @@ def test_a_flip_turns_about_half_of_the_pictures(options, axis):
 
 
 def test_alternating_flips_show_both_ways_in_two_epochs_whatever_the_batches_are():
-    x, augment = pictures(300), Augment(flip="alternating")
+    x, augment = images(300), Augment(flip="alternating")
     index = torch.arange(300)
     first, second = (augment(x, seeded(epoch), index, epoch) for epoch in (0, 1))
     turned = (first == x.flip(2)).all((1, 2))
@@ -84,7 +84,7 @@ def test_alternating_flips_show_both_ways_in_two_epochs_whatever_the_batches_are
 
 def test_erasing_and_cutout_change_a_rectangle_only():
     x = torch.full((300, 40, 40), 100, dtype=torch.uint8)
-    x[:, 0, 0], x[:, 0, 1] = 0, 255  # the noise spans what the pictures do
+    x[:, 0, 0], x[:, 0, 1] = 0, 255  # the noise spans what the images do
     changed = Augment(erasing=0.5)(x, seeded(1)) != x
     share = changed.flatten(1).float().mean(1)
     assert 0.4 < (share > 0).float().mean() < 0.6 and share.max() < 0.34
@@ -99,7 +99,7 @@ def test_floats_in_any_units_stay_floats():
     x = torch.rand(20, 16, 16, generator=seeded(0)) * 2 - 1
     moved = Augment(rotation=10, zoom=[0.9, 1.1], crop=1)(x, seeded(1))
     assert moved.dtype == torch.float32 and not torch.equal(moved, x) and moved.abs().max() <= 1.0001
-    with pytest.raises(ValueError, match="plain features cannot be augmented"):
+    with pytest.raises(ValueError, match="features cannot be augmented"):
         Augment(rotation=10)(torch.rand(3, 256), seeded(1))
 
 
@@ -121,7 +121,7 @@ def test_strokes_on_black_come_from_nowhere():
     assert moved.gt(0).any(1).sum(1).max() <= 2  # one stroke, or none, wherever it is now
     mirrored = Augment(shift=0.2)(strokes, torch.Generator().manual_seed(0))
     assert mirrored.gt(0).any(1).sum(1).max() >= 2 and mirrored.gt(0).sum() > moved.gt(0).sum()
-    with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: take mirror, darkest"):
+    with pytest.raises(ValueError, match=r"data\.augment\.outside=black is unknown: use mirror, darkest"):
         Augment(outside="black")
 
 

@@ -47,9 +47,9 @@ def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
     data.setup()
     first, again = list(data.train_dataloader()), list(data.train_dataloader())
     assert len(first) == 576 // 20
-    pictures = torch.cat([x for x, _ in first])
-    assert len(torch.unique(pictures.flatten(1), dim=0)) == len(pictures)
-    assert torch.equal(pictures, torch.cat([x for x, _ in again]))
+    images = torch.cat([x for x, _ in first])
+    assert len(torch.unique(images.flatten(1), dim=0)) == len(images)
+    assert torch.equal(images, torch.cat([x for x, _ in again]))
     other = clocks(data_dir, fresh=True, seed=1)
     other.setup()
     assert not torch.equal(next(iter(other.train_dataloader()))[0], first[0][0])
@@ -58,7 +58,7 @@ def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 5}, "data.count=5 is too few"),
+        ({"count": 5}, "data.count=5 is too small"),
         ({"size": 2}, "data.size=2 is out of range"),
         ({"batch_size": 0}, "data.batch_size=0 is below 1"),
         ({"scene": {"tlt": [0, 1]}}, "data.scene.*tlt"),
@@ -73,25 +73,25 @@ def test_bad_options_are_refused(data_dir, options, words):
 def test_a_batch_larger_than_the_set_is_refused(data_dir):
     data = clocks(data_dir, batch_size=1000)
     data.setup()
-    with pytest.raises(UserError, match="larger than the 576 training pictures"):
+    with pytest.raises(UserError, match="larger than the 576 training images"):
         data.train_dataloader()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="cannot be written.*data_dir"):
+    with pytest.raises(UserError, match="is not writable.*data_dir"):
         clocks(tmp_path / "file" / "data").prepare_data()
 
 
 def test_a_damaged_cache_is_named(tmp_path):
     data = clocks(tmp_path)
     data.path.write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(UserError, match="delete it"):
+    with pytest.raises(UserError, match="move it away"):
         data.setup()
 
 
-def course(folder, pictures=None, labels=None, size=None):
-    np.save(folder / "images.npy", np.zeros((100, 20, 20), np.uint8) if pictures is None else pictures)
+def course(folder, images=None, labels=None, size=None):
+    np.save(folder / "images.npy", np.zeros((100, 20, 20), np.uint8) if images is None else images)
     minutes = np.arange(100)
     np.save(folder / "labels.npy", np.stack([minutes // 60, minutes % 60], 1) if labels is None else labels)
     return ClocksCourse(str(folder), size)
@@ -101,7 +101,7 @@ def test_course_files_of_the_right_shape_give_a_warning(tmp_path, caplog):
     data = course(tmp_path)
     with caplog.at_level(logging.WARNING):
         data.setup()
-    assert "images.npy is not the course's file" in caplog.text
+    assert "images.npy differs from the course's file" in caplog.text
     assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 80, "val": 10, "test": 10}
 
 
@@ -110,37 +110,37 @@ def test_course_files_are_resized_without_aliases(tmp_path):
     stripes[:, :, ::2] = 200
     data = course(tmp_path, stripes, size=16)
     data.setup()
-    pictures, _ = data.arrays["test"]
-    assert data.task.in_shape == (1, 16, 16) and pictures.dtype == torch.uint8
-    assert (pictures[:, :, 2:-2].float() - 100).abs().max() < 30
+    images, _ = data.arrays["test"]
+    assert data.task.in_shape == (1, 16, 16) and images.dtype == torch.uint8
+    assert (images[:, :, 2:-2].float() - 100).abs().max() < 30
     with pytest.raises(UserError, match="data.size=2 is out of range"):
         course(tmp_path, size=2)
-    with pytest.raises(UserError, match="data.fresh=true draws new pictures"):
+    with pytest.raises(UserError, match="data.fresh=true renders new images"):
         ClocksCourse(str(tmp_path), fresh=True)
 
 
 @pytest.mark.parametrize(
-    ("pictures", "labels", "words"),
+    ("images", "labels", "words"),
     [
-        (None, np.full((100, 2), 12), "an hour is 0 to 11 and a minute 0 to 59"),
-        (None, np.full((100, 2), -1), "an hour is 0 to 11"),
-        (None, np.zeros((99, 2), int), "100 pictures but 99 labels"),
+        (None, np.full((100, 2), 12), "the hour must be 0 to 11 and the minute 0 to 59"),
+        (None, np.full((100, 2), -1), "the hour must be 0 to 11"),
+        (None, np.zeros((99, 2), int), "100 images but 99 labels"),
         (None, np.zeros((100, 3), int), "labels must be whole numbers"),
         (None, np.zeros((100, 2)), "labels must be whole numbers"),
-        (np.zeros((100, 20, 20)), None, "pictures must be uint8"),
-        (np.zeros((100, 20, 21), np.uint8), None, "pictures must be uint8"),
-        (np.array([None] * 100), None, "no readable .npy"),
+        (np.zeros((100, 20, 20)), None, "images must be uint8"),
+        (np.zeros((100, 20, 21), np.uint8), None, "images must be uint8"),
+        (np.array([None] * 100), None, "could not be read as .npy"),
     ],
 )
-def test_wrong_course_files_are_refused(tmp_path, pictures, labels, words):
+def test_wrong_course_files_are_refused(tmp_path, images, labels, words):
     with pytest.raises(UserError, match=words):
-        course(tmp_path, pictures, labels).setup()
+        course(tmp_path, images, labels).setup()
 
 
 def test_missing_course_files_are_named(tmp_path):
-    with pytest.raises(UserError, match="images.npy is not there"):
+    with pytest.raises(UserError, match="images.npy not found"):
         ClocksCourse(str(tmp_path)).setup()
-    with pytest.raises(UserError, match="data.path=FOLDER"):
+    with pytest.raises(UserError, match="set data.path to the folder"):
         ClocksCourse(None).setup()
 
 
@@ -148,7 +148,7 @@ def test_a_split_without_validation_tests_the_rest(data_dir):
     data = clocks(data_dir, split=[80, 0, 20])
     data.setup()
     assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 576, "test": 144}
-    with pytest.raises(UserError, match=r"data.split=\[80, 20\] is no share"):
+    with pytest.raises(UserError, match=r"data.split=\[80, 20\] is not three percentages"):
         clocks(data_dir, split=[80, 20])
 
 
@@ -172,7 +172,7 @@ def test_copies_enlarge_the_training_set_once_and_for_all(data_dir):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"copies": 0}, "data.copies=0 is no whole number"),
+        ({"copies": 0}, "data.copies=0 is not a positive whole number"),
         ({"copies": 2, "augment": Augment()}, "add data/augment=clocks"),
         ({"copies": 2, "fresh": True, "augment": Augment(noise=1)}, "add data.fresh=false"),
     ],

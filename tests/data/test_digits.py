@@ -40,10 +40,10 @@ def test_digits8_is_split_once_and_for_all():
 
 
 def test_views_hold_the_same_numbers():
-    features, picture = digits8(validation=100), digits8(validation=100, view="picture")
-    assert features.task.in_shape == (64,) and picture.task.in_shape == (1, 8, 8)
-    assert features.task.mean == picture.task.mean and len(picture.arrays["val"][0]) == 100
-    for split, (x, y) in picture.arrays.items():
+    features, image = digits8(validation=100), digits8(validation=100, view="picture")
+    assert features.task.in_shape == (64,) and image.task.in_shape == (1, 8, 8)
+    assert features.task.mean == image.task.mean and len(image.arrays["val"][0]) == 100
+    for split, (x, y) in image.arrays.items():
         assert x.shape[1:] == (8, 8)
         assert torch.equal(x.flatten(1), features.arrays[split][0]) and torch.equal(y, features.arrays[split][1])
 
@@ -96,13 +96,13 @@ def edit(file, change):
     ("spoil", "words"),
     [
         (edit("train_in.csv", lambda a: [a[0], a[1].rpartition(",")[0], *a[2:]]), "row 2 has 255 columns, not 256"),
-        (edit("test_in.csv", lambda a: ["a" + a[0][a[0].index(",") :], *a[1:]]), "row 1 holds 'a', which is no number"),
-        (edit("test_in.csv", lambda a: ["nan" + a[0][a[0].index(",") :], *a[1:]]), "row 1 holds a number that is not"),
-        (edit("train_out.csv", lambda a: [*a[:3], "10", *a[4:]]), "row 4 holds 10, but a label is 0 to 9"),
-        (edit("train_out.csv", lambda a: [*a[:3], "2.5", *a[4:]]), "row 4 holds 2.5, but a label is 0 to 9"),
-        (edit("train_out.csv", lambda a: [*a[:3], "-1", *a[4:]]), "row 4 holds -1, but a label is 0 to 9"),
+        (edit("test_in.csv", lambda a: ["a" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains .a., which is not a"),
+        (edit("test_in.csv", lambda a: ["nan" + a[0][a[0].index(",") :], *a[1:]]), "row 1 contains a value"),
+        (edit("train_out.csv", lambda a: [*a[:3], "10", *a[4:]]), "row 4 contains 10, but labels are 0 to 9"),
+        (edit("train_out.csv", lambda a: [*a[:3], "2.5", *a[4:]]), "row 4 contains 2.5, but labels are 0 to 9"),
+        (edit("train_out.csv", lambda a: [*a[:3], "-1", *a[4:]]), "row 4 contains -1, but labels are 0 to 9"),
         (edit("train_out.csv", lambda a: a[:-1]), "has 6 rows but train_out.csv 5"),
-        (lambda folder: (folder / "test_out.csv").unlink(), "test_out.csv is not there"),
+        (lambda folder: (folder / "test_out.csv").unlink(), "test_out.csv not found"),
         (lambda folder: (folder / "test_out.csv").write_text(""), "is empty"),
     ],
 )  # fmt: skip
@@ -113,9 +113,9 @@ def test_a_broken_csv_is_named(folder, spoil, words):
 
 
 def test_other_mistakes_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"data\.view=pictures is unknown: take features or picture"):
+    with pytest.raises(UserError, match=r"data\.view=pictures is unknown: use features or picture"):
         Digits8("digits8", view="pictures")
-    with pytest.raises(UserError, match="does not exist: name a folder with train_in.csv"):
+    with pytest.raises(UserError, match="not found: give a folder with train_in.csv"):
         Digits16("digits16", path=str(tmp_path / "nothing")).setup()
     x, y = np.zeros((3, 255), np.float32), np.zeros(3, np.int64)
     np.savez(tmp_path / "narrow.npz", train_x=x, train_y=y, test_x=x, test_y=y)
@@ -125,7 +125,7 @@ def test_other_mistakes_are_named(tmp_path):
 
 def test_a_download_is_compared_with_its_checksum(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(Digits16, "URL", f"{folder.as_uri()}/")
-    with pytest.raises(UserError, match=r"could not be downloaded \(.*another checksum than the course's file\)"):
+    with pytest.raises(UserError, match=r"the download failed \(.*a different checksum from the course's file\)"):
         Digits16("digits16", str(tmp_path / "cache")).setup()
     digests = {name: _digest(folder / name) for name in SHIPPED}
     monkeypatch.setattr(Digits16, "SHA256", digests)

@@ -1,4 +1,4 @@
-"""Faces: folders of any pictures and prepared files."""
+"""Faces: folders of any images and prepared files."""
 
 import logging
 
@@ -26,11 +26,11 @@ def loaded(path, tmp_path, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Forty pictures of two sizes, and one each of other modes."""
+    """Forty images of two sizes, and one each of other modes."""
     found = tmp_path / "pictures"
     (found / "below").mkdir(parents=True)
-    for i, picture in enumerate(small_faces(40)):
-        image = Image.fromarray(picture).resize((50, 40) if i % 2 else (30, 70))
+    for i, image in enumerate(small_faces(40)):
+        image = Image.fromarray(image).resize((50, 40) if i % 2 else (30, 70))
         image.save(found / ("below" if i % 3 else ".") / f"{i}.png")
     return found
 
@@ -59,7 +59,7 @@ def test_one_picture_with_colour_makes_all_of_them_colour(folder, tmp_path):
 
 
 def test_broken_files_are_skipped_by_name_and_counted(folder, tmp_path, caplog):
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     (folder / "notes.txt").write_text("neither")
     marked = Image.new("RGB", (20, 20))
     exif = marked.getexif()
@@ -99,19 +99,19 @@ def test_the_split_is_by_its_own_seed(faces, tmp_path):
     drawn_anew = loaded(faces, tmp_path, split_seed=1)
     assert not torch.equal(first.arrays["test"][0], drawn_anew.arrays["test"][0])
     together = np.concatenate([x.numpy().reshape(len(x), -1) for x, _ in first.arrays.values()])
-    assert len(np.unique(together, axis=0)) == 120  # no picture is in two splits
+    assert len(np.unique(together, axis=0)) == 120  # no image is in two splits
 
 
 def test_the_mean_picture_is_exact():
-    pictures = torch.randint(256, (50, 4, 4), dtype=torch.uint8)
-    assert torch.equal(mean_picture(pictures), pictures.float().mean(0).round().byte())
+    images = torch.randint(256, (50, 4, 4), dtype=torch.uint8)
+    assert torch.equal(mean_picture(images), images.float().mean(0).round().byte())
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"path": "nowhere"}, "data.path=nowhere does not exist: name a folder of pictures, or an .npz"),
-        ({"path": None}, "name a folder of pictures, or an .npz with train_x, by data.path"),
+        ({"path": "nowhere"}, "data.path=nowhere not found: set data.path to a folder of images"),
+        ({"path": None}, "not found: set data.path to a folder of images"),
         ({"batch_size": 1000}, "fewer than a batch of 1000: set data.batch_size=96 or less"),
         ({"size": 4}, "data.size=4 is too small"),
         ({"test": 0}, "data.test=0"),
@@ -128,13 +128,13 @@ def test_bad_files_get_a_sentence(tmp_path):
     with pytest.raises(UserError, match="is an empty folder"):
         loaded(empty, tmp_path)
     (empty / "a.png").write_bytes(b"x")
-    with pytest.raises(UserError, match="holds no picture that can be read"):
+    with pytest.raises(UserError, match="does not contain an image that can be decoded"):
         loaded(empty, tmp_path)
     assert not list((tmp_path / "cache").iterdir())
     for arrays, words in (
-        ({"x": small_faces(20)}, "has no train_x"),
+        ({"x": small_faces(20)}, "does not contain train_x"),
         ({"train_x": small_faces(20).astype(float)}, "must be uint8"),
-        ({"train_x": small_faces(5)}, "has 5 pictures, too few to hold some out"),
+        ({"train_x": small_faces(5)}, "has 5 images, too few for a test split"),
     ):
         np.savez(tmp_path / "bad.npz", **arrays)
         with pytest.raises(UserError, match=words):

@@ -1,4 +1,4 @@
-"""Labelled pictures: what is read, held out, refused and downloaded."""
+"""Labelled images: what is read, held out, refused and downloaded."""
 
 import gzip
 import hashlib
@@ -82,21 +82,21 @@ def test_statistics_are_exact(shape):
 
 
 WRONG = {
-    "has no test_y: name another with data.path": {"test_y": None},
+    "does not contain test_y: set data.path to another file": {"test_y": None},
     "train_x must be uint8": {"train_x": np.zeros((300, 28, 28), np.float32)},
     "or \\[N, H, W, 3\\], not uint8 \\[300, 28, 28, 2\\]": {"train_x": np.zeros((300, 28, 28, 2), np.uint8)},
     "whole numbers \\[300\\], one label": {"train_y": np.zeros((300, 2), np.int64)},
     "not float64 \\[300\\]": {"train_y": np.full(300, np.nan)},
-    "holds the label 10, but mnist has 0 to 9": {"train_y": np.full(300, 10)},
-    "holds the label -1": {"test_y": np.full(60, -1)},
-    "must be alike": {"test_x": np.zeros((60, 32, 32), np.uint8)},
+    "contains the label 10, but mnist has 0 to 9": {"train_y": np.full(300, 10)},
+    "contains the label -1": {"test_y": np.full(60, -1)},
+    "give both in the same size": {"test_x": np.zeros((60, 32, 32), np.uint8)},
     "object": {"train_x": np.array([{}, []], dtype=object)},
 }
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_a_wrong_file_is_refused(words, tmp_path):
-    with pytest.raises(UserError, match=words if words != "object" else "no readable .npz"):
+    with pytest.raises(UserError, match=words if words != "object" else "could not be read as .npz"):
         opened(save(tmp_path / "a.npz", **WRONG[words]))
 
 
@@ -104,9 +104,9 @@ def test_a_truncated_or_missing_file_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     save(path)
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(UserError, match="no readable .npz"):
+    with pytest.raises(UserError, match="could not be read as .npz"):
         opened(str(path))
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="not found"):
         opened(str(tmp_path / "b.npz"))
 
 
@@ -128,7 +128,7 @@ def test_a_coarse_label_must_belong_to_its_fine_one(tmp_path):
     arrays["train_y"][5, 1] = (arrays["train_y"][5, 1] + 1) % 20
     np.savez(tmp_path / "a.npz", **arrays)
     data = CIFAR100("cifar100", "nowhere", str(tmp_path / "a.npz"))
-    with pytest.raises(UserError, match="pairs a fine label with a wrong coarse one"):
+    with pytest.raises(UserError, match="combines a fine label with a wrong coarse one"):
         data.setup()
 
 
@@ -194,7 +194,9 @@ def test_mnist_is_downloaded_checked_and_kept(server, tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "data").iterdir()] == ["mnist.npz"]
     (www / resources[0][0]).write_bytes(b"something else")
     MNIST("mnist", str(tmp_path / "data")).prepare_data()  # it is there: nothing is asked for
-    with pytest.raises(UserError, match="could not be downloaded .*connect to the network, or name a prepared file"):
+    with pytest.raises(
+        UserError, match="the download failed .*connect to the network, or set data.path to a prepared .npz file"
+    ):
         MNIST("mnist", str(tmp_path / "elsewhere")).prepare_data()
     assert not list((tmp_path / "elsewhere").iterdir())
 

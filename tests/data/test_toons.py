@@ -53,8 +53,8 @@ def test_no_two_settings_share_a_file_and_splits_do_not_depend_on_each_other(dat
     more.setup()
     assert torch.equal(data.arrays["test"][0], more.arrays["test"][0])
     assert torch.equal(data.arrays["train"][0], more.arrays["train"][0][:40])
-    pictures = torch.cat([x for x, _ in data.arrays.values()]).flatten(1)
-    assert len(torch.unique(pictures, dim=0)) == len(pictures)
+    images = torch.cat([x for x, _ in data.arrays.values()]).flatten(1)
+    assert len(torch.unique(images, dim=0)) == len(images)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_no_two_settings_share_a_file_and_splits_do_not_depend_on_each_other(dat
         ({"count": -5}, "data.count=-5 is below 1"),
         ({"validation": 0}, "data.validation=0 is below 1"),
         ({"test": -1}, "data.test=-1 is below 1"),
-        ({"size": 7}, "data.size=7 is out of range: take 16 to 1024"),
+        ({"size": 7}, "data.size=7 is out of range: use 16 to 1024"),
         ({"size": -64}, "data.size=-64 is out of range"),
         ({"batch_size": 0}, "data.batch_size=0 is below 1"),
     ],
@@ -77,5 +77,5 @@ def test_bad_options_are_refused(data_dir, options, words):
 def test_a_file_that_holds_something_else_is_refused(tmp_path):
     data = toons(tmp_path)
     np.savez(data.path, train_x=np.zeros((3, 32, 32, 3), np.uint8), train_y=np.zeros((3, 2), np.float32))
-    with pytest.raises(UserError, match="does not hold what belongs there: delete it"):
+    with pytest.raises(UserError, match="does not contain the expected arrays: move it away"):
         data.setup()

@@ -64,8 +64,8 @@ def write_faces(folder: Path) -> Path:
 
 def write_pictures(folder: Path) -> Path:
     (folder / "pictures").mkdir()
-    for number, picture in enumerate(small_faces(12, 16)):
-        Image.fromarray(picture).save(folder / "pictures" / f"{number}.png")
+    for number, image in enumerate(small_faces(12, 16)):
+        Image.fromarray(image).save(folder / "pictures" / f"{number}.png")
     return folder / "pictures" / "3.png"
 
 
@@ -136,7 +136,7 @@ def changed(path: Path, ending: str, change: Callable[[np.ndarray], np.ndarray])
 
 
 def enormous(path: Path) -> None:
-    """The first pictures' header says that there are 2^40 times as many."""
+    """The first images' header says that there are 2^40 times as many."""
     member = io.BytesIO()
     np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (2**50, 28, 28)})
     with zipfile.ZipFile(path) as archive:
@@ -202,7 +202,7 @@ def test_an_archive_that_would_fill_the_memory_is_refused(tmp_path):
         np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": shape})
         for _ in range(300):
             member.write(bytes(1000 * 32 * 32))
-    assert "that would become 307200" in refusal(FORMATS["faces"][1](tmp_path), path)
+    assert "would expand to 307200" in refusal(FORMATS["faces"][1](tmp_path), path)
 
 
 def mutated(content: bytes, draws: random.Random) -> bytes:
@@ -252,4 +252,4 @@ def test_a_hundred_damaged_files_of_each_format_crash_nothing(tmp_path, name):
                 refused.append(str(error))
         assert path.read_bytes() == damaged
     assert all(said and "\n" not in said for said in refused)
-    assert len(refused) > MUTATIONS // 4 or name == "pictures"  # a broken picture is skipped and told
+    assert len(refused) > MUTATIONS // 4 or name == "pictures"  # a broken image is skipped and told

@@ -72,7 +72,7 @@ def test_a_disk_that_fills_up_ends_a_run_with_one_sentence_and_its_last_checkpoi
     assert result["status"] == "completed" and result["epochs"] == 2
 
 
-def test_a_full_disk_before_the_run_is_told_in_one_sentence(command, small_disk):
+def test_a_full_disk_before_the_run_is_one_sentence(command, small_disk):
     disk = small_disk(200)
     fill(disk, 0)
     code, _, error = command("train", *DENSE, *COMMON, f"hydra.run.dir={disk / 'run'}")
@@ -118,7 +118,7 @@ def test_data_in_a_folder_that_cannot_be_written_is_read(tmp_path, monkeypatch):
     there.prepare_data()
     there.setup()
     assert len(there.arrays["train"][0]) == 48
-    with pytest.raises(UserError, match="cannot be written.*name another folder with data_dir=DIR"):
+    with pytest.raises(UserError, match="is not writable.*use another folder with data_dir=DIR"):
         Clocks(str(data), count=61, size=16, fresh=False).setup()
 
 

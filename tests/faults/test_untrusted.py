@@ -151,10 +151,10 @@ def endless(path: Path) -> None:
 @pytest.mark.parametrize("make", [pickled, pickled_as_of_old, bare_pickle, pipe, endless])
 def test_a_checkpoint_that_would_run_or_never_end(command, theirs, make):
     make(theirs / "checkpoints" / "best.ckpt")
-    refused(command, "best.ckpt is damaged or no checkpoint", "evaluate", f"run={theirs}")
+    refused(command, "best.ckpt is damaged or not a checkpoint", "evaluate", f"run={theirs}")
     (theirs / "result.json").unlink()
     make(theirs / "checkpoints" / "last.ckpt")
-    refused(command, "last.ckpt is damaged or no checkpoint", "train", f"run={theirs}")
+    refused(command, "last.ckpt is damaged or not a checkpoint", "train", f"run={theirs}")
 
 
 def test_a_log_that_leads_to_another_file(command, theirs, tmp_path):
@@ -221,6 +221,6 @@ def test_a_folder_of_pictures_with_links_is_read_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", pickle.dumps(Shell()), b"\x93NUMPY\1\0"])
 def test_what_is_no_archive(tmp_path, content):
     (tmp_path / "theirs.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"theirs\.npz is no readable \.npz"):
+    with pytest.raises(UserError, match=r"theirs\.npz could not be read as \.npz"):
         read_npz(tmp_path / "theirs.npz")
     assert not Path(MARK).exists()

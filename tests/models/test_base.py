@@ -36,7 +36,7 @@ def test_a_picture_of_another_size_is_resized():
 
 
 def test_a_task_of_another_kind_is_refused():
-    with pytest.raises(UserError, match="learns time but pets asks for classes"):
+    with pytest.raises(UserError, match="needs time, but pets has classes"):
         build_model(compose("model=clock_cyclic", "data=clocks"), Task("pets", "classes", (1, 48, 48), 0.0, 1.0))
 
 

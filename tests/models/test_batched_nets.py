@@ -43,7 +43,7 @@ def test_a_run_leaves_a_whole_folder_and_is_measured_again(tmp_path, words, pict
     if pictures:
         assert {path.name for path in (folder / "plots").iterdir()} == pictures
     again = evaluate(compose(f"run='{folder}'", "trainer=cpu", plots, verb="evaluate"), tmp_path / "again")
-    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again.metrics == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,25 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, stopped_in_epoch, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model=xor", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not above 0: take 0.3, say"),
+        (["model=xor", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not above 0: use for example 0.3"),
         (["model=xor", "model.optimizer.lr=-1"], "model.optimizer.lr=-1 is not above 0"),
-        (["model=xor", "model.optimizer.lr=fast"], "lr=fast is no number"),
+        (["model=xor", "model.optimizer.lr=fast"], "lr=fast is not a number"),
         (["model=xor", "model.optimizer.lr=[0.3,0]"], "model.optimizer.lr=0 is not above 0"),
         (["model=xor", "model.init=[]"], "are empty lists"),
-        (["model=perceptron", "model.optimizer.lr=fast"], "lr=fast is no number"),
-        (["model=xor", "model.restarts=0"], "model.restarts=0 is below 1: take 10, say"),
+        (["model=perceptron", "model.optimizer.lr=fast"], "lr=fast is not a number"),
+        (["model=xor", "model.restarts=0"], "model.restarts=0 is below 1: use for example 10"),
         (["model=xor", "model.hidden=0"], "model.hidden=0 is below 1"),
-        (["model=xor", "model.hidden=2.5"], "hidden=2.5 is no whole number"),
-        (["model=xor", "model.init=gauss"], "model.init=gauss is unknown: take normal or uniform"),
-        (["model=xor", "model.stop=never"], "model.stop=never is unknown: take solved or mse"),
+        (["model=xor", "model.hidden=2.5"], "hidden=2.5 is not an integer"),
+        (["model=xor", "model.init=gauss"], "model.init=gauss is unknown: use normal or uniform"),
+        (["model=xor", "model.stop=never"], "model.stop=never is unknown: use solved or mse"),
         (["model=xor", "model.scale=0"], "model.scale=0 is not above 0"),
         (["model=xor", "model.mse=0"], "model.mse=0 is not above 0"),
         (["model=xor", "model.chunk=0"], "model.chunk=0 is below 1"),
-        (["model=xor", "model.start=[1,2]"], "model.start holds 2 weights, but a 2-3-1 net has 13"),
+        (["model=xor", "model.start=[1,2]"], "model.start contains 2 weights, but a 2-3-1 net has 13"),
         (["model=xor_search", "model.attempts=0"], "model.attempts=0 is below 1"),
         (["model=xor_search", "model.hidden=-1"], "model.hidden=-1 is below 1"),
-        (["model=xor_search", "model.init=x"], "model.init=x is unknown: take normal or uniform"),
-        (["model=perceptron", "model.update=slow"], "model.update=slow is unknown: take batch or online"),
+        (["model=xor_search", "model.init=x"], "model.init=x is unknown: use normal or uniform"),
+        (["model=perceptron", "model.update=slow"], "model.update=slow is unknown: use batch or online"),
         (["model=perceptron", "model.seeds=0"], "model.seeds=0 is below 1"),
         (["model=perceptron", "model.patience=0"], "model.patience=0 is below 1"),
         (["model=perceptron", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not above 0"),
@@ -103,18 +103,18 @@ def test_a_wrong_value_gets_one_sentence(words, said):
 @pytest.mark.parametrize("name", ["xor", "xor_search"])
 def test_data_that_does_not_fit_is_refused(name):
     cfg = compose(f"model={name}", "data=xor")
-    with pytest.raises(UserError, match="take 2 features and 2 classes, but digits has 6 features and 3 classes"):
+    with pytest.raises(UserError, match="need 2 features and 2 classes, but digits has 6 features and 3 classes"):
         build_model(cfg, DIGITS)
-    with pytest.raises(UserError, match="learns classes but clocks asks for time"):
+    with pytest.raises(UserError, match="needs classes, but clocks has time"):
         build_model(cfg, Task("clocks", "time", (1, 48, 48), 0.0, 1.0))
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trainer.precision=bf16-mixed"], "is not trained in bf16-mixed: take trainer.precision=64-true"),
-        (["trainer.precision=32-true", "model=xor_search", "trainer.devices=2"], "trains all its nets in one process"),
-        (["lr_find=true"], "lr_find cannot try rates"),
+        (["trainer.precision=bf16-mixed"], "does not support trainer.precision=bf16-mixed: use 64-true"),
+        (["trainer.precision=32-true", "model=xor_search", "trainer.devices=2"], "runs in one process only"),
+        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
 def test_a_trainer_that_does_not_fit_is_refused(tmp_path, words, said, monkeypatch):

@@ -97,11 +97,11 @@ def test_views_of_test_time_augmentation(tta, views):
 
 
 def test_wrong_options_are_refused():
-    with pytest.raises(UserError, match="tta=turn is unknown: take none, mirror"):
+    with pytest.raises(UserError, match="tta=turn is unknown: use none, mirror"):
         classifier("model.tta=turn")
     with pytest.raises(UserError, match="label_smoothing=1.5"):
         classifier("model.label_smoothing=1.5")
-    with pytest.raises(UserError, match="learns classes but clocks asks for time"):
+    with pytest.raises(UserError, match="needs classes, but clocks has time"):
         classifier(task=Task("clocks", "time", (1, 48, 48), 1.0, 1.0))
     with pytest.raises(UserError, match="too small"):
         classifier(task=Task("mnist", "classes", (1, 4, 4), (0.0,), (1.0,), DIGITS.classes))
@@ -118,7 +118,7 @@ def test_a_run_is_stored_and_gives_the_same_again(data, tmp_path):
     assert "train/accuracy_tta" not in metrics
     again = evaluate(compose(f"run={tmp_path}/run", "plots=false", "trainer=cpu", verb="evaluate"), tmp_path / "again")
     # debug=fast stops the run's own test after two batches, which hold all 60 pictures
-    assert again["metrics"] == {k: v for k, v in metrics.items() if k.startswith("test/")}
+    assert again.metrics == {k: v for k, v in metrics.items() if k.startswith("test/")}
     for name in ("confusion", "per_class", "confused_pairs", "calibration"):
         assert (tmp_path / "run" / "plots" / f"{name}.csv").exists() and (
             tmp_path / "run/plots" / f"{name}.png"
@@ -175,12 +175,12 @@ def test_other_data_is_measured_without_the_references_of_its_own_or_refused(tmp
 
     assert [row["id"] for row in result["references"]] == ["D1"]
     other = on("data=mnist_changed", "data.validation=60")
-    assert "test/accuracy" in other["metrics"] and other["references"] == []
-    with pytest.raises(UserError, match="learnt 28x28 grey but cifar10 has 32x32 colour"):
+    assert "test/accuracy" in other.metrics and other.references == []
+    with pytest.raises(UserError, match="was trained on 28x28 grey, but cifar10 has 32x32 colour"):
         on("data=cifar10", "data.validation=60")
-    with pytest.raises(UserError, match="learnt the classes of mnist, not those of fashion_mnist"):
+    with pytest.raises(UserError, match="was trained on the classes of mnist, not of fashion_mnist"):
         on("data=fashion_mnist", "data.validation=60")
-    with pytest.raises(UserError, match="learnt classes but clocks asks for time"):
+    with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         on("data=clocks", "data.count=60", "data.size=28")
 
 
@@ -217,5 +217,5 @@ def test_a_compiled_net_learns_the_same(tmp_path):
 
 
 def test_keys_that_another_choice_left_behind_are_refused():
-    with pytest.raises(UserError, match=r"cosine takes no monitor, .*add '~model.schedule.monitor'"):
+    with pytest.raises(UserError, match=r"cosine does not take monitor, .*add '~model.schedule.monitor'"):
         build_model(compose("experiment=mnist/d1", "model/schedule=cosine"), DIGITS)

@@ -113,7 +113,7 @@ def test_the_whole_training_set_is_fitted_and_comes_back_from_the_checkpoint(tmp
     assert checkpoint["samples"].shape == (1437, 64) and checkpoint["labels"].dtype == torch.int64
     assert result["parameters"] == 0 and result["epochs"] == 1 and result["precision"] == "32-true"
     again = evaluate(compose(f"run='{tmp_path}/run'", "trainer=cpu", "plots=false", verb="evaluate"), tmp_path / "b")
-    assert again["metrics"]["test/accuracy"] == result["metrics"]["test/accuracy"]
+    assert again.metrics["test/accuracy"] == result["metrics"]["test/accuracy"]
     assert json.loads((tmp_path / "b" / "result.json").read_text())["status"] == "completed"
 
 
@@ -149,7 +149,7 @@ def test_a_plane_is_restored_from_the_checkpoint(tmp_path, method):
     result = fitted(tmp_path / "run", *words, "plots=true")
     assert 0.6 < result["metrics"]["test/accuracy"] < 1 and (tmp_path / "run" / "plots" / "map.png").exists()
     again = evaluate(compose(f"run='{tmp_path}/run'", "trainer=cpu", "plots=false", verb="evaluate"), tmp_path / "b")
-    assert again["metrics"]["test/accuracy"] == result["metrics"]["test/accuracy"]
+    assert again.metrics["test/accuracy"] == result["metrics"]["test/accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ def test_a_plane_is_restored_from_the_checkpoint(tmp_path, method):
     [
         (["model=knn", "model.k=0"], "model.k=0 is below 1"),
         (["model=knn", "model.k=1438"], "model.k=1438 is larger than the 1437 training samples"),
-        (["model=knn", "model.k=2.5"], "k=2.5 is no whole number"),
-        (["model=knn", "model.reduce=lda"], "model.reduce=lda is unknown: take none, pca, tsne, umap"),
+        (["model=knn", "model.k=2.5"], "k=2.5 is not an integer"),
+        (["model=knn", "model.reduce=lda"], "model.reduce=lda is unknown: use none, pca, tsne, umap"),
         (["model=knn", "model.dtype=int8"], "model.dtype=int8 is unknown"),
         (["model=knn", "model.k=1", "model.reduce=umap", "data.validation=1434", "data.batch_size=1"],
-         "model.reduce=umap needs at least 16 samples, not 3"),
+         "model.reduce=umap needs at least 16 samples, but there are 3"),
         (["model=nearest_centroid", "lr_find=true"], "has no learning rate to look for"),
     ],
 )  # fmt: skip
@@ -183,5 +183,5 @@ def test_a_width_that_does_not_fit_is_named(tmp_path):
     x, y = np.zeros((3, 256), np.float32), np.zeros(3, np.int64)
     np.savez(np_file, train_x=x, train_y=y, test_x=x, test_y=y)
     words = [f"run='{folder}'", "data=digits16", f"data.path='{np_file}'", "trainer=cpu", "plots=false"]
-    with pytest.raises(UserError, match=r"learnt 64 features but digits16 has 256 features"):
+    with pytest.raises(UserError, match=r"was trained on 64 features, but digits16 has 256 features"):
         evaluate(compose(*words, verb="evaluate"), tmp_path / "other")

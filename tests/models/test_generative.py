@@ -75,8 +75,8 @@ def test_saved_and_loaded_it_gives_the_same_figures_and_samples(face_run, faces,
     result = face_run(model, *words, "plots=false", "trainer.max_epochs=1")
     cfg = compose(f"run='{result['folder']}'", "trainer=cpu", "plots=false", verb="evaluate")
     again = evaluate(cfg, tmp_path / "again")
-    assert again["metrics"] == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
-    assert again["features"] == result["features"]
+    assert again.metrics == {k: v for k, v in result["metrics"].items() if k.startswith("test/")}
+    assert again.features == result["features"]
     first, second = (load_run(Path(result["folder"]))[1] for _ in range(2))
     z = torch.randn(3, 6)
     assert torch.equal(first.decode_images(z), second.decode_images(z)) and first.decode_images(z).shape == (3, 32, 32)
@@ -295,7 +295,7 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
     words = [f"run='{folder}'", "data=faces", f"data.path={tmp_path / 'faces.npz'}", "data.size=48"]
     words += ["data.batch_size=16", "trainer=cpu"]
     result = evaluate(compose(*words, verb="evaluate"), tmp_path / "again", words)
-    assert (tmp_path / "again" / "result.json").exists() and result["status"] == "completed"
+    assert (tmp_path / "again" / "result.json").exists() and result.status == "completed"
     drawn = {path.name for path in (tmp_path / "again" / "plots").iterdir()}
     assert drawn >= PLOTS[model] & (DRAWN | ENCODED)
 
@@ -303,15 +303,15 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
-        ("vae", ["model.latent=0"], "model.latent=0 leaves nothing to draw from"),
-        ("gan", ["model.latent=0"], "model.latent=0 leaves nothing"),
-        ("autoencoder", ["data.size=36"], "pictures of 36x36 cannot be halved 3 times"),
+        ("vae", ["model.latent=0"], "model.latent=0 is too small"),
+        ("gan", ["model.latent=0"], "model.latent=0 is too small"),
+        ("autoencoder", ["data.size=36"], "images of 36x36 cannot be halved 3 times"),
         ("gan", ["model.net.layers=3", "model.discriminator.layers=5"], "cannot be halved 5 times"),
-        ("vae", ["model.noise=wide"], "model.noise=wide is no standard deviation"),
+        ("vae", ["model.noise=wide"], "model.noise=wide is not a standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
         ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
-        ("gan", ["model.shown_epochs=[-1]"], "the first is 0: take"),
-        ("vae", ["model.shown_epochs=last"], "are numbers of epochs"),
+        ("gan", ["model.shown_epochs=[-1]"], "must be epoch numbers from 0 on"),
+        ("vae", ["model.shown_epochs=last"], "must be epoch numbers"),
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),
@@ -319,9 +319,9 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
         ("gan", ["model.code_weight=0"], "model.code_weight=0"),
         ("vae", ["model.net.norm=layer"], "norm=layer is unknown"),
         ("vae", ["model.features=vgg"], "model.features=vgg is unknown"),
-        ("vae", ["model.noise=null"], "model.noise=None is no standard deviation"),
+        ("vae", ["model.noise=null"], "model.noise=None is not a standard deviation"),
         ("gan", ["model.augment=mirror"], "augment=mirror is unknown"),
-        ("vae", ["data=mnist"], "VAE learns pictures but mnist asks for classes"),
+        ("vae", ["data=mnist"], "VAE needs pictures, but mnist has classes"),
     ],
 )
 @pytest.mark.usefixtures("image_sets")
@@ -339,10 +339,10 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trainer.max_steps=3"], "counts two steps a batch"),
+        (["trainer.max_steps=3"], "takes two steps per batch"),
         (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
-        (["model/schedule=plateau"], "no loss that should fall"),
-        (["lr_find=true"], "lr_find cannot try rates"),
+        (["model/schedule=plateau"], "does not measure progress"),
+        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
 def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):
@@ -354,4 +354,4 @@ def test_there_are_no_answers_for_own_pictures(face_run, command, faces, tmp_pat
     result = face_run("vae", "plots=false", "trainer.max_epochs=1")
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
     code, _, err = command("predict", f"run={result['folder']}", f"input={tmp_path / 'a.png'}")
-    assert code == 1 and "draws pictures and answers nothing" in err and "dlcourse.sample" in err
+    assert code == 1 and "generates images and does not classify" in err and "dlcourse.sample" in err

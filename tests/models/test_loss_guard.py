@@ -19,8 +19,8 @@ def test_a_look_now_and_then_still_names_the_step():
         said.append(watch.keep(loss, StepPosition(step, 2, step - 4)))
     assert said[:9] == [None] * 9
     assert said[9] == (
-        "the loss became nan at step 7 (epoch 2, batch 3), as was seen after step 10 (epoch 2, batch 6); "
-        "the last finite one was 0.1667 at step 6 (epoch 2, batch 2)"
+        "the loss became nan at step 7 (epoch 2, batch 3), detected after step 10 (epoch 2, batch 6); "
+        "the last finite loss was 0.1667 at step 6 (epoch 2, batch 2)"
     )
     assert watch.look() is None
 
@@ -28,7 +28,7 @@ def test_a_look_now_and_then_still_names_the_step():
 def test_a_finite_loss_after_an_infinite_one_hides_nothing():
     watch = LossWatch(every=3)
     said = [watch.keep(torch.tensor(value), StepPosition(i, 1, i)) for i, value in enumerate((1.0, math.inf, 1.0), 1)]
-    assert said[2] is not None and said[2].startswith("the loss became inf at step 2 (epoch 1, batch 2), as was seen")
+    assert said[2] is not None and said[2].startswith("the loss became inf at step 2 (epoch 1, batch 2), detected")
 
 
 def test_a_watch_that_is_behind_looks_at_the_lot_before_and_at_all_when_asked():
@@ -76,6 +76,6 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
         return loss
 
     monkeypatch.setattr(torch.optim.AdamW, "step", spoil)
-    with pytest.raises(UserError, match="the weights are no numbers any more.*no checkpoint was saved before"):
+    with pytest.raises(UserError, match="the weights are not finite.*no checkpoint was saved before"):
         run(compose(*DENSE, *COMMON, "model/optimizer=adamw", "checkpoints.last.minutes=0"), folder=tmp_path / "run")
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()

@@ -113,11 +113,11 @@ def test_400_starts_solve_as_often_and_as_fast_as_reported():
 def test_rates_and_distributions_in_one_run_are_those_of_runs_of_their_own():
     words = ["model.restarts=5", "model.chunk=3000"]
     grid = trained(*words, "model.optimizer.lr=[0.6,0.8]", "model.init=[normal,uniform]")
-    found = grid.measure({"logits": grid.net(X), "labels": D.long()})
+    found = grid.compute_metrics({"logits": grid.net(X), "labels": D.long()})
     for number, (init, rate) in enumerate(grid.groups):
         own = trained(*words, f"model.optimizer.lr={rate}", f"model.init={init}")
         assert torch.equal(own.solved_at, grid.solved_at[grid.group == number])
         torch.testing.assert_close(own.record["mse"][:, 0], grid.record["mse"][: own.iteration, number])
-        assert found.get(f"iterations_{init}_{rate}") == own.measure({"logits": own.net(X), "labels": D.long()}).get(
-            "iterations"
-        )
+        assert found.get(f"iterations_{init}_{rate}") == own.compute_metrics(
+            {"logits": own.net(X), "labels": D.long()}
+        ).get("iterations")

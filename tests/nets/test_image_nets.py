@@ -1,4 +1,4 @@
-"""Nets for pictures in classes: parameter counts as reported, an effect of every option, wrong options refused."""
+"""Nets for images in classes: parameter counts as reported, an effect of every option, wrong options refused."""
 
 import copy
 import inspect
@@ -127,15 +127,15 @@ SMALL = {
 def test_gives_the_sum_of_the_heads_and_a_gradient_everywhere(make, shape):
     torch.manual_seed(0)
     net = make(shape).to(memory_format=torch.channels_last)
-    pictures = torch.randn(4, *shape)
+    images = torch.randn(4, *shape)
     with torch.autocast("cpu", torch.bfloat16):
-        output = net(pictures)
+        output = net(images)
     assert output.shape == (4, 12) and output.dtype == torch.float32
     output.square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
     net.eval()
     twin = copy.deepcopy(net)
-    assert torch.equal(net(pictures), twin(pictures))
+    assert torch.equal(net(images), twin(images))
     torch.manual_seed(0)
     again = make(shape)  # BatchNorm has seen a batch in the first, but nobody has changed its weights
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
@@ -260,28 +260,28 @@ def test_dropout_is_for_training_only(make):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: small_mlp(activation="rely"), "activation=rely is unknown: take one of relu, leaky_relu"),
-        (lambda: small_mlp(init="xavier"), "init=xavier is unknown: take one of default, he"),
-        (lambda: small_mlp(depth=2, taper="up"), "taper=up is unknown: take one of constant, rising, falling"),
-        (lambda: small_mlp(depth=-1), "depth=-1 .* give a whole number from 0 on"),
-        (lambda: small_mlp(widths=[10, 0]), "a width of 0 in dense layers makes no layer: give whole numbers"),
+        (lambda: small_mlp(activation="rely"), "activation=rely is unknown: use one of relu, leaky_relu"),
+        (lambda: small_mlp(init="xavier"), "init=xavier is unknown: use one of default, he"),
+        (lambda: small_mlp(depth=2, taper="up"), "taper=up is unknown: use one of constant, rising, falling"),
+        (lambda: small_mlp(depth=-1), "depth=-1 .* use a whole number from 0"),
+        (lambda: small_mlp(widths=[10, 0]), "dense layers contains 0: use positive whole numbers"),
         (lambda: small_mlp(dropout=2), "between 0 and 1"),
-        (lambda: small_cnn(norm_place="first"), "norm_place=first is unknown: take one of before, after"),
-        (lambda: small_cnn(pool="min"), "pool=min is unknown: take one of max, average"),
-        (lambda: small_cnn(head="mean"), "head=mean is unknown: take one of flatten, global_average"),
-        (lambda: small_cnn(kernels=[3]), "kernels has 1 entries for 2 stages: give one number, or one for each"),
+        (lambda: small_cnn(norm_place="first"), "norm_place=first is unknown: use one of before, after"),
+        (lambda: small_cnn(pool="min"), "pool=min is unknown: use one of max, average"),
+        (lambda: small_cnn(head="mean"), "head=mean is unknown: use one of flatten, global_average"),
+        (lambda: small_cnn(kernels=[3]), "kernels has 1 entries for 2 stages: use one number, or one for each"),
         (lambda: small_cnn(stage_dropout=[0, 0, 0]), "stage_dropout has 3 entries for 2 stages"),
-        (lambda: small_cnn(kernels=4), "kernels of 4 do not keep a picture's size: give odd numbers"),
-        (lambda: small_cnn(stages=[4, 4]), r"a stage of 4 has no convolutions: give each stage a list"),
-        (lambda: small_cnn(stages=[[], [4]]), r"a stage of \[\] has no convolutions: give each stage a list"),
-        (lambda: small_cnn(stages=[[4]] * 5), "pictures of 16x16 are too small for 5 poolings: give fewer stages"),
-        (lambda: CNN((257,), (1,)), "reads pictures, not inputs of 257 numbers: take model/net=mlp"),
-        (lambda: MnistCNN((1, 12, 28), (1,)), "pictures of 12x28 are too small for this net: give 13x13"),
-        (lambda: MnistCNN(MNIST, (1,), first="3x3"), "first=3x3 is unknown: take one of dilated, plain"),
-        (lambda: MnistCNN((784,), (1,)), "reads pictures"),
-        (lambda: WideResNet(CIFAR, (1,), depth=18), "depth=18 does not make three equal groups: give 10, 16"),
-        (lambda: WideResNet(CIFAR, (1,), widen=0), "widen=0 leaves no channels: give a number from 1 on"),
-        (lambda: ResNet50(CIFAR, (1,), stem="tiny"), "stem=tiny is unknown: take one of original, small"),
+        (lambda: small_cnn(kernels=4), "kernels=4 does not keep the size of an image: use odd numbers"),
+        (lambda: small_cnn(stages=[4, 4]), r"stages must be lists of filters, .* but one is 4"),
+        (lambda: small_cnn(stages=[[], [4]]), r"stages must be lists of filters, .* but one is \[\]"),
+        (lambda: small_cnn(stages=[[4]] * 5), "images of 16x16 are too small for 5 poolings: use fewer stages"),
+        (lambda: CNN((257,), (1,)), "needs images, but the inputs have 257 features: use model/net=mlp"),
+        (lambda: MnistCNN((1, 12, 28), (1,)), "images of 12x28 are too small for this net: use 13x13"),
+        (lambda: MnistCNN(MNIST, (1,), first="3x3"), "first=3x3 is unknown: use one of dilated, plain"),
+        (lambda: MnistCNN((784,), (1,)), "needs images"),
+        (lambda: WideResNet(CIFAR, (1,), depth=18), "depth=18 is not 6 n .* use 10, 16"),
+        (lambda: WideResNet(CIFAR, (1,), widen=0), "widen=0 is below 1: use 1 or more"),
+        (lambda: ResNet50(CIFAR, (1,), stem="tiny"), "stem=tiny is unknown: use one of original, small"),
     ],
 )
 def test_wrong_options_are_refused(make, message):

@@ -14,6 +14,7 @@ from PIL import Image
 from dlcourse.plots import classes
 from dlcourse.plots.curves import drops
 from dlcourse.plots.sheet import displayable
+from dlcourse.runs.result import Result
 
 ALWAYS = {"confusion", "per_class", "confused_pairs"}
 RED = np.array([228, 26, 28])
@@ -57,7 +58,7 @@ def fake(x: torch.Tensor, count: int, groups: int = 0, probabilities: bool = Tru
         in_shape=(1, *x.shape[1:3]),
     )
     arrays = {"train": (x, answers["labels"]), "test": (x, answers["labels"])}
-    return SimpleNamespace(task=task, split="test", answers=answers), SimpleNamespace(arrays=arrays)
+    return SimpleNamespace(task=task, split="test", last_predictions=answers), SimpleNamespace(arrays=arrays)
 
 
 def written(folder: Path) -> set[str]:
@@ -193,11 +194,11 @@ def test_size_and_time_passes_over_what_is_no_run(tmp_path: Path):
     put(tmp_path / "failed", json.dumps(result(status="failed")))
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").write_text("")
-    classes.draw_size_and_time(run, result())
+    classes.draw_size_and_time(run, Result.from_dict(result()))
     assert not (run / "plots").exists()
     put(tmp_path / "knn", json.dumps(result(model="knn", parameters=0, cpu_seconds=0.0)))
     put(tmp_path / "old", json.dumps(result(model="old", parameters=None, cpu_seconds=None)))
-    classes.draw_size_and_time(run, result())
+    classes.draw_size_and_time(run, Result.from_dict(result()))
     assert [row["model"] for row in table(run / "plots" / "size_and_time.csv")] == ["cnn", "knn", "old"]
     assert_drawn(run / "plots" / "size_and_time.png")
 
@@ -207,7 +208,7 @@ def test_size_and_time_of_many_alike_and_of_nothing_known(tmp_path: Path):
     for i in range(30):
         put(tmp_path / f"{i}", json.dumps(result(model=f"model_{i}", metrics={"test/accuracy": 0.9 + i / 1e6})))
     run.mkdir()
-    classes.draw_size_and_time(run, result(parameters=None, cpu_seconds=None))
+    classes.draw_size_and_time(run, Result.from_dict(result(parameters=None, cpu_seconds=None)))
     assert_drawn(run / "plots" / "size_and_time.png")
-    classes.draw_size_and_time(run, result(status="failed"))
-    classes.draw_size_and_time(run, result(metrics={}))
+    classes.draw_size_and_time(run, Result.from_dict(result(status="failed")))
+    classes.draw_size_and_time(run, Result.from_dict(result(metrics={})))

@@ -1,4 +1,4 @@
-"""RESULTS.md is what the notes and the published figures make, and a preset's header says the same."""
+"""RESULTS.md and docs/experiments.md are what is generated, and the pages that people read hold the same metrics."""
 
 import json
 import re
@@ -9,26 +9,46 @@ import pytest
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting.published import experiments_text, groups, results_text
+from dlcourse.reporting.documents import experiments_text, results_text
+from dlcourse.reporting.entries import headline
+from dlcourse.reporting.published import groups, hardware
+from dlcourse.runs import metrics
+from dlcourse.runs.references import reference_rows
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "outputs/published"
+RESULTS = (ROOT / "RESULTS.md").read_text("utf8")
+EXPERIMENTS = (ROOT / "docs/experiments.md").read_text("utf8")
+NOTES = {path.stem: path.read_text("utf8") for path in (ROOT / "docs/notes").glob("*.md")}
+AGAIN = "run: python -m dlcourse.report results=true"
 
 
 def test_results_is_what_is_generated():
-    made = results_text(ROOT / "docs/results.md", PUBLISHED)
-    assert made == (ROOT / "RESULTS.md").read_text("utf8"), "run: python -m dlcourse.report results=true"
+    assert results_text(PUBLISHED) == RESULTS, AGAIN
+    assert len(RESULTS.splitlines()) <= 150
 
 
 def test_the_list_of_experiments_is_what_is_generated():
-    again = "run: python -m dlcourse.report results=true"
-    assert experiments_text() == (ROOT / "docs/experiments.md").read_text("utf8"), again
-    assert all(f"`experiment={name}`" in experiments_text() for name in choices("experiment"))
+    assert experiments_text() == EXPERIMENTS, AGAIN
+    assert all(f"| `{name}` |" in EXPERIMENTS for name in choices("experiment"))
 
 
-def test_every_published_result_is_in_results():
-    text = (ROOT / "RESULTS.md").read_text("utf8")
-    assert not [name for name in groups(PUBLISHED) if f"`{name}`" not in text]
+@pytest.mark.parametrize("text", [RESULTS, EXPERIMENTS], ids=["RESULTS.md", "experiments.md"])
+def test_no_cell_is_longer_than_a_line(text):
+    cells = [cell.strip() for line in text.splitlines() if line.startswith("|") for cell in line.split(" | ")]
+    assert max(map(len, cells)) <= 120
+
+
+def test_results_has_one_row_for_each_reference_and_shows_every_published_result():
+    rows = re.findall(r"^\| (?!id |---)(\S+) \|", RESULTS.split("## Other")[0], re.M)
+    assert sorted(rows) == sorted(reference_rows())
+    for name, runs in groups(PUBLISHED).items():
+        metric = headline(runs[0])[0]
+        assert metrics.spread_text(metric, metrics.spread([run.metrics[metric] for run in runs])) in RESULTS, name
+
+
+def test_the_hardware_of_every_published_result_is_known():
+    assert not [name for name, runs in groups(PUBLISHED).items() if not all(hardware([r], PUBLISHED) for r in runs)]
 
 
 def _figures(text: str) -> list[str]:
@@ -37,22 +57,37 @@ def _figures(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", choices("experiment"))
-def test_a_preset_says_in_its_header_what_results_says(name):
-    header = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").splitlines()[1:5]
+def test_a_preset_says_in_its_header_what_results_and_notes_say(name):
+    header = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").split("\ndefaults")[0].splitlines()
     (measured,) = [line for line in header if line.startswith("# Measured: ")]
     if measured.startswith("# Measured: not measured yet"):
         return
     assert any(line.startswith("# Reported: ") for line in header) and f"experiment={name}" in measured
+    assert re.search(r", (under )?[\d.]+ minutes? on 2 cores; train ", measured)
     first = _figures(measured)[0]
-    assert first in _figures((ROOT / "RESULTS.md").read_text("utf8")), f"{name}: {first} is not in RESULTS.md"
+    assert first in _figures(" ".join([RESULTS, *NOTES.values()])), (
+        f"{name}: {first} is not in RESULTS.md or docs/notes"
+    )
+
+
+def test_a_note_s_row_of_a_preset_holds_its_published_figure():
+    found = 0
+    for name, runs in groups(PUBLISHED).items():
+        preset = str(runs[0].result.experiment)
+        if re.sub(r"\W+", "_", preset) != name:
+            continue  # a variant of a preset
+        metric = headline(runs[0])[0]
+        mean = metrics.number(metric, metrics.spread([run.metrics[metric] for run in runs]).mean)
+        for page, text in NOTES.items():
+            for row in re.findall(rf"^\| `{preset}`(?: \([^|]*\))? \| .*$", text, re.M):
+                found += 1
+                assert mean.replace(",", "") in _figures(row), f"docs/notes/{page}.md: {preset} has {mean}"
+    assert found > 25
 
 
 def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
     """publish=[RUN] copies it, results=true puts it into the table."""
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/results.md").write_text(
-        "test {{ mnist_fast['test/accuracy'] }} of {{ mnist_fast | length }}\n\n{{ published() }}\n"
-    )
     for seed in (0, 1):
         place = "data.path='/home/me/my data/x.npz'" if seed else "+a.path=\\\\lab\\x.npz"
         make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, experiment="mnist/fast", overrides=[place])
@@ -64,26 +99,28 @@ def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
     ]
     published = [json.loads(p.read_text())["overrides"] for p in sorted(Path("outputs/published").iterdir())]
     assert published == [["+a.path=x.npz"], ["data.path='x.npz'"]]  # not where they lie
-    text = Path("RESULTS.md").read_text()
-    assert text.startswith("test 99.50 ± 0.71 % of 2\n")
-    assert "| 2 | test/accuracy | 99.50 ± 0.71 % | D-1epoch 99.27 % | better | 4 | 4 |" in text
+    (row,) = re.findall(r"^\| D-1epoch .*$", Path("RESULTS.md").read_text(), re.M)
+    assert "| 100.00 % (1) | 99.27 % | better | `train data.path=x.npz` |" in row
     changed = json.loads(Path("outputs/0/result.json").read_text()) | {"epochs": 9}
     Path("outputs/0/result.json").write_text(json.dumps(changed))
-    assert "is there already with other figures" in command("report", "publish=[outputs/0]")[2]
+    assert "already exists with other metrics" in command("report", "publish=[outputs/0]")[2]
 
 
-@pytest.mark.parametrize(
-    ("notes", "said"),
-    [
-        ("{{ nothing.of('x') }}", "nothing"),
-        ("a\n{{ mnist_fast.of('test/solved') }}", "has no test/solved"),
-        ("a\n{{", "line 2"),
-    ],
-)
-def test_notes_that_ask_for_what_is_not_published_get_a_sentence(tmp_path, notes, said):
-    (tmp_path / "results.md").write_text(notes)
-    with pytest.raises(UserError, match=said):
-        results_text(tmp_path / "results.md", PUBLISHED)
+def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch):
+    for seed in (0, 1):
+        run = make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, device="NVIDIA H200" if seed else "cpu")
+        shutil.copy(run / "result.json", tmp_path / f"mnist_fast_seed{seed}.json")
+    (tmp_path / "hardware.yaml").write_text("Xeon: ['*_seed0']\n")
+    (row,) = re.findall(r"^\| D-1epoch .*$", results_text(tmp_path), re.M)
+    assert (
+        "| 99.50 ± 0.71 % (2) | 99.27 % | better | `train experiment=mnist/fast` | 4.0 s | Xeon, NVIDIA H200 |" in row
+    )
+    assert "| E1 | VGG block, batch 32, 10 epochs | test accuracy | – | 63.57 % | not run |" in results_text(tmp_path)
+
+
+def test_results_outside_a_checkout_get_a_sentence(tmp_path, command):
+    code, _, error = command("report", "results=true")
+    assert code and "run it in the root of a checkout" in error and not Path("RESULTS.md").exists()
 
 
 def test_a_broken_published_file_is_named(tmp_path):

@@ -74,13 +74,13 @@ def test_a_preset_stands_before_a_luckier_trial(make_run, tmp_path):
 
 STRANGERS = {
     "empty/": "it is empty",
-    "holiday/photo.txt": "holds no run: photo.txt",
+    "holiday/photo.txt": "not a run folder: photo.txt",
     "begun/config.yaml": "no result.json",
     "half/result.json": "cannot be read",
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",
-    "later/result.json": "later dlcourse",
-    "odd/result.json": "lacks status, metrics or references",
+    "later/result.json": "later version of dlcourse",
+    "odd/result.json": "not a result of dlcourse: a reference has no id",
 }
 TEXTS = {"half": '{"schema": 1, "sta', "list": "[1, 2]", "other": '{"status": "ok"}', "later": '{"schema": 99}',
          "odd": '{"schema": 1, "status": "completed", "metrics": {}, "references": [3]}'}  # fmt: skip
@@ -117,20 +117,20 @@ def test_nothing_there_shows_every_command(tmp_path, command):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["folders=[nowhere]"], "nowhere is no folder"),
-        (["compare=[a]"], "compare takes two runs, one was given"),
-        (["compare=[a,b,c]"], "compare takes two runs, 3 were given"),
-        (["compare=[run,elsewhere]"], "elsewhere is no run: it is not there"),
-        (["compare=[run,folder]"], "folder is no run: it has no result.json"),
-        (["compare=[run,begun]"], "begun is no finished run: it has no result.json yet"),
+        (["folders=[nowhere]"], "nowhere is not a folder"),
+        (["compare=[a]"], "compare needs two runs, but one was given"),
+        (["compare=[a,b,c]"], "compare needs two runs, but 3 were given"),
+        (["compare=[run,elsewhere]"], "elsewhere does not exist"),
+        (["compare=[run,folder]"], "folder: not a run folder, result.json not found"),
+        (["compare=[run,begun]"], "begun: the run is not finished, result.json not found"),
         (["compare=[run,broken]"], "cannot be read"),
         (["compare=[run,run]"], "run was given twice"),
-        (["pictures=-1"], "pictures=-1 is no number of pictures"),
-        (["picture_width=wide"], "picture_width=wide is no number of pixels"),
-        (["publish=[folder]"], "folder is no run"),
+        (["pictures=-1"], "pictures=-1 is not a valid number of pictures"),
+        (["picture_width=wide"], "picture_width=wide is not a valid number of pixels"),
+        (["publish=[folder]"], "folder is not a completed run"),
         (["publish=[failed]"], "failed is failed: publish a completed run"),
-        (["results=true"], "is for a checkout of dlcourse"),
-        (["comapre=[a,b]"], "there is no key comapre; did you mean compare?"),
+        (["results=true"], "run it in the root of a checkout"),
+        (["comapre=[a,b]"], "unknown key comapre; did you mean compare?"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence(make_run, tmp_path, command, words, said):
@@ -265,4 +265,4 @@ def test_runs_without_figures_of_classes_are_compared_all_the_same(make_run, com
     make_run("a")
     make_run("b", classes="cat,10,1,0.1,\n")
     assert command("report", "compare=[a,b]")[0] == 0
-    assert "A has no plots/per_class.csv" in Path("outputs/report/compare.html").read_text()
+    assert "A: plots/per_class.csv not found" in Path("outputs/report/compare.html").read_text()

@@ -60,13 +60,13 @@ class FeatureSpace(NamedTuple):
 
 
 def check_choice(choice: str) -> None:
-    """Refuse a word that is no space; a folder is looked into when it is needed.
+    """Refuse an unknown name; a folder is read when it is needed.
 
     Raises:
         UserError: with the choices.
     """
     if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
-        raise UserError(f"model.features={choice} is unknown: take {', '.join(CHOICES)}, or the folder of a run")
+        raise UserError(f"model.features={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
 
 
 def named_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:

@@ -117,7 +117,7 @@ def _check(
     kinds: Sequence[int],
 ) -> None:
     if len(kinds) != len(factors):
-        raise UserError(f"{len(factors)} factors but {len(kinds)} entries of categories: give one each")
+        raise UserError(f"{len(factors)} factors but {len(kinds)} entries of categories: pass one for each factor")
     for split, latents, values in (("training", train_latents, train_factors), ("test", test_latents, test_factors)):
         if latents.ndim != 2 or values.shape != (len(latents), len(factors)) or not len(latents):
             raise UserError(
@@ -125,7 +125,7 @@ def _check(
                 f"give [N, D] and [N, {len(factors)}]"
             )
         if not (np.isfinite(latents).all() and np.isfinite(values).all()):
-            raise UserError(f"the {split} split holds a number that is not finite: probe a net that has not diverged")
+            raise UserError(f"the {split} split contains values that are not finite: use a net that has not diverged")
     if train_latents.shape[1] != test_latents.shape[1]:
         raise UserError(
             f"training latents have {train_latents.shape[1]} dimensions, test ones {test_latents.shape[1]}: "

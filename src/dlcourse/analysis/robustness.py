@@ -1,4 +1,4 @@
-"""How a clock reader's error depends on what the renderer hides: curves, the hard subset, and whether it knows.
+"""How a clock reader's error depends on the scene: curves over its parameters, the hard subset, and calibration.
 
 Each curve has pictures of its own, drawn like the data set's but for one factor, which goes evenly through a range
 that is wider than what is trained on.
@@ -58,7 +58,7 @@ HARD: Mapping[str, Any] = {
 
 
 class Bin(NamedTuple):
-    """Answers of about the same value of a factor; errors in minutes, NaN where there are no answers."""
+    """Predictions with about the same value of a factor; errors in minutes, NaN for an empty bin."""
 
     factor: str
     low: float
@@ -87,7 +87,7 @@ def needs_scenes(data: DataModule, asked: str) -> Clocks:
         UserError: they have none.
     """
     if not isinstance(data, Clocks):
-        raise UserError(f"{asked} needs pictures whose hidden parameters are known: add data=clocks")
+        raise UserError(f"{asked} needs rendered images with known scene parameters: add data=clocks")
     return data
 
 
@@ -187,7 +187,7 @@ class Examined(NamedTuple):
     metrics: dict[str, float]
     curves: list[Bin]
     hard: tuple[Tensor, Tensor, Tensor]  # pictures [N, S, S], the answers in minutes [N], the times that they show [N]
-    calibration: list[Calibrated]  # empty, as the risks, where the encoding has no distribution
+    calibration: list[Calibrated]  # empty, like the risks, for an encoding without a distribution
     risks: list[Risk]
 
 

@@ -1,1 +1,1 @@
-"""From the command line to a config."""
+"""From the command line to a composed config."""

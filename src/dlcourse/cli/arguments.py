@@ -1,4 +1,4 @@
-"""A command line made ready for Hydra: quoted paths, expanded patterns, and refused flags."""
+"""Prepare a command line for Hydra: quote paths, expand patterns, refuse unknown flags."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.config import choices, config_groups, use_config_dir
+from dlcourse.config import choices, config_groups, empty_list
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
@@ -30,8 +30,17 @@ MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", 
 
 
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
-    """Quote values that hold paths, so that Hydra takes them as the shell gave them; let `train run=DIR` run in DIR."""
-    use_config_dir(_config_dir(arguments))
+    """The arguments as Hydra reads them.
+
+    Paths are quoted, so that Hydra takes them as the shell passes them; `train run=DIR` runs in DIR.
+
+    Args:
+        verb: the command, such as `train`.
+        arguments: the words after the command.
+
+    Raises:
+        UserError: an unknown flag, a pattern without a match, a folder that is not a run.
+    """
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
     arguments = expand_patterns(arguments, groups, swept)
@@ -41,22 +50,22 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
-        argument = given
+        argument = empty_list(given)
         flag = given.partition("=")[0]
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
-            raise UserError(f"{flag} is no flag: options are written without dashes, as in model=mlp or seed=1")
+            raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
         key, equals, value = argument.partition("=")
         if key in PATH_LISTS.get(verb, ()) and equals:
             argument = f"{key}={quote_path_list(value)}"
         elif key.lstrip("+") in PATHS and equals:
             if key.startswith("hydra.") and not value:
-                raise UserError(f"{key}= names no folder: give one, as in {key}=outputs/mine")
+                raise UserError(f"{key}= is empty: pass a folder, for example {key}=outputs/mine")
             if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
                 argument = f"{key}={quote_path(value)}"
             if key == "run":
                 folder = Path(value.strip("'\"")).expanduser()
                 if not (folder / CONFIG).is_file():
-                    raise UserError(f"run={value} is no run: it has no {CONFIG}")
+                    raise UserError(f"run={value} is not a run folder: {CONFIG} not found")
                 if verb == "train":
                     found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
                     return found + _unchanged(folder, [a for a in arguments if a is not given])
@@ -83,8 +92,8 @@ def _trust(arguments: list[str]) -> list[str]:
 
 
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
-    """What may stand beside `train run=DIR`; everything that would change the stored config is refused by name."""
-    stored = read_stored(run / CONFIG, _trust(arguments))
+    """The arguments that `train run=DIR` accepts; one that would change the stored config raises a UserError."""
+    stored = read_stored(run / CONFIG)
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -94,6 +103,8 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
         old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))
         name = old.get("name") if OmegaConf.is_dict(old) else old
         if str(name) != value:
-            begun = f"was begun with {key}={name}, not {value}" if name is not None else f"was begun without {key}"
-            raise UserError(f"{run} {begun}: leave it out, or start a new run")
+            started = (
+                f"was started with {key}={name}, not {value}" if name is not None else f"was started without {key}"
+            )
+            raise UserError(f"{run} {started}: leave {key} out, or start a new run")
     return kept

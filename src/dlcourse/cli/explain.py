@@ -1,4 +1,4 @@
-"""One sentence for each mistake on a command line."""
+"""One sentence for each error of a command."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from dlcourse.config import CONF, choices, config_groups, nearest
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
 
-# Launchers of Hydra and the packages that they come in.
+# Hydra's launchers and the packages that provide them.
 PLUGINS = {
     "joblib": "hydra-joblib-launcher",
     "submitit_local": "hydra-submitit-launcher",
@@ -25,7 +25,7 @@ SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
 
 
 def explain(error: BaseException, verb: str) -> str:
-    """One sentence for an error, with the nearest name where a name was wrong."""
+    """One sentence for an error, with the nearest known name if a name is unknown."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -40,7 +40,7 @@ def explain(error: BaseException, verb: str) -> str:
     if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
         return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
     if "Sweeping over Hydra's configuration" in text:
-        return f"{' '.join(text.split())}: give it one value"
+        return f"{' '.join(text.split())}: pass one value"
     missing = next(
         (e.missing_cfg_file for e in (error, error.__cause__) if isinstance(e, MissingConfigException)), None
     )
@@ -51,13 +51,13 @@ def explain(error: BaseException, verb: str) -> str:
     if (key := _unknown_key(error, text)) is not None:
         chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
         known = {*_known_keys(verb), *(group for group in config_groups() if group.partition("/")[0] in chosen)}
-        return f"there is no key {key}{nearest(key, known - {key})}"
+        return f"unknown key {key}{nearest(key, known - {key})}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 
 def _unknown_key(error: BaseException, text: str) -> str | None:
-    """The key that does not exist, where that is what is wrong."""
-    # Hydra's own exceptions name the override in their text alone.
+    """The unknown key that an error is about; None for other errors."""
+    # Hydra's own exceptions name the override only in their text.
     if found := re.search(r"Could not (?:override|append to config|delete[^']*) '([^'=]+)", text):
         return found[1].split("@")[0].lstrip("+~")
     for part in (error, error.__cause__):
@@ -67,7 +67,7 @@ def _unknown_key(error: BaseException, text: str) -> str | None:
 
 
 def _known_keys(verb: str) -> list[str]:
-    """The keys that this command line would have, had it only chosen from groups."""
+    """The keys of the config that the command line's group choices compose."""
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()

@@ -1,4 +1,4 @@
-"""What every command shares: Hydra's start-up, paths as a shell gives them, and one sentence for each mistake."""
+"""Start a command: Hydra's set-up, prepared arguments, one sentence for each error, exit codes."""
 
 import logging
 import os
@@ -22,31 +22,32 @@ from dlcourse.runs.result import record_failure
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
-    """Run one command: compose conf/<verb>.yaml with the command line and hand it to `task`.
+    """Run one command: compose conf/<verb>.yaml with the command line and call `task` with it.
 
-    A mistake ends with one sentence and exit code 1, Ctrl-C with 130; HYDRA_FULL_ERROR=1 shows where it came from.
+    An error prints one sentence and exits with 1, Ctrl-C exits with 130; HYDRA_FULL_ERROR=1 shows the traceback.
     """
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ.pop("MPLBACKEND", None)  # a notebook's backend may not exist here; plots are written to files
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger().handlers[0].setLevel(logging.INFO)  # more than that goes into train.log alone
+    logging.getLogger().handlers[0].setLevel(logging.INFO)  # debug messages go to train.log only
     failures: list[tuple[str | None, Exception]] = []
 
     def job(cfg: DictConfig) -> Any:
-        """One job; what goes wrong is kept, so that Hydra neither prints it its way nor ends a sweep for it."""
+        """Run one job and keep its error, so that Hydra neither prints it nor stops the sweep."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
         hydra_cfg = HydraConfig.get()
-        # Unresolved: a folder may be called ${x}.
+        # Unresolved, since a folder may be named ${x}.
         folder = Path(OmegaConf.to_container(hydra_cfg.runtime, resolve=False)["output_dir"])  # ty: ignore
         number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
         try:
-            with _environment_without("HYDRA_FULL_ERROR"):  # which is Hydra's way to hand errors on, not the task's
+            with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
                 return task(cfg)
         except Exception as error:
-            if number is None or cfg.get("search") is None:  # a search goes by what went well
+            if number is None or cfg.get("search") is None:  # a search tolerates failed trials
                 failures.append((number, error))
             if number is not None:
                 if full_error:
@@ -66,16 +67,16 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on instead of printing them its own way
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
         hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
         if failures and failures[0][0] is None:
             raise failures[0][1]
     except Stopped as stop:
-        sys.exit(128 + stop.signum)  # the run has said where it stands
+        sys.exit(128 + stop.signum)  # the run has printed how to resume it
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # `--help | head`: whoever read has seen enough
+    except BrokenPipeError:  # `--help | head`: the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
@@ -90,7 +91,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
 
 @contextmanager
 def _environment_without(name: str) -> Generator[None]:
-    """Take a variable out of the environment for a while."""
+    """Remove an environment variable for the duration of the block."""
     value = os.environ.pop(name, None)
     try:
         yield
@@ -99,7 +100,7 @@ def _environment_without(name: str) -> Generator[None]:
             os.environ[name] = value
 
 
-# Resolved more than once, but a folder is taken once. Of this module, so that launchers can pickle them.
+# Cached: Hydra resolves them several times, but a run takes one folder. Module-level: launchers pickle them.
 @cache
 def _unique_folder(parent: str, name: str) -> str:
     return unique_folder(parent, name)
@@ -107,11 +108,11 @@ def _unique_folder(parent: str, name: str) -> str:
 
 @cache
 def _evaluations(run: str | None) -> str:
-    """Beside a run's result; of the built-in reader not within the package."""
+    """The folder of a run's evaluations; for the built-in reader outputs/evaluations, not the package's folder."""
     return f"{run}/evaluations" if run is not None else "outputs/evaluations"
 
 
 @cache
 def _sweep_folder(name: str | None, stamp: str) -> str:
-    """outputs/sweeps/NAME, or a folder of this moment that no other sweep gets."""
+    """outputs/sweeps/NAME; without a name a new folder, named by time."""
     return f"outputs/sweeps/{name}" if name is not None else unique_folder("outputs/sweeps", stamp)

@@ -1,4 +1,4 @@
-"""Lists of paths as a shell gives them: `compare=[outputs/a b,outputs/c, d]`."""
+"""Quote paths, and lists of paths such as `compare=[outputs/a b,outputs/c]`, for Hydra."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,10 @@ PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",
 
 
 def quote_path_list(value: str) -> str:
-    """A list of paths as Hydra reads it, each of them quoted.
+    """A list of paths in Hydra's syntax, each path quoted.
 
-    A comma parts two paths, unless what stands on both sides of it is there under that name. A value with quotes of
-    its own is Hydra's already, and is left alone.
+    A comma separates two paths, unless a file or folder exists whose name contains it. A value that is quoted already
+    is returned as it is.
 
     Args:
         value: `[A,B]`, or one path without brackets.
@@ -22,7 +22,7 @@ def quote_path_list(value: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """At commas, but not at those of a path that is there; a longer such path goes before a shorter one."""
+    """Split at commas, but not inside the name of an existing path; the longest existing path wins."""
     pieces = text.split(",") if text.strip() else []
     found = []
     while pieces:
@@ -34,6 +34,6 @@ def _split(text: str) -> list[str]:
 
 
 def quote_path(path: str) -> str:
-    """A path as Hydra takes it, without reading anything into it."""
+    """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
     path = str(Path(path).expanduser()) if path.startswith("~") else path
     return "'{}'".format(path.replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))

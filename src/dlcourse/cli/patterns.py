@@ -9,10 +9,10 @@ from dlcourse.errors import UserError
 
 
 def first_of_groups(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Let a sweep over a group's choices be composed with the first one, and tell the sweeper of all of them.
+    """Compose a sweep over a group's choices with the first one, and pass all of them to the sweeper.
 
-    Hydra composes a sweep's own config without what is swept, so that `model=xor,mlp model.optimizer.lr=1` would have
-    no model to set the rate of.
+    Hydra composes a sweep's own config without the swept keys, so `model=xor,mlp model.optimizer.lr=1` would fail for
+    want of a model.
     """
     swept = [
         word
@@ -25,17 +25,17 @@ def first_of_groups(arguments: Sequence[str], groups: Mapping[str, Sequence[str]
 
 
 def expand_patterns(arguments: Sequence[str], groups: Mapping[str, Sequence[str]], swept: bool) -> list[str]:
-    """Replace patterns for choices of a group by what they match: `experiment=mnist/*`, `experiment=glob(mnist/*)`.
+    """Replace patterns by the choices of the group that they match: `experiment=mnist/*`, `experiment=glob(mnist/*)`.
 
-    Hydra's own glob finds nothing in a group's folders, and says nothing.
+    Hydra's own glob does not search a group's folders.
 
     Args:
-        arguments: of the command line.
+        arguments: words of the command line.
         groups: the choices of each group.
-        swept: whether a sweep was asked for, since several values need one.
+        swept: whether this is a multirun (-m); several values need one.
 
     Raises:
-        UserError: a pattern matches nothing, or it matches several choices and this is no sweep.
+        UserError: a pattern does not match, or it matches several choices without -m.
     """
     found = []
     for word in arguments:
@@ -62,10 +62,10 @@ def _expanded(word: str, key: str, choices: Sequence[str], swept: bool) -> str:
         matched = [name for name in choices if fnmatchcase(name, pattern)]
         matched = [name for name in matched if not any(fnmatchcase(name, other) for other in excluded)]
         if not matched:
-            raise UserError(f"{key}={pattern} matches nothing{nearest(pattern.replace('*', ''), choices)}")
+            raise UserError(f"{key}={pattern} does not match any {key}{nearest(pattern.replace('*', ''), choices)}")
         print(f"{key}={pattern} matches {', '.join(matched)}", flush=True)
         found += matched
     found = list(dict.fromkeys(found))
     if len(found) > 1 and not swept:
-        raise UserError(f"{word} stands for {len(found)} choices: add -m to run them all, or take one")
+        raise UserError(f"{word} matches {len(found)} choices: add -m to run them all, or choose one")
     return f"{key}={','.join(found)}"

@@ -1,8 +1,8 @@
-"""Encodings of time: how a time of the dial becomes a target and a net's output becomes a time again.
+"""Encodings of time: from a time of the dial to a target, and from a net's output to a time.
 
-Times are minutes of the dial, 0 (12:00) to 719 (11:59). An encoding states how many numbers it wants from the net
-(`outputs`, one entry a head), its loss against the true minutes and how an output is decoded. Where it has one it also
-gives a distribution over the 720 times, from which confidence and runner-up are read.
+Times are minutes of the dial, 0 (12:00) to 719 (11:59). An encoding defines how many outputs the net has
+(`outputs`, one entry for each head), the loss against the true minutes and how an output is decoded. Some also give a
+distribution over the 720 times, from which confidence and runner-up follow.
 """
 
 from typing import Protocol
@@ -12,26 +12,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MINUTES = 720  # of the dial, 12 hours
-RUNNER_UP_DISTANCE = 5  # minutes between the answer and what counts as another one, where an encoding's steps are finer
+RUNNER_UP_DISTANCE = 5  # smallest distance in minutes of a runner-up from the predicted time
 
 
 def circular_difference(a: Tensor, b: Tensor, period: float = MINUTES) -> Tensor:
-    """a - b the short way round, in [-period / 2, period / 2), elementwise."""
+    """a - b along the shorter arc, in [-period / 2, period / 2), elementwise."""
     return torch.remainder(a - b + period / 2, period) - period / 2
 
 
 def circular_error(a: Tensor, b: Tensor) -> Tensor:
-    """The "common sense" error of FIGURES' table G in minutes: |a - b| the short way round the dial, 0 to 360."""
+    """The "common sense" error in minutes: |a - b| along the shorter arc of the dial, 0 to 360."""
     return circular_difference(a, b).abs()
 
 
 class Encoding(Protocol):
-    """What every encoding offers; N pictures, K = sum(outputs) numbers a picture."""
+    """Interface of the encodings; N images, K = sum(outputs) numbers for each image."""
 
     outputs: tuple[int, ...]
 
     def encode(self, minutes_N: Tensor) -> Tensor:
-        """The output [N, K] that a perfect net would give for these times."""
+        """The output [N, K] of a perfect net for these times."""
         ...
 
     def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
@@ -39,11 +39,11 @@ class Encoding(Protocol):
         ...
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        """The time of each picture in minutes [N], float, 0 <= t < 720."""
+        """The time of each image in minutes [N], float, 0 <= t < 720."""
         ...
 
     def probabilities(self, output_NK: Tensor) -> Tensor | None:
-        """A distribution over the 720 times [N, 720], or None where the encoding has none."""
+        """A distribution over the 720 times [N, 720], or None if the encoding does not define one."""
         ...
 
 
@@ -52,14 +52,14 @@ class Regression:
 
     Args:
         loss: `mse` and `mae`, plain squared and absolute error (11:59 and 12:00 are far apart), or `circular`, the
-            squared error the short way round.
+            squared error along the shorter arc.
     """
 
     outputs = (1,)
 
     def __init__(self, loss: str = "circular"):
         if loss not in ("mse", "mae", "circular"):
-            raise ValueError(f"loss={loss} is unknown: choose circular, mse or mae")
+            raise ValueError(f"loss={loss} is unknown: use circular, mse or mae")
         self.kind = loss
 
     def encode(self, minutes_N: Tensor) -> Tensor:
@@ -81,18 +81,18 @@ class Classification:
     """The dial cut into equal classes (row G3).
 
     Args:
-        num_classes: 1 to 720, a class a minute. Where it does not divide 720 some classes have a minute more than
-            others: 480 classes are of two minutes and of one in turn.
-        decode: the time that a class stands for: the `middle` of its minutes, or the `first` of them, as G3's training
-            figures suggest (14.6 minutes for 24 classes; an answer that is always right is 14.5 off by the first
-            minute and 7.5 by the middle).
+        num_classes: 1 to 720; 720 is one class for each minute. If it does not divide 720, some classes are a minute
+            wider than others: 480 classes are alternately two minutes and one minute wide.
+        decode: the time that represents a class: the `middle` of its minutes, or the `first` of them, as G3's training
+            figures suggest (14.6 minutes for 24 classes; a perfect classifier has an error of 14.5 minutes with the
+            first minute and 7.5 with the middle).
     """
 
     def __init__(self, num_classes: int = 720, decode: str = "middle"):
         if decode not in ("middle", "first"):
-            raise ValueError(f"decode={decode} is unknown: choose middle or first")
+            raise ValueError(f"decode={decode} is unknown: use middle or first")
         if not 1 <= num_classes <= MINUTES:
-            raise ValueError(f"num_classes={num_classes} cannot be told apart on a dial of 720 minutes: take 1 to 720")
+            raise ValueError(f"num_classes={num_classes} is out of range for a dial of 720 minutes: use 1 to 720")
         self.outputs = (num_classes,)
         self.step = -(-MINUTES // num_classes)  # minutes of the widest class
         minutes = torch.arange(MINUTES)
@@ -122,13 +122,13 @@ class MultiHead:
     """A head for the hour and one for the minute (row G4, and G5's 12 + regression and 12 + 60).
 
     Args:
-        hour: `angle`, soft bins of the hour hand's angle, which moves with the minutes too, or `classes`, the 12 hours.
+        hour: `angle`, soft bins of the hour hand's angle (it moves with the minutes), or `classes`, the 12 hours.
         minute: `classes`, 60 soft circular classes, or `regression`, the fraction of an hour by squared error.
-        decode: `joint`, the time of 720 with the highest score of both heads together, or `independent`, each head
+        decode: `joint`, the time of 720 with the highest combined score of both heads, or `independent`, each head
             alone. Joint decoding needs minute classes.
     """
 
-    BINS = 144  # of the hour hand, 5 minutes each: 2.5 degrees, about what one can tell on 150 pixels
+    BINS = 144  # of the hour hand, 5 minutes each: 2.5 degrees, about the resolution of 150 pixels
     HOUR_SIGMA, MINUTE_SIGMA = 1.0, 0.7  # softness of the targets in bins and in minutes
 
     def __init__(self, hour: str = "angle", minute: str = "classes", decode: str = "joint"):
@@ -138,15 +138,15 @@ class MultiHead:
             ("decode", decode, ("joint", "independent")),
         ):
             if value not in choices:
-                raise ValueError(f"{key}={value} is unknown: choose {' or '.join(choices)}")
+                raise ValueError(f"{key}={value} is unknown: use {' or '.join(choices)}")
         if decode == "joint" and minute != "classes":
-            raise ValueError("decode=joint needs minute=classes: choose that, or decode=independent")
+            raise ValueError("decode=joint requires minute=classes: set that, or decode=independent")
         self.hour_is_angle, self.minute_is_class, self.joint = hour == "angle", minute == "classes", decode == "joint"
         self.outputs = (self.BINS if self.hour_is_angle else 12, 60 if self.minute_is_class else 1)
-        # Targets of every head for each of the 720 times, so that a loss is one look-up.
+        # Targets of both heads for each of the 720 times: the loss looks them up.
         times = torch.arange(MINUTES)
         if self.hour_is_angle:
-            # bin b is centred on its five minutes 5b .. 5b + 4, so that cutting a bin gives the right hour
+            # bin b is centred on its five minutes 5b .. 5b + 4, so that rounding down gives the right hour
             self.hour_table = _soft_classes((times - 2) * self.BINS / MINUTES, self.BINS, self.HOUR_SIGMA)
         else:
             self.hour_table = F.one_hot(times // 60, 12).float()
@@ -169,7 +169,7 @@ class MultiHead:
         return loss + (minute - minute_target).square().mean()
 
     def _scores(self, output_NK: Tensor) -> Tensor:
-        """Log score [N, 720] of every time: how well each head's distribution fits the one it should give then."""
+        """Log score [N, 720] of every time: how well the heads' distributions fit its targets."""
         hour, minute = output_NK.float().split(self.outputs, 1)
         return hour.log_softmax(1) @ self.hour_table.T.to(hour.device) + minute.log_softmax(1) @ self.minute_table.T.to(
             minute.device
@@ -183,7 +183,7 @@ class MultiHead:
         if self.hour_is_angle:
             whole_hours = whole_hours * 12 // self.BINS
         minutes = minute.argmax(1).float() if self.minute_is_class else minute[:, 0] * 60
-        # a fraction just below 0 or above 1 leads into the neighbouring hour: wrapped within its own it were 60 off
+        # a fraction below 0 or above 1 gives the neighbouring hour; wrapping within the hour is 60 minutes wrong
         return _on_the_dial(whole_hours * 60 + minutes)
 
     def probabilities(self, output_NK: Tensor) -> Tensor | None:
@@ -191,7 +191,7 @@ class MultiHead:
 
 
 class Cyclic:
-    """Sine and cosine of both hands' angles; the hour that agrees best with the minute hand is taken."""
+    """Sine and cosine of both hands' angles; decoding takes the hour that fits the minute hand best."""
 
     outputs = (2, 2)
 
@@ -213,7 +213,7 @@ class Cyclic:
 
 
 def _on_the_dial(minutes_N: Tensor) -> Tensor:
-    """The same times, 0 <= t < 720; the remainder of a tiny negative number rounds to 720 itself, hence twice."""
+    """Wrap times to 0 <= t < 720; twice, since the remainder of a tiny negative number rounds to 720."""
     return minutes_N.remainder(MINUTES).remainder(MINUTES)
 
 
@@ -225,22 +225,22 @@ def _soft_classes(position_T: Tensor, classes: int, sigma: float) -> Tensor:
 
 
 def clock_text(minutes: float) -> str:
-    """A time of the dial as people write it, 12:00 to 11:59."""
+    """A time of the dial as text, 12:00 to 11:59."""
     whole = round(minutes) % MINUTES
     return f"{(whole // 60) or 12}:{whole % 60:02d}"
 
 
 def confidence(probabilities: Tensor, minutes: Tensor, apart: int = RUNNER_UP_DISTANCE) -> tuple[Tensor, Tensor]:
-    """How sure an answer is, and what would be the next one.
+    """Confidence of a predicted time, and the runner-up.
 
     Args:
         probabilities: [N, 720] over the times.
-        minutes: [N], the answers.
-        apart: minutes from which on a time counts as another answer.
+        minutes: [N], the predicted times.
+        apart: smallest distance of a runner-up in minutes.
 
     Returns:
-        The probability of the times within a minute of the answer [N], and the likeliest time that is another
-        answer, in minutes [N].
+        The probability of the times within a minute of the prediction [N], and the most likely time at least `apart`
+        minutes away [N].
     """
     times = torch.arange(MINUTES)
     distance = circular_error(times[None], minutes.round()[:, None])

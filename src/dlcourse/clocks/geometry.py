@@ -1,4 +1,4 @@
-"""The camera: which point of a horizontal plane each pixel shows, and where a point of the world is seen.
+"""The camera: the point of a horizontal plane that each pixel shows, and the pixel that shows a point.
 
 The world is `scene`'s: dial radii, x right, y away from the viewer, z up from the dial's plane, the dial's centre at
 0. A pixel (column, row) sees the plane at height z at (a column + b row + c) / (d column + e row + f): one homography

@@ -1,4 +1,4 @@
-"""What a scene means for the pixels: the numbers per picture that `render` broadcasts over the picture's planes."""
+"""From a scene to pixels: the parameters of each picture, which `render` broadcasts over its planes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dlcourse.clocks.geometry import Camera, compass
 from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.textures import DIAL_VARIANTS, DIAL_ZOOMS, WOOD_EXTENT, WOOD_VARIANTS, Atlas
 
-# The linear quantities, by their place. The first divides those up to the glint; light is smooth enough to be linear
-# in the picture itself.
+# The linear quantities and their rows. The first divides those up to the glint; light is smooth enough to be linear in
+# the picture itself.
 ROWS = {
     name: place
     for place, name in enumerate(
@@ -46,7 +46,7 @@ _REFERENCE_SIZE = 150
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers of N pictures, float32 unless said otherwise; shapes [N, 1, 1] where a picture's pixels share one."""
+    """Parameters of N pictures, float32 unless noted; [N, 1, 1] if all pixels of a picture share one value."""
 
     rows: Tensor  # [N, len(ROWS), 3]: coefficients of column, row and 1
     wood_contrast: Tensor
@@ -61,7 +61,7 @@ class Parameters:
     ink: Tensor
     rim_shade: Tensor
     hand_extent: Tensor  # [N, 4, 1, 1]: half length, half width of the hour, then the minute hand, in pixels + 0.5
-    hand_taper: Tensor  # [N, 2, 1, 1]: pixels that a hand's half width shrinks a pixel along it
+    hand_taper: Tensor  # [N, 2, 1, 1]: decrease of a hand's half width for each pixel along it
     hour_light: Tensor
     minute_light: Tensor
     dial_sharpness: Tensor
@@ -77,18 +77,18 @@ class Parameters:
         return Parameters(**{field.name: getattr(self, field.name)[pictures] for field in fields(self)})
 
     def to(self, device: torch.device) -> Parameters:
-        """The same numbers on another device."""
+        """The same parameters on another device."""
         return Parameters(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 def picture_parameters(scene: Scene, size: int, atlas: Atlas) -> Parameters:
-    """The numbers for a scene's pictures of `size` pixels a side; scene and atlas lie on the CPU."""
+    """The parameters of a scene's pictures of `size` pixels a side; scene and atlas are on the CPU."""
     camera = Camera.of(scene, size)
     radius = scene.zoom.double() * size  # pixels, near the dial's centre
     foot_radius = 1 + scene.frame_width.double()
     sharpness = radius / 2  # an edge in squared radii is a ramp one pixel wide
     slope = scene.frame_slope.double()
-    # At other sizes a picture is what a 150-pixel one would be after scaling: small ones blur less.
+    # Other sizes look like a scaled 150-pixel picture: small ones are less blurred.
     relative = min(1.0, size / _REFERENCE_SIZE)
     speck_index, speck_light = _specks(scene, camera)
 
@@ -188,7 +188,7 @@ def _hand_axes(angle: Tensor, middle: Tensor) -> list[tuple[Tensor, Tensor, Tens
 
 
 def _wood_rows(scene: Scene, camera: Camera, atlas: Atlas, denominator: Tensor) -> list[Tensor]:
-    """Atlas coordinates on the planks, slid and shrunk where needed so that the picture lies within the tile."""
+    """Atlas coordinates on the planks, shifted and scaled if needed so that the picture lies within the tile."""
     x, y = compass(scene.azimuth + scene.wood_angle)
     drop = -scene.frame_drop.double()
     zero = torch.zeros_like(x)
@@ -231,7 +231,7 @@ def _specks(scene: Scene, camera: Camera) -> tuple[Tensor, Tensor]:
     """Tiny bright spots on the frame: flat pixel indices and grey levels [N, 4 * _SPECKS], four pixels a spot."""
     size = camera.size
     places = torch.arange(_SPECKS).double()
-    # Fractions of multiples of a random number are as good as more random numbers.
+    # Fractional parts of multiples of a random number serve as further random numbers.
     turn = (scene.luck[:, 3:4].double() * (37.0 + 11.0 * places)) % 1
     depth = (scene.luck[:, 4:5].double() * (23.0 + 7.0 * places)) % 1
     amount = (scene.luck[:, 5:6].double() * (19.0 + 13.0 * places)) % 1

@@ -1,4 +1,4 @@
-"""A thin monoline face for the numerals 1 to 12, as polylines, so that no installed font matters."""
+"""A thin monoline face for the numerals 1 to 12, as polylines, so that installed fonts do not matter."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from dlcourse.clocks.layers import ROWS, Parameters, picture_parameters
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import Atlas, clock_atlas
 
-# Raise it whenever the same seed gives other pictures: caches of pictures are named after it.
+# Increase it whenever the same seed gives different pictures: it is part of the names of cached files.
 RENDERER_VERSION = 2
-_CPU_CHUNK_PIXELS = 360_000  # 16 pictures of 150 pixels a side: smaller ones leave two threads waiting for Python
+_CPU_CHUNK_PIXELS = 360_000  # 16 pictures of 150 pixels a side: with smaller chunks two threads wait for Python
 _ACCELERATOR_CHUNK = 128
 _WHITE = 255.0
 _NOISE_ROOM = 64  # rows and columns the noise tile is longer than a picture
@@ -39,18 +39,18 @@ def _noise_tile(size: int, device: torch.device) -> Tensor:
 def render(scene: Scene, size: int = 150, device: torch.device | str | None = None, chunk: int | None = None) -> Tensor:
     """The scene's pictures: uint8 [N, size, size] on `device` (default: the scene's), 0 black.
 
-    `chunk` pictures are drawn at once (default: what suits the device); pictures do not depend on it. Memory beyond
+    `chunk` pictures are drawn at once (default: depends on the device); the result does not depend on it. Memory beyond
     the result grows with the chunk, not with N. On the CPU, torch.get_num_threads() threads draw. Raises ValueError
     for a size below 16 or a chunk below 1.
     """
     if size < 16:
-        raise ValueError(f"size must be at least 16 pixels, but is {size}.")
+        raise ValueError(f"size={size} is too small: use 16 pixels or more")
     target = torch.device(device) if device is not None else scene.minutes.device
     on_cpu = target.type == "cpu"
     if chunk is None:
         chunk = max(_CPU_CHUNK_PIXELS // size**2, 1) if on_cpu else _ACCELERATOR_CHUNK
     if chunk < 1:
-        raise ValueError(f"chunk must be at least 1 picture, but is {chunk}.")
+        raise ValueError(f"chunk={chunk} is below 1: use 1 or more")
     scene = scene.to("cpu")
     pictures = torch.empty(len(scene), size, size, dtype=torch.uint8, device=target)
     threads = torch.get_num_threads() if on_cpu else 1
@@ -64,12 +64,12 @@ def render(scene: Scene, size: int = 150, device: torch.device | str | None = No
         for part in blocks:
             draw(part)
         return pictures
-    # Threads that draw whole pictures wait for each other once; torch's own would after each of the small operations,
-    # which takes for ever where other programs keep the cores busy.
+    # Threads that draw whole pictures wait for each other once; torch's own threads wait after each small operation,
+    # which is very slow when other programs use the cores.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         pool.submit(clock_atlas, size, target).result()  # first, so that only one thread draws it
         list(pool.map(draw, blocks))
-    torch.set_num_threads(threads)  # the workers' setting is theirs alone for OpenMP, but the process's for MKL
+    torch.set_num_threads(threads)  # the workers' setting is per thread for OpenMP, but per process for MKL
     return pictures
 
 
@@ -117,7 +117,7 @@ def _draw_block(scene: Scene, pictures: Tensor, chunk: int) -> None:
     """Draws a scene into `pictures` (uint8 [N, S, S]), `chunk` at a time."""
     size, device = pictures.shape[-1], pictures.device
     atlas, tile = clock_atlas(size, device), _noise_tile(size, device)
-    # Few numbers, in float64: always the CPU's work, so that every device draws the same scene.
+    # Few numbers, in float64: always computed on the CPU, so that every device draws the same scene.
     parameters = picture_parameters(scene, size, clock_atlas(size, torch.device("cpu")))
     offsets = (scene.luck[:, :2] * _NOISE_ROOM).long().tolist()
     lit = (scene.reflection_strength > 0).tolist()
@@ -141,7 +141,7 @@ def _draw_block(scene: Scene, pictures: Tensor, chunk: int) -> None:
 def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The pictures before lamp and camera, the dial's coverage, and two free planes: float32 [B, S, S].
 
-    They are among `planes` [_PLANES, B, S, S], which are all overwritten.
+    They are views of `planes` [_PLANES, B, S, S], which are all overwritten.
     """
     size = planes.shape[-1]
     steps = torch.arange(size, dtype=torch.float32, device=planes.device)
@@ -163,7 +163,7 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     radius.square_().addcmul_(radius_y, radius_y)
     foot.square_().addcmul_(foot_y, foot_y)
     places = torch.where(radius < 1.05, planes[5:7], planes[7:9], out=planes[5:7])
-    # All pictures as one tall one, since they share the texture.
+    # All pictures as one tall picture, since they share the texture.
     places = places.view(2, 1, -1, size).permute(1, 2, 3, 0)
     texture = functional.grid_sample(atlas.texture, places, padding_mode="border", align_corners=False)
     texture = texture.view(-1, size, size)
@@ -197,7 +197,7 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
 
     inside = radius.mul_(-part.dial_sharpness).add_(part.dial_sharpness + 0.5).clamp_(0, 1)
     picture.lerp_(light, inside)
-    # The product peaks on the ramp between dial and frame, one pixel wide, where light catches the rim.
+    # The product peaks on the one-pixel ramp between dial and frame, where the rim reflects light.
     torch.mul(inside, inside, out=first).sub_(inside)
     picture.addcmul_(first, projected("glint", second[None])[0].clamp_(min=0), value=-1)
     starts = torch.arange(len(picture), device=picture.device)[:, None] * size**2

@@ -1,4 +1,4 @@
-"""The hidden parameters of synthetic clock pictures: their ranges, and seeded draws from them.
+"""The parameters of rendered clock pictures: their ranges, and seeded random values from them.
 
 A clock lies on wooden planks and a camera orbits above it. World unit: the dial's radius; z points up from the
 dial's plane; the camera looks at the dial's centre from the picture's lower side, so "up" in the picture is "away".
@@ -105,10 +105,10 @@ class SceneRanges:
     edge_bottom: Range = (0.1, 0.7)
 
     def __new__(cls, *_: object, **overrides: object) -> SceneRanges:
-        # The generated __init__ would raise a TypeError, which configuration code does not expect of a bad value.
+        # The generated __init__ would raise a TypeError; configuration code expects a ValueError for a bad value.
         unknown = sorted(set(overrides) - {field.name for field in fields(cls)})
         if unknown:
-            raise ValueError(f"Unknown scene range: {', '.join(unknown)}.")
+            raise ValueError(f"unknown scene range: {', '.join(unknown)}")
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
@@ -116,12 +116,12 @@ class SceneRanges:
             value = getattr(self, field.name)
             if field.name.endswith("_probability"):
                 if not _is_number(value) or not 0.0 <= value <= 1.0:
-                    raise ValueError(f"{field.name} must be a probability from 0 to 1, but is {value!r}.")
+                    raise ValueError(f"{field.name}={value!r} is not a probability: use 0 to 1")
                 continue
             is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
             if not is_pair or not all(_is_number(bound) for bound in value) or value[0] > value[1]:
                 raise ValueError(
-                    f"{field.name} must be two finite numbers [low, high] with low <= high, but is {value!r}."
+                    f"{field.name}={value!r} is not a range: use two finite numbers [low, high] with low <= high"
                 )
             object.__setattr__(self, field.name, (float(value[0]), float(value[1])))
 
@@ -132,7 +132,7 @@ def _is_number(value: object) -> bool:
 
 FACTORS: tuple[str, ...] = tuple(field.name for field in fields(SceneRanges) if not field.name.endswith("_probability"))
 _COLUMN = {name: column for column, name in enumerate(FACTORS)}
-# Which factors a probability can set to zero; the sides' light lines share one.
+# Factors that a probability can set to zero; the light lines of the four sides share one.
 _GATED = {
     "gloss_line": "gloss_line_probability",
     "glint": "glint_probability",
@@ -158,7 +158,7 @@ class Scene:
 
     def __getattr__(self, name: str) -> Tensor:
         if name not in _COLUMN:
-            raise AttributeError(f"A scene has no factor {name!r}.")
+            raise AttributeError(f"unknown factor of a scene: {name!r}")
         return self.factors[:, _COLUMN[name]]
 
     def __len__(self) -> int:
@@ -183,7 +183,7 @@ class Scene:
 
 
 def draw_scenes(minutes_N: Tensor, seed: int, ranges: SceneRanges | None = None) -> Scene:
-    """Draws one scene per time of day, on the CPU, so that every device gets the same.
+    """Draw one scene for each time, on the CPU, so that every device gets the same.
 
     `minutes_N`: int64 [N], minutes after twelve, 0..719. Picture i depends on minutes_N[i], i and the seed only, so
     a longer draw begins with the shorter one. Raises ValueError for other shapes, types or times.

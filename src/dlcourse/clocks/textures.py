@@ -1,6 +1,6 @@
 """Pre-drawn dials and planks, packed side by side into one grey texture (an atlas), drawn once per size and device.
 
-One atlas means that one `grid_sample` per picture reads dial and planks alike.
+With one atlas, one `grid_sample` per picture reads both dial and planks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dlcourse.clocks.numerals import numeral_segments
 
 DIAL_VARIANTS = 16
 WOOD_VARIANTS = 12
-# Dial radii in picture sides for which dials are drawn: a picture takes the next one, so thin lines do not alias.
+# Dial radii in picture sides for which dials are drawn: a picture uses the next larger one, so thin lines do not alias.
 DIAL_ZOOMS = (0.34, 0.4, 0.47, 0.55)
 DIAL_EXTENT = 1.06  # dial radii from a dial tile's middle to its edge
 WOOD_EXTENT = 4.0  # dial radii from a wood tile's middle to its edge
@@ -61,13 +61,13 @@ def _segment_coverage(texels: Tensor, segments: Tensor, width: float, scale: flo
     offset = texels[..., None, :] - start
     share = ((offset * along).sum(-1) / (along * along).sum(-1).clamp_min(1e-9)).clamp(0, 1)
     distance = (offset - share[..., None] * along).square().sum(-1).amin(-1).sqrt()
-    # A stroke thinner than a texel is drawn a texel wide and paler, which keeps its total ink.
+    # A stroke thinner than a texel is drawn one texel wide and paler, which keeps the amount of ink.
     drawn = max(width * scale, 1.0)
     return (drawn / 2 - distance * scale + 0.5).clamp(0, 1) * min(1.0, width * scale)
 
 
 def _draw_strokes(tile: Tensor, segments: Tensor, width: float, scale: float, ink: float) -> None:
-    """Draws segments [k, 2, 2] (dial radii, x right, y up) into a square dial tile, touching only their box."""
+    """Draw segments [k, 2, 2] (dial radii, x right, y up) into a square dial tile, touching only their box."""
     side = tile.shape[0]
     margin = width + 2 / scale
     (west, south), (east, north) = (segments.amin((0, 1)) - margin).tolist(), (segments.amax((0, 1)) + margin).tolist()
@@ -81,7 +81,7 @@ def _draw_strokes(tile: Tensor, segments: Tensor, width: float, scale: float, in
 
 
 def _draw_dash(tile: Tensor, direction: Tensor, end: float, width: float, scale: float) -> None:
-    """Draws an hour's dash, a box with flat ends, into a square dial tile."""
+    """Draw an hour's dash, a box with flat ends, into a square dial tile."""
     steps = (torch.arange(tile.shape[0]) + 0.5 - tile.shape[0] / 2) / scale
     along = direction[0] * steps - direction[1] * steps[:, None] - (end - _DASH_LENGTH / 2)
     across = direction[1] * steps + direction[0] * steps[:, None]
@@ -156,7 +156,7 @@ def _woods() -> Tensor:
 
 @lru_cache(maxsize=8)
 def clock_atlas(size: int, device: torch.device) -> Atlas:
-    """The atlas for pictures of `size` x `size` on a device; the same for every call, whatever was drawn before."""
+    """The atlas for pictures of `size` x `size` on a device; the same for every call."""
     styles = torch.rand(DIAL_VARIANTS, len(_STYLE), generator=torch.Generator().manual_seed(19))
     woods = _woods()
     wood_side = max(round(2 * WOOD_EXTENT * _WOOD_TEXELS * size / _REFERENCE_SIZE), 16)

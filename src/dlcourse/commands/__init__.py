@@ -1,1 +1,1 @@
-"""What each command does, as plain functions."""
+"""The commands as plain functions."""

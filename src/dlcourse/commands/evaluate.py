@@ -1,4 +1,4 @@
-"""A trained model measured on a split, and a run measured again."""
+"""Tests a run again, on its own test split or on other data."""
 
 import time
 from collections.abc import Sequence
@@ -14,35 +14,35 @@ from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, built_in, load_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
-from dlcourse.runs.table import result_table
+from dlcourse.runs.table import result_table, show
 from dlcourse.training.devices import device_name
 from dlcourse.training.trainer import make_trainer, quiet
 
 
 def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
-    """Refuse data that a run's model cannot be measured on; pictures of another size are resized, so they can."""
+    """Refuse data that the run's model cannot be tested on; images of another size are resized."""
     if asked.kind != learnt.kind:
-        raise UserError(f"{run} learnt {learnt.kind} but {asked.data} asks for {asked.kind}: choose other data")
-    # the first number: channels, or how many plain features there are
+        raise UserError(f"{run} was trained on {learnt.kind}, but {asked.data} has {asked.kind}: choose other data")
+    # the first number: channels, or the number of features
     if len(asked.in_shape) != len(learnt.in_shape) or asked.in_shape[0] != learnt.in_shape[0]:
         raise UserError(
-            f"{run} learnt {learnt.shape_text()} but {asked.data} has {asked.shape_text()}: choose other data"
+            f"{run} was trained on {learnt.shape_text()}, but {asked.data} has {asked.shape_text()}: choose other data"
         )
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
-        raise UserError(f"{run} learnt the classes of {learnt.data}, not those of {asked.data}: choose other data")
+        raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
 
 
 def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
-    """Measure a run's best checkpoint again, on its own test split or on another data set's.
+    """Test a run's best checkpoint again, on its own test split or on that of another data set.
 
     Args:
         cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
-            is not the run's own; what else to make of a clock reader.
-        folder: where result.json and the pictures go.
+            is not the run's own; `robustness` and `game` for clock readers.
+        folder: output folder of result.json and the plots.
         overrides: recorded in result.json.
 
     Raises:
-        UserError: there is no such run, or the data asks something else than the run learnt.
+        UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
     run = Path(cfg.run) if cfg.run is not None else built_in()
@@ -65,7 +65,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     start = time.perf_counter()
     metrics = measure_split(trainer, model, data, "test")
     ids = {"id", "metric", "value", "better"}
-    # A reported figure is of one set of pictures; those of clocks are of the original files, whatever was learnt from.
+    # A reported figure belongs to one data set; those of clocks are of the original images, whatever the training data.
     same = data.title == model.task.data or data.task.kind == "time"
     result = Result(
         "evaluate",
@@ -75,7 +75,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         data=data.title,
         rendered=data.rendered,
         metrics=dict(metrics),
-        references=[{k: row[k] for k in row if k in ids} for row in before.references if same],
+        references=[{k: row[k] for k in row if k in ids} for row in before.references if same and data.is_published],
         parameters=before.parameters,
         seed=before.seed,
         epochs=before.epochs,
@@ -88,20 +88,25 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         run=str(run),
     ).updated(**model.extra_results())
     folder.mkdir(parents=True, exist_ok=True)
+    write_result(folder, result)
     if cfg.plots:
         from dlcourse.plots.dispatch import draw
+        from dlcourse.plots.style import plotting
 
-        draw(folder, model, data)
+        with plotting():
+            draw(folder, model, data)
     if cfg.robustness:
         examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
-        metrics.update(examined.metrics)
+        result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
         from dlcourse.plots.robustness import draw_examined
+        from dlcourse.plots.style import plotting
 
-        draw_examined(folder / "plots", examined)
+        with plotting("plots of the robustness"):
+            draw_examined(folder / "plots", examined)
     if cfg.game:
-        print(f"the game is {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
+        print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
     write_result(folder, result)
-    print(result_table(result, folder), flush=True)
+    show(result_table(result, folder))
     return result

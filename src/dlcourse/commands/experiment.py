@@ -1,8 +1,9 @@
-"""The steps of one run, in their order: prepare, fit, test, draw, write."""
+"""The steps of one run in order: prepare, fit, test, write the result, draw."""
 
 import copy
 import logging
 import shlex
+import shutil
 import signal
 import time
 from collections.abc import Generator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,12 +21,12 @@ from dlcourse.data.module import DataModule
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build, build_model, check_model, load_checkpoint
-from dlcourse.runs.files import drop_parts, write_text
+from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import PLACE, keys_of_kind
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
-from dlcourse.runs.table import result_table
+from dlcourse.runs.table import result_table, show
 from dlcourse.training.checkpoints import ResumeCheckpoint, Stop
 from dlcourse.training.csv_logger import MetricsCSV
 from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
@@ -34,15 +36,15 @@ from dlcourse.training.precision import choose_precision
 from dlcourse.training.progress import progress_callbacks
 from dlcourse.training.threads import resolve_threads, torch_threads
 from dlcourse.training.trackers.base import Tracker
-from dlcourse.training.trainer import make_trainer
+from dlcourse.training.trainer import lightning_errors, make_trainer
 
 log = logging.getLogger(__name__)
 
-ADAPT = 5000  # training inputs that a net may take its first layer's statistics from
+ADAPT = 5000  # training inputs from which a net may compute the statistics of its first layer
 
 
 class Experiment:
-    """One run under way, and what its steps leave for result.json."""
+    """One run and its result so far."""
 
     def __init__(
         self,
@@ -59,14 +61,15 @@ class Experiment:
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
-        self.leader = process_rank() == 0  # the one process of several that writes
+        self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
+        self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
-        # The command that began the run, not the one that goes on with it; and what it has taken so far.
+        # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = read_result(folder)
-        # A model names the rows that may exist for it: there is no G3-12, but the figure of 12 classes is worth having.
+        # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
         rows: Any = chosen.get("references", [])
         rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
         ids = list(cfg.references) or known_references(rows)
@@ -87,7 +90,7 @@ class Experiment:
         )
 
     def run(self) -> dict[str, Any]:
-        """All steps; whatever happens, result.json says so."""
+        """Run all steps; result.json is written in any case."""
         try:
             with torch_threads(resolve_threads(self.cfg.threads)), freed_memory_kept():
                 return self._run()
@@ -109,14 +112,10 @@ class Experiment:
                 else:
                     with self._timed("test"):
                         self._test(trainer)
-            if self.cfg.plots and self.leader and self.tested and not pruned:
-                from dlcourse.plots.dispatch import draw
-
-                draw(self.folder, self.model, self.data)
             self._update(status="pruned" if pruned else "completed")
         except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
             self._update(status="interrupted", error="interrupted")
-            log.info("interrupted; go on with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
             raise Stopped(self.stop.signum or signal.SIGINT) from end
         except Exception as error:
             self._update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
@@ -126,14 +125,21 @@ class Experiment:
         finally:
             if self.leader:
                 with suppress(UserError) if self.result.status != "completed" else nullcontext():
-                    write_result(self.folder, self.result)  # a full disk has been told of by then
+                    write_result(self.folder, self.result)  # a full disk has been reported by then
         if self.leader and self.tested:
-            if self.cfg.plots:
-                from dlcourse.plots.dispatch import draw_size_and_time
-
-                draw_size_and_time(self.folder, self.model.kind, self.result)
-            print(result_table(self.result, self.folder), flush=True)
+            if self.cfg.plots and not pruned:
+                self._draw()
+            show(result_table(self.result, self.folder))
         return self.result.to_dict() | {"folder": str(self.folder)}
+
+    def _draw(self) -> None:
+        """Draw the plots of the finished run."""
+        from dlcourse.plots.dispatch import draw, draw_size_and_time
+        from dlcourse.plots.style import plotting
+
+        with plotting("plots of the run"):
+            draw(self.folder, self.model, self.data)
+            draw_size_and_time(self.folder, self.model.kind, self.result)
 
     def _update(self, **changes: Any) -> None:
         self.result = self.result.updated(**changes)
@@ -149,7 +155,7 @@ class Experiment:
 
     @contextmanager
     def _counted(self) -> Generator[None]:
-        """CPU seconds of the block, interrupted or not, beside what earlier parts of the run have taken."""
+        """Add the CPU seconds of the block, interrupted or not, to those of earlier parts of the run."""
         start = time.process_time()
         try:
             yield
@@ -158,26 +164,29 @@ class Experiment:
             self._update(cpu_seconds=round(spent, 1))
 
     def _prepare(self) -> Trainer:
-        """Data, model and trainer; config.yaml is written once everything in it is decided."""
-        check_accelerator(self.cfg.trainer)  # before minutes of preparing
+        """Data, model and trainer; config.yaml is written when all its values are decided."""
+        check_accelerator(self.cfg.trainer)  # before data is prepared, which may take minutes
         if self.given_model is None and not self.resumed:
             check_model(self.cfg)
-        self.loggers = [build(node, save_dir=str(self.folder)) for node in self.cfg.logger.values()]
+        nodes = (self.cfg.get("logger") or {}).values()
+        self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
-            self.loggers.append(MetricsCSV(self.folder))  # the curves are drawn from it
+            self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
-        if "val" not in self.data.arrays:
-            self._check_watched()
+        if not self.data.is_published and self.result.references:
+            log.info(
+                "%s is not the published data set: results are not compared with published figures", self.data.title
+            )
+            self._update(references=[])
+        self._check_monitors()
         self.model = self._build()
         self._update(parameters=self.model.parameter_count())
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
         if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
-            raise UserError(
-                f"trainer.max_epochs={settings.max_epochs} is no whole number from 1 on: give one, as in 10"
-            )
+            raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
             chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
@@ -187,7 +196,7 @@ class Experiment:
         if self.cfg.compile:
             self.model.net.compile()
         stored = self.folder / CONFIG
-        for key in ("data.path", *keys_of_kind(PLACE)):  # found again from another folder
+        for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
         if self.leader and not stored.exists():
@@ -196,31 +205,43 @@ class Experiment:
         self._update(device=device_name(trainer), precision=settings.precision)
         return trainer
 
-    def _check_watched(self) -> None:
-        """Refuse what would wait for a validation that never comes."""
+    def _check_monitors(self) -> None:
+        """Refuse callbacks and schedules whose metric would not be measured when they need it."""
+        trainer = self.cfg.trainer
+        if "val" not in self.data.arrays:
+            missing = "the data has not been split for validation"
+        elif trainer.get("limit_val_batches") == 0:
+            missing = "trainer.limit_val_batches=0 switches validation off"
+        else:
+            missing = ""
+        every = trainer.get("check_val_every_n_epoch", 1)
         for key, remedy in (
-            ("callbacks.early_stopping", "leave it out, '~callbacks.early_stopping'"),
-            ("model.schedule", "take model/schedule=one_cycle"),
+            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            ("model.schedule", "use model/schedule=one_cycle"),
         ):
-            watched = OmegaConf.select(self.cfg, f"{key}.monitor")
-            if str(watched).startswith("val/"):
-                raise UserError(f"{key} watches {watched}, but no picture is held out for validation: {remedy}")
+            watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))
+            if watched.startswith("val/") and missing:
+                raise UserError(f"{key} monitors {watched}, but {missing}: {remedy}")
+            if key == "model.schedule" and watched.startswith("val/") and every != 1:
+                raise UserError(
+                    f"{key} needs {watched} after each epoch, but trainer.check_val_every_n_epoch={every}: set it to 1"
+                )
 
     def _build(self) -> BaseModule:
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
-            raise UserError(f"seed={self.cfg.seed} is no whole number from 0 to 4294967295: give one, as in seed=1")
+            raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         model = self.given_model or build_model(self.cfg, self.data.task)
-        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which holds what the net began with
+        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which includes the adapted layer
             model.adapt(self.data.arrays["train"][0][:ADAPT])
         return model
 
     def _find_rate(self) -> None:
         if self.given_model is not None:
-            raise UserError("lr_find needs a model that the config describes: compose it with model=NAME")
+            raise UserError("lr_find=true requires a model from the config: compose it with model=NAME")
         if not self.result.parameters:
             raise UserError(
-                "this model learns without gradients and has no learning rate to look for: leave lr_find out"
+                "this model is not trained by gradient descent, so lr_find does not apply: remove lr_find=true"
             )
         trial = copy.deepcopy(self.model)
         trial.loss_guard.enabled = False
@@ -228,27 +249,31 @@ class Experiment:
         found = find_rate(trial, self.data, self.cfg.trainer)
         log.info("learning rate: %.3g", found.rate)
         from dlcourse.plots.curves import draw_rates
+        from dlcourse.plots.style import plotting
 
-        draw_rates(self.folder / "plots" / "lr_find.png", found.rate, found.rates, found.losses)
+        with plotting("the plot of the learning rates"):
+            draw_rates(self.folder / "plots" / "lr_find.png", found.rate, found.rates, found.losses)
         OmegaConf.update(self.cfg, "model.optimizer.lr", found.rate)
-        self.model = self._build()  # anew, from the same seed
+        self.model = self._build()  # again from the same seed
 
     def _budget(self) -> int:
         epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
         if isinstance(epochs, int):
             return epochs
         if self.data.title not in epochs:
-            raise UserError(f"the model states no number of epochs for {self.data.title}: set trainer.max_epochs")
+            raise UserError(
+                f"the model does not set a default number of epochs for {self.data.title}: set trainer.max_epochs"
+            )
         return epochs[self.data.title]
 
     def _trainer(self) -> Trainer:
         cfg = self.cfg
         callbacks: list[Callback] = progress_callbacks()
         callbacks += self.callbacks
-        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values()]
-        for name, node in cfg.checkpoints.items():
-            if name != "best" or "val" in self.data.arrays:
-                callbacks.append(build(node, dirpath=str((self.folder / "checkpoints").absolute())))
+        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
+        for name, node in (cfg.get("checkpoints") or {}).items():
+            if node is not None and (name != "best" or "val" in self.data.arrays):
+                callbacks.append(self._checkpoint(str(name), node))
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
                 callback.stop = self.stop
@@ -257,25 +282,44 @@ class Experiment:
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )
 
+    def _checkpoint(self, name: str, node: DictConfig) -> Callback:
+        """The checkpoint callback of a config node; `best`, or the first one with a metric, chooses what is tested."""
+        settings = node.copy()
+        file = settings.get("filename")
+        if settings.get("save_top_k", 1) != 1 and file is not None and "{" not in file:
+            settings.filename = f"{file}-{{epoch}}-{{step}}"  # otherwise each one replaces the one before
+        callback = build(settings, dirpath=str((self.folder / "checkpoints").absolute()))
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and (name == "best" or self.best is None):
+            self.best = callback
+        return callback
+
     def _fit(self, trainer: Trainer) -> None:
         last = self.folder / "checkpoints" / "last.ckpt"
         if self.leader:
             drop_parts(self.folder)
         if last.exists():
             load_checkpoint(last)
-            log.info("going on from %s", last)
-        trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+            log.info("resuming from %s", last)
+        with lightning_errors():
+            trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         self._update(epochs=trainer.current_epoch)
 
     def _test(self, trainer: Trainer) -> None:
-        """The best checkpoint on every split; the test split last, so that its answers remain for the pictures."""
+        """Measure the best checkpoint on every split; the test split last, its predictions are plotted."""
         best = self.folder / "checkpoints" / "best.ckpt"
-        if not best.exists():
-            if "val" in self.data.arrays and "best" in self.cfg.checkpoints:
-                log.warning("the run ended before a validation, so its last weights are the ones that are tested")
+        chosen = Path(self.best.best_model_path) if self.best is not None and self.best.best_model_path else best
+        if chosen != best.absolute() and chosen.exists():
+            if self.leader:
+                with replaced(best) as part:
+                    shutil.copyfile(chosen, part)
+            trainer.strategy.barrier()
+        elif not best.exists():
+            if self.best is not None:
+                log.warning("the checkpoint of %s was not saved, so the last weights are tested", self.best.monitor)
             trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(load_checkpoint(best)["state_dict"])
         self._update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
-        for split in [name for name in self.data.arrays if self.tested or name != "test"]:
-            self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+        with lightning_errors():
+            for split in [name for name in self.data.arrays if self.tested or name != "test"]:
+                self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
         self._update(**self.model.extra_results())

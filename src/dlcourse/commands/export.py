@@ -1,8 +1,7 @@
-"""A trained model small enough to ship: its weights in eight bits, its config and its figures, in a folder.
+"""Exports a run as a small folder: quantized weights, config and result.
 
-Weights of two dimensions and more are stored as whole numbers from -127 to 127 with a scale for each of their first
-dimension (an output channel), everything else in half precision. The folder is a small run: `predict run=FOLDER`
-answers with it.
+Weights of two or more dimensions are stored as integers from -127 to 127 with one scale per output channel (the first
+dimension), everything else in half precision. `predict run=FOLDER` loads such a folder like any other run.
 """
 
 import io
@@ -22,46 +21,46 @@ from dlcourse.runs.files import write_text
 from dlcourse.runs.keys import PLACE, SOURCE, keys_of_kind
 from dlcourse.runs.result import CONFIG, RESULT, Result, read_result, write_result
 
-LIMIT = 4 * 2**20  # bytes of its weights
+LIMIT = 4 * 2**20  # bytes of an exported checkpoint
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str] = ()) -> Result:
-    """Write a run's best weights, packed, into a folder, after measuring them as they are there.
+def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
+    """Quantize a run's best weights, test them and write them into a folder.
 
     Args:
         run: folder of a completed run.
-        output: the folder; what it held is replaced.
+        output: the output folder; an earlier export in it is replaced.
         bits: 8 or 16, see `packed`.
         trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
-        The result.json of the folder: the run's, with the test metrics of the packed weights.
+        The result of the run with the test metrics of the quantized weights, as in the folder's result.json.
 
     Raises:
-        UserError: there is no such run, it is not completed, or its weights are too many.
+        UserError: the run does not exist, is not completed, or is too large.
     """
     from dlcourse.commands.measure import measure_split
     from dlcourse.training.trainer import make_trainer, quiet
 
     quiet()
     if bits not in BITS:
-        raise UserError(f"bits={bits} is unknown: take 8 or 16")
-    cfg, model = load_run(run, trust)
+        raise UserError(f"bits={bits} is not supported: use 8 or 16")
+    cfg, model = load_run(run)
     before = read_result(run)
     if before is None or before.status != "completed":
-        raise UserError(f"{run} is no completed run: go on with it by train run={run}")
+        raise UserError(f"{run} is not a completed run: resume it with train run={run}")
     _check_output(output)
     if output == READER and model.kind != "time":
-        raise UserError(f"{run} reads no clocks, as the built-in reader does: name a folder for it by output=DIR")
+        raise UserError(f"{run} is not a clock reader and cannot replace the built-in one: set output=DIR")
     state = packed(model.state_dict(), bits)
     into = io.BytesIO()
     torch.save({"dlcourse": {"schema": SCHEMA, "task": model.task.to_dict(), "bits": bits}, "state_dict": state}, into)
     size = into.getbuffer().nbytes
     if size > LIMIT:
         raise UserError(
-            f"{run} takes {size / 2**20:.1f} MB in {bits} bits, more than the {LIMIT // 2**20} MB of a reader: "
-            f"{'take bits=8' if bits == 16 else 'train a smaller net'}"
+            f"{run} needs {size / 2**20:.1f} MB with {bits} bits, the limit is {LIMIT // 2**20} MB: "
+            f"{'use bits=8' if bits == 16 else 'train a smaller net'}"
         )
     data = build_data(cfg)
     data.prepare_data()
@@ -69,11 +68,11 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
     model.load_state_dict(weights_of({"state_dict": state}))
     settings = cfg.trainer.copy()
     settings.accelerator, settings.devices, settings.strategy, settings.precision = "cpu", 1, "auto", "32-true"
-    # the other splits' figures were measured before the weights were packed
+    # the metrics of the other splits are those of the weights before quantization
     metrics = measure_split(make_trainer(settings, logger=False, enable_checkpointing=False), model, data, "test")
-    known = read_result(output) if output == READER else None
+    built_in = read_result(output) if output == READER else None
     ours = metrics.get("test/error_minutes")
-    theirs = known.metrics["test/error_minutes"] if known is not None else None
+    theirs = built_in.metrics["test/error_minutes"] if built_in is not None else None
     if ours is not None and theirs is not None and ours > theirs:
         raise UserError(
             f"{run} has a test error of {ours:.2f} minutes, the built-in reader {theirs:.2f}: "
@@ -88,7 +87,7 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
         bits=bits,
         rendered=data.rendered,
     )
-    for key in keys_of_kind(PLACE, SOURCE):  # on the machine that trained it
+    for key in keys_of_kind(PLACE, SOURCE):  # paths of the machine that trained it
         if OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
     part = output.with_name(f".{output.name}.part")
@@ -103,9 +102,9 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
 
 
 def _check_output(output: Path) -> None:
-    """Refuse to replace anything but what export wrote."""
+    """Refuse to replace anything but an earlier export."""
     if output.exists() and not output.is_dir():
-        raise UserError(f"output={output} is a file: name a new folder")
-    held = {path.name for path in output.iterdir()} if output.exists() else set()
-    if held - {"weights.pt", CONFIG, RESULT}:
-        raise UserError(f"output={output} holds other files: name a new folder, or one that export wrote")
+        raise UserError(f"output={output} is a file: use a new folder")
+    names = {path.name for path in output.iterdir()} if output.exists() else set()
+    if names - {"weights.pt", CONFIG, RESULT}:
+        raise UserError(f"output={output} contains other files: use a new folder, or one that export wrote")

@@ -1,4 +1,4 @@
-"""You against the net: a page on which a person reads the hard clocks that a run's model has read."""
+"""You against the net: an HTML page on which a person reads the same hard clocks as a run's model."""
 
 import base64
 import io
@@ -17,37 +17,37 @@ ROUNDS = 20
 
 
 def write_game(folder: Path, model: BaseModule, data: Clocks, rounds: int = ROUNDS) -> Path:
-    """`game.html` in `folder`, with its pictures inside; it needs no server and no network.
+    """Write `game.html` with its images embedded; it works without a server and without a network.
 
     Args:
-        folder: where the page goes.
+        folder: output folder.
         model: a clock reader.
-        data: whose size and ranges the pictures have, on the hard subset.
-        rounds: clocks to read.
+        data: gives the size and the parameter ranges of the rendered images, which are of the hard subset.
+        rounds: number of clocks to read.
 
     Returns:
-        The page.
+        The path of the page.
     """
-    pictures, minutes = hard_clocks(data, MINUTES)
-    pictures, minutes = pictures[:rounds], minutes[:rounds]
-    answers = read_clocks(model, pictures, minutes)
+    images, minutes = hard_clocks(data, MINUTES)
+    images, minutes = images[:rounds], minutes[:rounds]
+    answers = read_clocks(model, images, minutes)
     rows = model.format_predictions(answers)
     errors = circular_error(answers["minutes"].round(), minutes)
     found = [
         {
-            "picture": _embedded(picture),
+            "picture": _data_url(image),
             "truth": truth,
             "net": row["time"],
             "error": error,
             "sure": row.get("confidence"),
         }
-        for picture, truth, row, error in zip(pictures, minutes.tolist(), rows, errors.tolist(), strict=True)
+        for image, truth, row, error in zip(images, minutes.tolist(), rows, errors.tolist(), strict=True)
     ]
     return write_page(folder, "game.html", "game.html", title="You against the net", rounds=found)
 
 
-def _embedded(picture: torch.Tensor) -> str:
-    """A grey picture [S, S] as the address of itself."""
+def _data_url(image: torch.Tensor) -> str:
+    """A greyscale image [S, S] as a data URL."""
     into = io.BytesIO()
-    Image.fromarray(picture.numpy()).save(into, "PNG", optimize=True)
+    Image.fromarray(image.numpy()).save(into, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(into.getvalue()).decode()}"

@@ -7,7 +7,7 @@ from dlcourse.models.base import BaseModule
 
 
 def measure_split(trainer: Trainer, model: BaseModule, data: DataModule, split: str) -> dict[str, float]:
-    """A model's metrics on one split, as `<split>/<name>`; `model.last_predictions` holds the answers afterwards."""
+    """A model's metrics on one split, named `<split>/<name>`; its predictions remain in `model.last_predictions`."""
     model.split = split
     model.attach_data(data)
     trainer.test(model, data.split_dataloader(split), verbose=False)

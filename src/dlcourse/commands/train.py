@@ -1,4 +1,4 @@
-"""One run from a config to a folder: build, fit, test, pictures, result.json. Plain Python, for notebooks too.
+"""One run from a config to a run folder: build, fit, test, result.json, plots. Also for notebooks and scripts.
 
 from dlcourse import compose, run
 result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), folder="outputs/mine")
@@ -22,10 +22,10 @@ from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
-from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
-from dlcourse.runs.table import result_table
-from dlcourse.training.devices import process_rank
-from dlcourse.training.trainer import quiet
+from dlcourse.runs.stored_config import read_stored
+from dlcourse.runs.table import result_table, show
+from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
+from dlcourse.training.trainer import check_options, quiet
 
 log = logging.getLogger(__name__)
 
@@ -46,26 +46,27 @@ def run(
 
     Args:
         cfg: a composed config, as from `compose`.
-        model, data: objects to use instead of what the config would build; `compose("trainer.max_epochs=3")` is config
-            enough then. A run of objects is not rebuilt from its folder, since no config describes them.
-        folder: the run folder; refused if it holds a run, unless `resume`.
-        resume: go on from the folder's last checkpoint, start if there is none, give the result if it is completed.
+        model, data: objects to use instead of those that the config builds; `compose("trainer.max_epochs=3")` is then
+            a sufficient config. Such a run cannot be loaded from its folder, because its config does not describe them.
+        folder: the run folder; it must not contain a run, unless `resume` is set.
+        resume: resume from the folder's last checkpoint, or start; return the result if it is completed.
         overrides, experiment: recorded in result.json.
-        callbacks: of Lightning, beside those of the config. One with a true `pruned` after the fit ends the run there.
-        tested: whether the test split is looked at, too; a search's trials leave it alone.
+        callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
+            has a true attribute `pruned`.
+        tested: whether to measure the test split; the trials of a search do not.
 
     Returns:
-        The content of result.json, and `folder`.
+        The content of result.json and `folder`.
 
     Raises:
-        UserError: a mistake of the user's, in one sentence.
+        UserError: a setting or a file is wrong; the message is one sentence with the remedy.
     """
     folder = Path(folder)
     quiet()
     stored = folder / CONFIG
-    helper = process_rank() != 0  # one of several processes, started by the leader when its config was written
+    helper = process_rank() != 0  # started by the first process of ddp after it has written config.yaml
     if stored.exists() and not resume and not helper:
-        raise UserError(f"{folder} holds a run already: go on with it by resume=true, or name another folder")
+        raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
     cfg = cfg.copy()
     try:
         if helper:
@@ -74,23 +75,23 @@ def run(
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
             if done and done.status == "completed":
-                print(result_table(done, folder), flush=True)
+                show(result_table(done, folder))
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
         if data is None:
             data = build_data(cfg)
+        check_launcher(cfg.trainer)
+        check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}): choose another with hydra.run.dir=DIR"
+            f"{folder} could not be written ({error.strerror}): use another folder with hydra.run.dir=DIR"
         ) from None
     except UserError:
         drop_empty(folder)
         raise
-    with _log_file(folder / "train.log") if not helper else nullcontext():
-        if (names := foreign_targets(cfg)) and not helper:
-            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
+    with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
         return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
 
 
@@ -101,10 +102,10 @@ def _trust(cfg: DictConfig) -> list[str]:
 
 
 def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """The config that a folder was begun with, with the device and threads of this command.
+    """The config that the run was started with, with the device and threads of this command.
 
     Raises:
-        UserError: the command asks for something else than the folder holds.
+        UserError: the command changes a key that belongs to the run.
     """
     stored = read_stored(path, _trust(cfg))
     asked = cfg.copy()
@@ -117,26 +118,44 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
             if key in named:
                 OmegaConf.update(stored, key, new)
             continue
-        if cfg.get("run") is not None or kind(key) in (RECORD, PLACE, SOURCE):  # `run=DIR` names no other key
+        if cfg.get("run") is not None or kind(key) in (
+            RECORD,
+            PLACE,
+            SOURCE,
+        ):  # with `run=DIR` all other keys come from the stored config
             continue
         undecided = new is None or OmegaConf.is_dict(new) or (key == "trainer.precision" and new == "auto")
         if not undecided and old != new:
-            raise UserError(
-                f"{path.parent} was started with {key}={old}, not {new}: leave {key} out, or start a new run"
-            )
+            raise UserError(f"{path.parent} was started with {key}={old}, not {new}: remove {key}, or start a new run")
     return stored
 
 
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
-        """On a full disk the run says what was lost; a line of its log is not worth a traceback."""
+        """Ignore it: on a full disk the run reports the error itself, and a lost log line is not worth a traceback."""
+
+
+@contextmanager
+def _console() -> Generator[None]:
+    """Print the log messages of dlcourse where no logging is configured, as in a notebook or a script."""
+    logger = logging.getLogger("dlcourse")
+    if logger.hasHandlers():
+        yield
+        return
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager
 def _log_file(path: Path) -> Generator[None]:
-    """Everything that dlcourse says goes into the run's train.log as well."""
-    if path.is_symlink():  # in a folder from somebody else it may lead to any file of the user's
-        raise UserError(f"{path} is a link, and nothing is written through it: remove it")
+    """Write the log messages of dlcourse to the run's train.log as well."""
+    if path.is_symlink():  # in a folder from somebody else it may point to any file of the user
+        raise UserError(f"{path} is a symbolic link and is not written to: remove it")
     logger = logging.getLogger("dlcourse")
     handler = _LogFile(path, encoding="utf8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

@@ -1,4 +1,4 @@
-"""Augmentation of a batch on its device, each sample with its own draw."""
+"""Augmentation of a batch on its device, with independent random values for each sample."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ OUTSIDE = ("mirror", "darkest")
 
 
 class Augment:
-    """Random changes of grey or colour pictures. Every option is the largest change; 0 switches it off.
+    """Random changes of grey or colour images. Each option is the largest change; 0 disables it.
 
     Args:
-        crop: pixels either way by which a crop of the picture, padded by its mirror image, is shifted.
-        flip: left-right mirror: `random`, or `alternating`: half of the pictures in one epoch, the other half in the
-            next, so that two epochs show each picture both ways (Jordan, 2024, arXiv:2404.00498).
-        vertical_flip: upside-down mirror of half of the pictures.
-        rotation: degrees either way.
+        crop: largest shift in pixels of a crop of the image, which is padded by reflection.
+        flip: left-right mirror: `random`, or `alternating`: half of the images in one epoch, the other half in the
+            next, so that two epochs show each image both ways (Jordan, 2024, arXiv:2404.00498).
+        vertical_flip: upside-down mirror of half of the images.
+        rotation: degrees in both directions.
         zoom: lowest and highest enlargement.
-        shear: degrees either way.
-        shift: part of the side, either way and along both axes.
-        outside: what rotation, zoom, shear and shift bring into view from beyond the border: the picture's `mirror`
-            image, or its `darkest` level, which suits strokes on a black ground.
-        brightness: grey levels either way.
+        shear: degrees in both directions.
+        shift: fraction of the side, in both directions along both axes.
+        outside: what fills the area beyond the border after rotation, zoom, shear and shift: the image's `mirror`
+            image, or its `darkest` level, which suits strokes on a black background.
+        brightness: grey levels in both directions.
         noise: standard deviation in grey levels.
         blur: standard deviation in pixels of the widest Gaussian blur.
-        reflection: grey levels that a soft bright spot adds at its middle.
+        reflection: grey levels that a soft bright spot adds at its centre.
         cutout: side in pixels of a square set to the batch's mean (DeVries and Taylor, 2017, arXiv:1708.04552).
-        erasing: chance of a rectangle of noise, 2 to 33 % of the picture (Zhong et al., 2017, arXiv:1708.04896).
+        erasing: probability of a rectangle of noise, 2 to 33 % of the image (Zhong et al., 2017, arXiv:1708.04896).
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class Augment:
     ):
         if len(zoom) != 2 or not 0 < zoom[0] <= zoom[1]:
             raise ValueError(
-                f"data.augment.zoom={list(zoom)} must be a lowest and a highest enlargement: [0.9,1.1], say"
+                f"data.augment.zoom={list(zoom)} must be the lowest and the highest enlargement: for example [0.9,1.1]"
             )
         if flip not in FLIPS:
-            raise ValueError(f"data.augment.flip={flip} is unknown: take {', '.join(FLIPS)}")
+            raise ValueError(f"data.augment.flip={flip} is unknown: use {', '.join(FLIPS)}")
         if outside not in OUTSIDE:
-            raise ValueError(f"data.augment.outside={outside} is unknown: take {', '.join(OUTSIDE)}")
+            raise ValueError(f"data.augment.outside={outside} is unknown: use {', '.join(OUTSIDE)}")
         if not 0 <= erasing <= 1:
-            raise ValueError(f"data.augment.erasing={erasing} is no probability: take 0 to 1")
+            raise ValueError(f"data.augment.erasing={erasing} is not a probability: use 0 to 1")
         if min(crop, cutout) < 0:
-            raise ValueError("data.augment.crop and data.augment.cutout are numbers of pixels: take 0 or more")
+            raise ValueError("data.augment.crop and data.augment.cutout are numbers of pixels: use 0 or more")
         self.crop, self.flip, self.vertical_flip = crop, flip, vertical_flip
         self.rotation, self.zoom, self.shear, self.shift = rotation, tuple(zoom), shear, shift
         self.outside = outside
@@ -72,32 +72,32 @@ class Augment:
         self.changes = self.moves or self.warps or self.recolours
 
     def __call__(
-        self, pictures: Tensor, generator: torch.Generator, index: Tensor | None = None, epoch: int = 0
+        self, images: Tensor, generator: torch.Generator, index: Tensor | None = None, epoch: int = 0
     ) -> Tensor:
-        """Changed pictures of the same shape and type.
+        """Return changed images of the same shape and type.
 
         Args:
-            pictures: [N, H, W] or [N, H, W, C] on any device; uint8, or floats in any units.
-            generator: of all draws, on the same device.
-            index: each picture's number in its set [N], for the alternating flip; its place in the batch otherwise.
-            epoch: number of the epoch, for the same.
+            images: [N, H, W] or [N, H, W, C] on any device; uint8, or floats in any units.
+            generator: of all random values, on the same device.
+            index: each image's index in its data set [N], for the alternating flip; by default its index in the batch.
+            epoch: number of the epoch, also for the alternating flip.
         """
         if not self.changes:
-            return pictures
-        if pictures.ndim < 3:
-            raise ValueError("plain features cannot be augmented as pictures: take data/augment=none")
+            return images
+        if images.ndim < 3:
+            raise ValueError("features cannot be augmented as images: use data/augment=none")
 
         def uniform(*shape: int) -> Tensor:
-            """Draws in [-1, 1]."""
-            return torch.rand(len(pictures), *shape, device=pictures.device, generator=generator) * 2 - 1
+            """Random values in [-1, 1]."""
+            return torch.rand(len(images), *shape, device=images.device, generator=generator) * 2 - 1
 
         if self.moves:
-            index = torch.arange(len(pictures)) if index is None else index
-            pictures = self._move(pictures, uniform, index.to(pictures.device), epoch)
+            index = torch.arange(len(images)) if index is None else index
+            images = self._move(images, uniform, index.to(images.device), epoch)
         if not (self.warps or self.recolours):
-            return pictures
-        grey = pictures.ndim == 3
-        x = (pictures[:, None] if grey else pictures.permute(0, 3, 1, 2)).float()
+            return images
+        grey = images.ndim == 3
+        x = (images[:, None] if grey else images.permute(0, 3, 1, 2)).float()
         if self.warps:
             x = self._warp(x, uniform)
         if self.reflection:
@@ -113,7 +113,7 @@ class Augment:
             x = torch.where(_rectangle(x, uniform, half, half), x.mean((0, 2, 3), keepdim=True), x)
         if self.erasing:
             x = self._erase(x, uniform, generator)
-        if pictures.dtype == torch.uint8:
+        if images.dtype == torch.uint8:
             x = x.round_().clamp_(0, 255).to(torch.uint8)
         return x[:, 0] if grey else x.permute(0, 2, 3, 1)
 
@@ -129,14 +129,14 @@ class Augment:
         if self.flip == "random":
             columns = torch.where(uniform(1) < 0, columns.flip(1), columns)
         elif self.flip == "alternating":
-            # which half comes first is a hash of the picture's number (Knuth's multiplier), not its parity:
-            # neighbours in a sorted set should not be flipped in turn
+            # which half comes first is a hash of the image's number (Knuth's multiplier), not its parity:
+            # neighbours in a sorted set are then not flipped in turn
             first = (index * 2654435761 >> 16) & 1
             columns = torch.where(((first + epoch) % 2 == 1)[:, None], columns.flip(1), columns)
         count, height, width = x.shape[:3]
         first = torch.arange(count, device=x.device)[:, None] * height
         place = ((first + rows) * width)[:, :, None] + columns[:, None, :]
-        # Pixels as rows of a table: on the CPU 3 times as fast as indexing by picture, row and column.
+        # Pixels as rows of a table: on the CPU 3 times as fast as indexing by image, row and column.
         return x.reshape(count * height * width, -1).index_select(0, place.view(-1)).view(x.shape)
 
     def _warp(self, x: Tensor, uniform) -> Tensor:
@@ -155,7 +155,7 @@ class Augment:
         return F.grid_sample(x - darkest, grid, padding_mode="zeros", align_corners=False) + darkest
 
     def _spot(self, x: Tensor, uniform) -> Tensor:
-        """A soft bright spot for each picture [N, 1, H, W], 0 to 1, somewhere in the middle two thirds."""
+        """A soft bright spot for each image [N, 1, H, W], 0 to 1, with its centre in the middle two thirds."""
         height, width = x.shape[-2:]
         centre, radius = uniform(2) * 0.66, 0.15 + 0.1 * (uniform(1, 1) + 1)
         rows = torch.linspace(-1, 1, height, device=x.device)[None, :, None] - centre[:, :1, None]
@@ -164,7 +164,7 @@ class Augment:
         return (strength / (1 + (rows**2 + columns**2) / radius**2) ** 2)[:, None]
 
     def _erase(self, x: Tensor, uniform, generator: torch.Generator) -> Tensor:
-        """A rectangle of noise in some of the pictures, its sides in a ratio of 1:3 to 3:1."""
+        """Put a rectangle of noise, with an aspect ratio of 1:3 to 3:1, into some of the images."""
         area = (0.02 + 0.31 * (uniform(1) + 1) / 2) * x.shape[2] * x.shape[3]
         ratio = torch.exp(uniform(1) * 1.0986)
         chosen = (uniform(1) + 1) / 2 < self.erasing
@@ -175,30 +175,30 @@ class Augment:
 
 
 def _affine_grid(across: Sequence[Tensor], down: Sequence[Tensor], size: Sequence[int]) -> Tensor:
-    """Where each pixel of a picture is looked up: [N, H, W, 2], a x + b y + c along both axes.
+    """Sampling position of each pixel: [N, H, W, 2], a x + b y + c along both axes.
 
     Args:
-        across, down: a, b and c [N, 1] of either axis.
+        across, down: a, b and c [N, 1] of each axis.
         size: height and width.
 
-    As `F.affine_grid` without aligned corners, in a fifth of its time on the CPU: sums of a row and a column instead of
-    a product of small matrices.
+    Equal to `F.affine_grid` without aligned corners, and five times as fast on the CPU: it adds a row and a column
+    instead of multiplying small matrices.
     """
     y, x = ((torch.arange(side, device=across[0].device) * 2 + 1) / side - 1 for side in size)
-    grid = x.new_empty(2, len(across[0]), len(y), len(x))  # laid down one axis after the other: twice as fast
+    grid = x.new_empty(2, len(across[0]), len(y), len(x))  # one axis after the other in memory: twice as fast
     for plane, (a, b, c) in zip(grid, (across, down), strict=True):
         torch.add((a * x)[:, None, :], (b * y + c)[:, :, None], out=plane)
     return grid.permute(1, 2, 3, 0)
 
 
 def _mirrored(places: Tensor) -> Tensor:
-    """Places [N, S] beyond the ends of 0 to S - 1, reflected back; the end itself is not repeated."""
+    """Reflect indices [N, S] beyond 0 to S - 1 back into the range; the end itself is not repeated."""
     last = places.shape[1] - 1
     return last - (last - places.abs()).abs() if last else torch.zeros_like(places)
 
 
 def _rectangle(x: Tensor, uniform, half_height: Tensor, half_width: Tensor) -> Tensor:
-    """Where a rectangle of these half sides [N, 1], its centre anywhere, covers each picture: bool [N, 1, H, W]."""
+    """Mask of a rectangle with these half sides [N, 1] and a random centre in each image: bool [N, 1, H, W]."""
     inside = []
     for side, half in zip(x.shape[2:], (half_height, half_width), strict=True):
         centre = (uniform(1) + 1) / 2 * side - 0.5
@@ -207,7 +207,7 @@ def _rectangle(x: Tensor, uniform, half_height: Tensor, half_width: Tensor) -> T
 
 
 def _blur(x: Tensor, sigma_N1: Tensor, widest: float) -> Tensor:
-    """Gaussian blur [N, C, H, W] with a standard deviation in pixels of its own, up to `widest`, a picture [N, 1]."""
+    """Gaussian blur [N, C, H, W] with a standard deviation in pixels for each image [N, 1], up to `widest`."""
     reach = max(1, int(2 * widest + 0.5))
     offset = torch.arange(-reach, reach + 1, device=x.device)
     kernel = torch.exp(-0.5 * (offset / sigma_N1.clamp_min(1e-3)) ** 2)

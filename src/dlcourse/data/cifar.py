@@ -1,23 +1,32 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 colour pictures of 32x32 pixels."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 colour images of 32x32 pixels."""
 
+import tarfile
 from pathlib import Path
-from typing import ClassVar
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
 
 import numpy as np
 
 from dlcourse.data.images import LabelledImages
 from dlcourse.data.npz import Npz
+from dlcourse.errors import UserError
 
 
 class CIFAR10(LabelledImages):
-    """Ten classes; fetched by torchvision, with its checksum."""
+    """Ten classes; downloaded and verified by torchvision."""
 
     CLASSES: ClassVar = (
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     )  # fmt: skip
 
+    def published(self, path: Path) -> Npz | None:
+        """torchvision's folder of batches, or the published archive."""
+        from torchvision.datasets import CIFAR10 as Published
+
+        return read_cifar(path, Published)
+
     def download(self, folder: Path) -> Npz:
-        """Through torchvision."""
+        """Download with torchvision."""
         from torchvision.datasets import CIFAR10 as Published
 
         return _arrays(Published, folder)
@@ -49,25 +58,63 @@ _PARENT = {name: group for group, names in HIERARCHY.items() for name in names.s
 
 
 class CIFAR100(LabelledImages):
-    """A hundred fine classes in twenty coarse ones, both labels of each picture; fetched by torchvision."""
+    """A hundred fine classes in twenty coarse ones, with both labels; downloaded and verified by torchvision."""
 
     CLASSES: ClassVar = tuple(sorted(_PARENT))  # the published order of both is alphabetical
     GROUPS: ClassVar = tuple(HIERARCHY)
     GROUP_OF: ClassVar = tuple(list(HIERARCHY).index(_PARENT[name]) for name in sorted(_PARENT))
 
-    def download(self, folder: Path) -> Npz:
-        """Through torchvision, which reads the fine labels; they give the coarse ones."""
+    def published(self, path: Path) -> Npz | None:
+        """torchvision's folder of batches, or the published archive."""
         from torchvision.datasets import CIFAR100 as Published
 
-        arrays = _arrays(Published, folder)
+        found = read_cifar(path, Published)
+        return found and self._with_groups(found)
+
+    def download(self, folder: Path) -> Npz:
+        """Download with torchvision, which reads the fine labels; the coarse ones follow from them."""
+        from torchvision.datasets import CIFAR100 as Published
+
+        return self._with_groups(_arrays(Published, folder))
+
+    def _with_groups(self, arrays: Npz) -> Npz:
         for name in ("train_y", "test_y"):
             arrays[name] = np.stack([arrays[name], np.asarray(self.GROUP_OF)[arrays[name]]], 1)
         return arrays
 
 
-def _arrays(published: type, folder: Path) -> Npz:
+def read_cifar(path: Path, published: Any) -> Npz | None:
+    """The arrays of torchvision's folder of batches or of the published archive; None if `path` is neither.
+
+    Args:
+        path: the folder, one that contains it, or the .tar.gz file.
+        published: torchvision's CIFAR10 or CIFAR100.
+
+    Raises:
+        UserError: a checksum is wrong; batches are pickles, so only the published ones are opened.
+    """
+    from torchvision.datasets.utils import check_integrity
+
+    try:
+        if path.is_dir():
+            root = path if (path / published.base_folder).is_dir() else path.parent
+            return _arrays(published, root, download=False) if (root / published.base_folder).is_dir() else None
+        if not path.name.endswith((".tar.gz", ".tgz")):
+            return None
+        if not check_integrity(str(path), published.tgz_md5):
+            raise RuntimeError("its MD5 checksum differs")
+        with TemporaryDirectory() as folder, tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")
+            return _arrays(published, Path(folder), download=False)
+    except RuntimeError as error:
+        raise UserError(
+            f"{path} is not the published {published.__name__} ({str(error).splitlines()[0]}): download it again"
+        ) from None
+
+
+def _arrays(published: Any, folder: Path, download: bool = True) -> Npz:
     found = {}
     for split in ("train", "test"):
-        part = published(str(folder), split == "train", download=True)
+        part = published(str(folder), split == "train", download=download)
         found |= {f"{split}_x": part.data, f"{split}_y": np.asarray(part.targets, np.int64)}
     return found

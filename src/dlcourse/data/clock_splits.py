@@ -1,4 +1,4 @@
-"""What both clock data sets share: splits by percent, augmented copies, checks of what was read."""
+"""Shared by the clock data sets: splits by percent, augmented copies, checks of files."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from dlcourse.errors import UserError
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
-FRESH_SAMPLE = MINUTES  # pictures that stand for an endless training set: its grey levels, its error, its look
+FRESH_SAMPLE = MINUTES  # images that represent an endless training set in statistics, metrics and plots
 
 
 def time_labels(minutes_N: Tensor) -> Tensor:
@@ -26,12 +26,12 @@ def time_labels(minutes_N: Tensor) -> Tensor:
 
 
 def split_indices(count: int, seed: int, percent: Sequence[int] = (80, 10, 10)) -> dict[str, Tensor]:
-    """Indices of the splits, a seeded shuffle that is cut.
+    """Indices of the splits: slices of a seeded shuffle.
 
     Args:
-        count: of pictures.
-        seed: of the shuffle.
-        percent: for training, validation (0: there is none) and test.
+        count: number of images.
+        seed: seed of the shuffle.
+        percent: of training, validation (0: no such split) and test.
     """
     order = torch.randperm(count, generator=seeded(seed))
     _, val, test = (count * share // 100 for share in percent)
@@ -43,89 +43,92 @@ def checked_percent(percent: Sequence[int]) -> tuple[int, ...]:
     """Shares of training, validation and test.
 
     Raises:
-        UserError: they are no three whole numbers that add up to 100, with some left to train and to test.
+        UserError: they are not three whole numbers that add up to 100, or training or test is empty.
     """
     shares = tuple(percent)
     whole = len(shares) == 3 and all(isinstance(share, int) and share >= 0 for share in shares)
     if not whole or sum(shares) != 100 or not (shares[0] and shares[2]):
         raise UserError(
-            f"data.split={list(percent)} is no share of training, validation and test: take [80,10,10], or [80,0,20]"
+            f"data.split={list(percent)} is not three percentages (training, validation, test) with sum 100: "
+            "use for example [80,10,10] or [80,0,20]"
         )
     return shares
 
 
 class Copies(DataModule):
-    """A training set enlarged by augmented copies, made once and kept in memory.
+    """A training set with augmented copies, made once and kept in memory.
 
     Args:
-        copies: times that each training picture is in the set, the first as it is and the others augmented; with 1
-            there are no copies, and every batch is augmented anew.
+        copies: how often each training image is in the set, once unchanged and otherwise augmented; with 1
+            there are no copies, and every batch is augmented again.
         name, batch_size, augment, seed: see `DataModule`; `seed` also draws the copies.
     """
 
     def __init__(self, copies: int, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
         DataModule.__init__(self, name, batch_size, augment, seed)
         if not isinstance(copies, int) or copies < 1:
-            raise UserError(f"data.copies={copies} is no whole number from 1 on: take 1, or 10")
+            raise UserError(f"data.copies={copies} is not a positive whole number: use for example 1 or 10")
         if copies > 1 and (augment is None or not getattr(augment, "changes", True)):
             raise UserError(
-                f"data.copies={copies} would be the same pictures again: add data/augment=clocks, or take data.copies=1"
+                f"data.copies={copies} would repeat the same images: add data/augment=clocks, or use data.copies=1"
             )
         self.copies, self._copied = copies, False
 
     def train_dataloader(self) -> Batches:
-        """As in `DataModule`, of all copies, which are made when they are first trained with.
+        """As in `DataModule`, with all copies, which are made on first use.
 
-        They are no part of what runs share, since they depend on the seed.
+        Runs do not share the copies, since they depend on the seed.
         """
         if self.copies > 1 and not self._copied:
             self.arrays["train"] = self._enlarged(*self.arrays["train"])
             self.augment, self._copied = None, True
         return super().train_dataloader()
 
-    def _enlarged(self, pictures: Tensor, labels: Tensor) -> Arrays:
+    def _enlarged(self, images: Tensor, labels: Tensor) -> Arrays:
         assert self.augment is not None
-        log.info("augmenting %d pictures %d times", len(pictures), self.copies - 1)
-        enlarged = pictures.new_empty(self.copies * len(pictures), *pictures.shape[1:])
-        enlarged[: len(pictures)] = pictures
+        log.info("augmenting %d images %d times", len(images), self.copies - 1)
+        enlarged = images.new_empty(self.copies * len(images), *images.shape[1:])
+        enlarged[: len(images)] = images
         for copy in range(1, self.copies):
-            for number, index in enumerate(torch.arange(len(pictures)).split(500)):
+            for number, index in enumerate(torch.arange(len(images)).split(500)):
                 draws = seeded(self.seed, 4, copy, number)
-                enlarged[copy * len(pictures) + index] = self.augment(pictures[index], draws, index, copy)
+                enlarged[copy * len(images) + index] = self.augment(images[index], draws, index, copy)
         return enlarged, labels.repeat(self.copies, 1)
 
 
 def check_size(size: int) -> None:
-    """Refuse a side that is no sensible number of pixels."""
+    """Refuse a side outside of 16 to 1024 pixels."""
     if not 16 <= size <= 1024:
-        raise UserError(f"data.size={size} is out of range: take 16 to 1024 pixels")
+        raise UserError(f"data.size={size} is out of range: use 16 to 1024 pixels")
 
 
-def checked(path: Path, pictures: np.ndarray | None, labels: np.ndarray | None) -> Arrays:
-    """Pictures uint8 [N, S, S] and labels [N, 2] as tensors.
+def checked(path: Path, images: np.ndarray | None, labels: np.ndarray | None, remedy: str = "") -> Arrays:
+    """Images uint8 [N, S, S] and labels [N, 2] as tensors.
+
+    `remedy` ends the message about a missing array.
 
     Raises:
-        UserError: wrong shape or type, different lengths, or a label that is no time.
+        UserError: wrong shape or type, different lengths, or a label that is not a time.
     """
-    if pictures is None or labels is None:
-        raise UserError(f"{path} lacks an array: delete it to have it made anew")
-    if pictures.dtype != np.uint8 or pictures.ndim != 3 or pictures.shape[1] != pictures.shape[2]:
-        raise UserError(f"{path}: pictures must be uint8 [N, S, S], not {pictures.dtype} {list(pictures.shape)}")
+    if images is None or labels is None:
+        raise UserError(f"{path} lacks an array of images or labels: {remedy}")
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
+        raise UserError(f"{path}: images must be uint8 [N, S, S], not {images.dtype} {list(images.shape)}")
     if labels.ndim != 2 or labels.shape[1] != 2 or labels.dtype.kind not in "iu":
         raise UserError(f"{path}: labels must be whole numbers [N, 2], not {labels.dtype} {list(labels.shape)}")
-    if len(pictures) != len(labels):
-        raise UserError(f"{path} has {len(pictures)} pictures but {len(labels)} labels: they must match one to one")
+    if len(images) != len(labels):
+        raise UserError(f"{path} has {len(images)} images but {len(labels)} labels: give one label for each image")
     wrong = (labels < 0).any(1) | (labels >= (12, 60)).any(1)
     if wrong.any():
         first = int(wrong.argmax())
         raise UserError(
-            f"{path}: label {first} is {labels[first].tolist()}, but an hour is 0 to 11 and a minute 0 to 59"
+            f"{path}: label {first} is {labels[first].tolist()}, but the hour must be 0 to 11 and the minute 0 to 59"
         )
-    return torch.from_numpy(pictures), torch.from_numpy(labels.astype(np.int64))
+    return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
 
 
-def time_task(name: str, pictures: Tensor) -> Task:
-    """The task of reading times from grey pictures [N, S, S]."""
-    sample = pictures[: 2 * FRESH_SAMPLE].float()
-    side = pictures.shape[1]
+def time_task(name: str, images: Tensor) -> Task:
+    """The task of reading times from grey images [N, S, S]."""
+    sample = images[: 2 * FRESH_SAMPLE].float()
+    side = images.shape[1]
     return Task(name, "time", (1, side, side), sample.mean().item(), sample.std().item())

@@ -1,4 +1,4 @@
-"""Clocks: analog-clock pictures rendered on the spot."""
+"""Rendered images of analog clocks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +23,7 @@ from dlcourse.data.clock_splits import (
     time_task,
 )
 from dlcourse.data.module import Arrays
+from dlcourse.data.npz import AGAIN
 from dlcourse.data.rendered import Rendered
 from dlcourse.errors import UserError
 
@@ -32,14 +33,14 @@ class Clocks(Copies, Rendered):
 
     Args:
         data_dir: where the rendered splits are kept.
-        count: pictures in all, 80 % of them for training, 10 % for validation, 10 % for test.
-        size: side of a picture in pixels.
-        fresh: draw new training pictures for every batch, never one twice; an epoch is as many as the split has.
-        scene_seed: of the stored pictures and of the split; the same for every run, so that runs can be compared.
+        count: number of images in all splits.
+        size: side of an image in pixels.
+        fresh: render new training images for every batch and never repeat one; an epoch has as many as the split.
+        scene_seed: seed of the stored images and of the split; the same for every run, so that runs can be compared.
         scene: ranges of the renderer that differ from `SceneRanges`, by name.
-        split: percent of the pictures for training, validation (0: the last epoch is what is tested) and test.
-        copies: times that each stored training picture is in the training set, see `Copies`.
-        batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh pictures.
+        split: percent of the images for training, validation (0: the last epoch is tested) and test.
+        copies: how often each stored training image is in the training set, see `Copies`.
+        batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh images.
     """
 
     KIND = "clocks"
@@ -62,9 +63,9 @@ class Clocks(Copies, Rendered):
         super().__init__(copies, name, batch_size, augment, seed)
         self.data_dir, self.split = data_dir, checked_percent(split)
         if count < 30:
-            raise UserError(f"data.count={count} is too few for three splits: take 720 or more")
+            raise UserError(f"data.count={count} is too small for three splits: use 720 or more")
         if fresh and copies > 1:
-            raise UserError(f"data.copies={copies} is for a fixed training set: add data.fresh=false")
+            raise UserError(f"data.copies={copies} requires a fixed training set: add data.fresh=false")
         check_size(size)
         try:
             self.ranges = SceneRanges(**(scene or {}))
@@ -73,7 +74,7 @@ class Clocks(Copies, Rendered):
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
 
     def file_settings(self) -> Mapping[str, Any]:
-        """What the stored pictures depend on."""
+        """Settings that the stored images depend on."""
         return {
             "count": self.count,
             "size": self.size,
@@ -85,7 +86,7 @@ class Clocks(Copies, Rendered):
         }
 
     def scenes(self) -> dict[str, tuple[Scene, Tensor]]:
-        """What the stored pictures of each split show: hidden parameters, and minutes [N]."""
+        """Scenes of the stored images of each split, and the minutes [N] that they show."""
         minutes = torch.arange(self.count) % MINUTES
         scene = draw_scenes(minutes, mix(self.scene_seed, 0), self.ranges)
         found = {
@@ -98,7 +99,7 @@ class Clocks(Copies, Rendered):
         return found
 
     def render_splits(self) -> dict[str, np.ndarray]:
-        """Pictures uint8 [N, S, S] and times [N, 2]."""
+        """Images uint8 [N, S, S] and times [N, 2]."""
         arrays: dict[str, np.ndarray] = {}
         for split, (scene, minutes) in self.scenes().items():
             arrays[f"{split}_x"] = render(scene, self.size).numpy()
@@ -109,24 +110,24 @@ class Clocks(Copies, Rendered):
         """Read the rendered splits."""
         stored = self.stored()
         splits = [split for split in SPLITS if split != "val" or self.split[1]]
-        arrays = {split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y")) for split in splits}
+        arrays = {
+            split: checked(self.path, stored.get(f"{split}_x"), stored.get(f"{split}_y"), AGAIN) for split in splits
+        }
         self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
         scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self.ranges)
-        pictures = render(scene, self.size, device=self.device)
-        pictures = self._augmented(self.augment, pictures, index, epoch, number)
-        return pictures, time_labels(minutes).to(self.device)
+        images = render(scene, self.size, device=self.device)
+        images = self._augmented(self.augment, images, index, epoch, number)
+        return images, time_labels(minutes).to(self.device)
 
     def train_dataloader(self) -> Batches:
-        """New pictures for every batch where `fresh`, else the stored ones shuffled."""
+        """New images for every batch if `fresh`, else the stored ones shuffled."""
         if not self.fresh:
             return super().train_dataloader()
         count = len(split_indices(self.count, self.scene_seed, self.split)["train"])
         if self.batch_size > count:
-            raise UserError(
-                f"data.batch_size={self.batch_size} is larger than the {count} training pictures of an epoch"
-            )
+            raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
         return self._batches(count, self._take_fresh, self.batch_size, train=True)

@@ -1,4 +1,4 @@
-"""The course's own clocks: the original files."""
+"""The original clock images of the course."""
 
 import hashlib
 import logging
@@ -23,9 +23,9 @@ class ClocksCourse(Copies):
 
     Args:
         path: the folder that holds both files.
-        fresh: there are no new pictures; it is here to be refused.
-        size: side in pixels that pictures are resized to; None: as they are.
-        scene_seed: of the split.
+        fresh: must be false: this data set cannot render new images.
+        size: side in pixels that images are resized to; None keeps their size.
+        scene_seed: seed of the split.
         split, copies: as in `Clocks`.
         batch_size, augment, seed, name: see `DataModule`.
     """
@@ -53,39 +53,43 @@ class ClocksCourse(Copies):
     ):
         super().__init__(copies, name, batch_size, augment, seed)
         if fresh:
-            raise UserError("data.fresh=true draws new pictures, and clocks_course has its own only: take data=clocks")
+            raise UserError("data.fresh=true renders new images, but clocks_course has a fixed set: use data=clocks")
         if size is not None:
             check_size(size)
         self.path, self.size, self.scene_seed, self.split = path, size, scene_seed, checked_percent(split)
 
     def load(self) -> dict[str, Arrays]:
-        """Read, compare and split the files."""
+        """Read, check and split the files."""
         if self.path is None:
-            raise UserError("clocks_course needs the course's files: data.path=FOLDER with images.npy and labels.npy")
-        arrays = [self._read(Path(self.path) / name) for name in self.SHA256]
-        pictures, labels = checked(Path(self.path), *arrays)
-        if len(pictures) < 10:
-            raise UserError(f"{self.path} has {len(pictures)} pictures: three splits need at least 10")
-        if self.size not in (None, pictures.shape[1]):
-            pictures = interpolate(pictures[:, None], self.size, mode="bilinear", antialias=True)[:, 0]
-        splits = split_indices(len(pictures), self.scene_seed, self.split)
-        self.task = time_task(self.title, pictures[splits["train"]])
-        return {split: (pictures[index], labels[index]) for split, index in splits.items()}
+            raise UserError(
+                "clocks_course needs the course's files: set data.path to the folder with images.npy and labels.npy"
+            )
+        self.is_published = True
+        first, second = (self._read(Path(self.path) / name) for name in self.SHA256)
+        images, labels = checked(Path(self.path), first, second)
+        if len(images) < 10:
+            raise UserError(f"{self.path} has {len(images)} images: three splits need at least 10")
+        if self.size not in (None, images.shape[1]):
+            images = interpolate(images[:, None], self.size, mode="bilinear", antialias=True)[:, 0]
+        splits = split_indices(len(images), self.scene_seed, self.split)
+        self.task = time_task(self.title, images[splits["train"]])
+        return {split: (images[index], labels[index]) for split, index in splits.items()}
 
     def _read(self, path: Path) -> np.ndarray:
         try:
             if path.exists() and not path.is_file():
-                raise ValueError("it is no file")
+                raise ValueError("not a file")
             with path.open("rb") as file:
                 check_header(file, path.stat().st_size)
                 file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             array = np.load(path, allow_pickle=False)
         except FileNotFoundError:
-            raise UserError(f"{path} is not there: data.path names the folder with images.npy and labels.npy") from None
+            raise UserError(f"{path} not found: set data.path to the folder with images.npy and labels.npy") from None
         except Exception as error:  # of a damaged header numpy raises whatever its parts do
             reason = str(error).partition("\n")[0] or type(error).__name__
-            raise UserError(f"{path} is no readable .npy file ({reason}): copy it again") from None
+            raise UserError(f"{path} could not be read as .npy ({reason}): copy it again") from None
         if digest not in self.SHA256[path.name]:
-            log.warning("%s is not the course's file (its sha256 differs); it is used as it is", path)
+            self.is_published = False
+            log.warning("%s differs from the course's file (sha256); it is used unchanged", path)
         return array

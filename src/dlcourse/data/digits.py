@@ -1,4 +1,4 @@
-"""Small grey digits as pictures or as plain features: the course's of 16x16 pixels and scikit-learn's of 8x8."""
+"""Small grey digits as images or as features: the course's (16x16 pixels) and scikit-learn's (8x8)."""
 
 import hashlib
 import math
@@ -21,17 +21,17 @@ VIEWS = ("features", "picture")
 
 
 class Digits(LabelledImages):
-    """Digits stored as floats, each row a picture.
+    """Digits stored as floats, one image a row.
 
     Args:
         view: `picture` gives float32 [N, S, S] (in_shape 1, S, S), `features` the same numbers as [N, S * S].
-        validation: training digits held out; none unless set, since the reported figures fit them all.
+        validation: training digits held out; 0 by default, since the reported figures are fitted on all of them.
         name, data_dir, path, split_seed, batch_size, augment, seed: see `LabelledImages`.
     """
 
     CLASSES = tuple("0123456789")
     SIDE: int
-    LEVELS: tuple[float, float]  # how black and white are stored
+    LEVELS: tuple[float, float]  # stored values of black and white
 
     def __init__(
         self,
@@ -46,22 +46,22 @@ class Digits(LabelledImages):
         seed: int = 0,
     ):
         if view not in VIEWS:
-            raise UserError(f"data.view={view} is unknown: take {' or '.join(VIEWS)}")
+            raise UserError(f"data.view={view} is unknown: use {' or '.join(VIEWS)}")
         super().__init__(name, data_dir, path, validation, split_seed, batch_size, augment, seed)
         self.view = view
 
-    def _pictures(self, x: np.ndarray, split: str) -> np.ndarray:
+    def _images(self, x: np.ndarray, split: str) -> np.ndarray:
         size = self.SIDE**2
         if x.dtype.kind not in "fiu" or math.prod(x.shape[1:]) != size or x.ndim not in (2, 3) or not len(x):
             raise UserError(
                 f"{self.path}: {split}_x must be numbers [N, {size}], not {x.dtype} {list(x.shape)}: {self._remedy()}"
             )
         if not np.isfinite(x).all():
-            raise UserError(f"{self.path}: {split}_x holds a number that is not finite: {self._remedy()}")
+            raise UserError(f"{self.path}: {split}_x contains values that are not finite: {self._remedy()}")
         return x.astype(np.float32, copy=False).reshape(-1, self.SIDE, self.SIDE)
 
     def load(self) -> dict[str, Arrays]:
-        """As `LabelledImages` does, then seen as `view`."""
+        """As `LabelledImages`, then in the form of `view`."""
         splits = super().load()
         self.task = replace(self.task, levels=self.LEVELS)
         if self.view == "features":
@@ -75,7 +75,7 @@ class Digits16(Digits):
 
     Args:
         path: the folder with the csv files, or an .npz with train_x, train_y, test_x, test_y; without it
-            `<data_dir>/digits16.npz`, downloaded from the public copy where it is not there.
+            `<data_dir>/digits16.npz`, downloaded from the public copy if it does not exist.
         name, data_dir, view, validation, split_seed, batch_size, augment, seed: see `Digits`.
     """
 
@@ -89,25 +89,25 @@ class Digits16(Digits):
     }
 
     def download(self, folder: Path) -> Npz:
-        """The four files from a public copy, compared by their checksums."""
+        """Download the four files from a public copy and verify their checksums."""
         for name, digest in self.SHA256.items():
             with urllib.request.urlopen(f"{self.URL}{name}", timeout=60) as response:
                 content = response.read()
             if hashlib.sha256(content).hexdigest() != digest:
-                raise OSError(f"{self.URL}{name} has another checksum than the course's file")
+                raise OSError(f"{self.URL}{name} has a different checksum from the course's file")
             (folder / name).write_bytes(content)
         return read_folder(folder)
 
     def _stored(self) -> Npz:
         if self.own and not self.path.exists():
             raise UserError(
-                f"data.path={self.path} does not exist: name a folder with {', '.join(self.SHA256)}, or an .npz"
+                f"data.path={self.path} not found: give a folder with {', '.join(self.SHA256)}, or an .npz file"
             )
-        return read_folder(self.path) if self.path.is_dir() else cached_npz(self.path, self._fetch)
+        return read_folder(self.path) if self.path.is_dir() else cached_npz(self.path, self._fetch, self._remedy())
 
 
 class Digits28(Digits16):
-    """The course's digits in the middle of 28x28 black pixels, stored as MNIST is: can a net of MNIST read them?
+    """The course's digits centred on 28x28 black pixels and stored like MNIST, to test a net trained on MNIST.
 
     Args:
         name, data_dir, path, validation, split_seed, batch_size, augment, seed: see `Digits16`.
@@ -129,11 +129,11 @@ class Digits28(Digits16):
         super().__init__(name, data_dir, path, "picture", validation, split_seed, batch_size, augment, seed)
 
     def load(self) -> dict[str, Arrays]:
-        """As `Digits16` does, then as grey levels with a margin."""
+        """As `Digits16`, then as grey levels with a margin."""
         splits = {split: (self._framed(x), y) for split, (x, y) in super().load().items()}
-        pictures = splits["train"][0]
-        mean, std = statistics(pictures)
-        self.task = replace(self.task, in_shape=(1, *pictures.shape[1:]), mean=mean, std=std, levels=(0, 255))
+        images = splits["train"][0]
+        mean, std = statistics(images)
+        self.task = replace(self.task, in_shape=(1, *images.shape[1:]), mean=mean, std=std, levels=(0, 255))
         return splits
 
     def _framed(self, x: Tensor) -> Tensor:
@@ -142,23 +142,29 @@ class Digits28(Digits16):
 
 
 class Digits8(Digits):
-    """scikit-learn's 1,797 handwritten digits of 8x8 pixels, 0 to 16; 360 of them, always the same, are the test split.
+    """scikit-learn's 1,797 handwritten digits of 8x8 pixels, 0 to 16; a fixed choice of 360 is the test split.
 
-    They come with scikit-learn (from the UCI collection of Alpaydin and Kaynak, 1998), so nothing is read or fetched.
+    They come with scikit-learn (from the UCI collection of Alpaydin and Kaynak, 1998), so nothing is downloaded.
     """
 
     SIDE, LEVELS = 8, (0.0, 16.0)
     TEST, TEST_SEED = 360, 8
 
+    def load(self) -> dict[str, Arrays]:
+        """As `Digits`; scikit-learn's digits are always the published ones."""
+        splits = super().load()
+        self.is_published = True
+        return splits
+
     def prepare_data(self) -> None:
-        """There is nothing to prepare."""
+        """Do nothing: the digits come with scikit-learn."""
 
     def download(self, folder: Path) -> Npz:
-        """Out of scikit-learn."""
+        """Load from scikit-learn."""
         from sklearn.datasets import load_digits
 
         x, y = load_digits(return_X_y=True)
-        # sorted by a hash, so that the split depends on no library's random numbers
+        # sorted by a hash, so that the split does not depend on a library's random numbers
         order = sorted(range(len(x)), key=lambda i: mix(self.TEST_SEED, i))
         test, train = order[: self.TEST], order[self.TEST :]
         return {"train_x": x[train], "train_y": y[train], "test_x": x[test], "test_y": y[test]}
@@ -168,10 +174,10 @@ class Digits8(Digits):
 
 
 def read_folder(folder: Path) -> Npz:
-    """The four csv files of a folder: a digit a row, its 256 numbers in train_in and test_in, its label in the others.
+    """Read the four csv files of a folder: in each row 256 numbers (train_in, test_in) or a label (the others).
 
     Raises:
-        UserError: a file is missing, or holds something else than numbers, as many in every row.
+        UserError: a file is missing, or a row does not have the expected number of numbers.
     """
     found = {}
     for split in ("train", "test"):
@@ -180,9 +186,11 @@ def read_folder(folder: Path) -> Npz:
         labels = _read_csv(y, 1, "a label from 0 to 9")[:, 0]
         if (wrong := ~np.isin(labels, range(10))).any():
             row = int(wrong.argmax())
-            raise UserError(f"{y}: row {row + 1} holds {labels[row]:g}, but a label is 0 to 9: correct that row")
+            raise UserError(f"{y}: row {row + 1} contains {labels[row]:g}, but labels are 0 to 9: correct that row")
         if len(labels) != len(found[f"{split}_x"]):
-            raise UserError(f"{x} has {len(found[f'{split}_x'])} rows but {y.name} {len(labels)}: they must match")
+            raise UserError(
+                f"{x} has {len(found[f'{split}_x'])} rows but {y.name} {len(labels)}: give one label for each row"
+            )
         found[f"{split}_x"], found[f"{split}_y"] = found[f"{split}_x"].astype(np.float32), labels.astype(np.int64)
     return found
 
@@ -194,23 +202,23 @@ def _read_csv(path: Path, columns: int, content: str) -> np.ndarray:
         lines = path.read_text("utf8").splitlines()
     except FileNotFoundError:
         raise UserError(
-            f"{path} is not there: data.path names a folder with {', '.join(Digits16.SHA256)}, or an .npz"
+            f"{path} not found: set data.path to a folder with {', '.join(Digits16.SHA256)}, or to an .npz file"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({error}): copy it again") from None
+        raise UserError(f"{path} could not be read ({error}): copy it again") from None
     for number, line in enumerate(lines, 1):
         cells = line.split(",")
         if len(cells) != columns:
             raise UserError(
-                f"{path}: row {number} has {len(cells)} columns, not {columns}: give a digit a row, {content}"
+                f"{path}: row {number} has {len(cells)} columns, not {columns}: give one digit a row, {content}"
             )
         try:
             rows.append([float(cell) for cell in cells])
         except ValueError as error:
             word = str(error).rpartition(": ")[2]
-            raise UserError(f"{path}: row {number} holds {word}, which is no number: give {content}") from None
+            raise UserError(f"{path}: row {number} contains {word}, which is not a number: give {content}") from None
         if not all(map(math.isfinite, rows[-1])):
-            raise UserError(f"{path}: row {number} holds a number that is not finite: give {content}")
+            raise UserError(f"{path}: row {number} contains a value that is not finite: give {content}")
     if not rows:
-        raise UserError(f"{path} is empty: give a digit a row, {content}")
+        raise UserError(f"{path} is empty: give one digit a row, {content}")
     return np.array(rows)

@@ -1,4 +1,4 @@
-"""What data sets loaded stays in memory between the runs of one process, such as the jobs of a sweep."""
+"""Keeps loaded data sets in memory between the runs of one process, such as the jobs of a sweep."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-LIMIT = 2**30  # bytes; what was used longest ago goes first
-# Settings that change nothing of what is loaded.
+LIMIT = 2**30  # bytes; the least recently used data set is removed first
+# Settings that do not affect the loaded arrays.
 OWN = ("batch_size", "augment", "seed")
 
 State = dict[str, Any]  # attributes of a data module
@@ -16,14 +16,14 @@ _kept: "OrderedDict[Hashable, State]" = OrderedDict()
 
 
 def loaded(settings: Mapping[str, Any], path: str | Path | None, load: Callable[[], State]) -> State:
-    """What `load` gives, or gave before for the same settings and files.
+    """Return what `load` returns, or returned before for the same settings and files.
 
-    Nobody writes into a data set's arrays, so that runs can share them.
+    Arrays of a data set are never changed in place, so runs can share them.
 
     Args:
-        settings: plain values that a data module was made from.
-        path: of its file or folder; when it is written anew, it is loaded anew.
-        load: gives what loading leaves in the module, its `arrays` among it.
+        settings: config of the data module, as plain values.
+        path: its file or folder; a change of it leads to loading again.
+        load: returns the attributes that loading sets in the module, including `arrays`.
     """
     key = repr(sorted(item for item in settings.items() if item[0] not in OWN)), _stamp(path)
     if key in _kept:
@@ -38,7 +38,7 @@ def loaded(settings: Mapping[str, Any], path: str | Path | None, load: Callable[
 
 
 def _size(state: State) -> int:
-    """Bytes of all arrays, each counted once."""
+    """Bytes of all arrays; shared ones are counted once."""
     tensors: dict[int, Tensor] = {t.data_ptr(): t for arrays in state["arrays"].values() for t in arrays}
     return sum(t.nbytes for t in tensors.values())
 
@@ -47,4 +47,4 @@ def _stamp(path: str | Path | None) -> Hashable:
     if path is None or not Path(path).exists():
         return None
     files = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
-    return tuple((str(file.absolute()), (found := file.stat()).st_mtime_ns, found.st_size) for file in files)
+    return tuple((str(file.absolute()), (found := file.lstat()).st_mtime_ns, found.st_size) for file in files)

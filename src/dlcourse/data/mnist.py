@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 60,000 + 10,000 grey pictures of 28x28 pixels, ten classes."""
+"""MNIST and Fashion-MNIST: 60,000 + 10,000 grey images of 28x28 pixels, ten classes."""
 
 import gzip
 from pathlib import Path
@@ -10,29 +10,36 @@ from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.images import LabelledImages
 from dlcourse.data.module import Arrays
 from dlcourse.data.npz import Npz
+from dlcourse.data.published_files import idx_files, read_idx
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 
 
 class MNIST(LabelledImages):
-    """Handwritten digits (LeCun et al., 1998); fetched by torchvision, with its mirrors and checksums."""
+    """Handwritten digits (LeCun et al., 1998); downloaded and verified by torchvision."""
 
     CLASSES = tuple("0123456789")
+    IDX = "MNIST"  # torchvision's name of the folder
+
+    def published(self, path: Path) -> Npz | None:
+        """The four IDX files of a folder, or of torchvision's tree in it."""
+        files = idx_files(path, self.IDX) if path.is_dir() else {}
+        return {name: read_idx(file) for name, file in files.items()} or None
 
     def download(self, folder: Path) -> Npz:
-        """Through torchvision."""
+        """Download with torchvision."""
         from torchvision import datasets
 
         return _arrays({split: datasets.MNIST(str(folder), split == "train", download=True) for split in _SPLITS})
 
 
 class ChangedMNIST(MNIST):
-    """MNIST whose test pictures are changed, each in its own way and always in the same: what does a net bear?
+    """MNIST with changed test images, to test robustness; each image has its own, fixed change.
 
     Args:
-        change: what is done to them.
-        name, data_dir, path, validation, split_seed, batch_size, augment, seed: see `LabelledImages`; `split_seed` also
-            draws the changes.
+        change: the random changes of the test images.
+        name, data_dir, path, validation, split_seed, batch_size, augment, seed: see `LabelledImages`; `split_seed` is
+            also the seed of the changes.
     """
 
     FILE = "mnist"
@@ -53,25 +60,26 @@ class ChangedMNIST(MNIST):
         self.change = change
 
     def load(self) -> dict[str, Arrays]:
-        """As `LabelledImages` does; then the test pictures are changed."""
+        """As `LabelledImages`, then change the test images."""
         splits = super().load()
-        pictures, labels = splits["test"]
+        images, labels = splits["test"]
         parts = (
-            self.change(pictures[index], seeded(self.split_seed, 7, number), index, 0)
-            for number, index in enumerate(torch.arange(len(pictures)).split(500))
+            self.change(images[index], seeded(self.split_seed, 7, number), index, 0)
+            for number, index in enumerate(torch.arange(len(images)).split(500))
         )
         return splits | {"test": (torch.cat(list(parts)), labels)}
 
 
-class FashionMNIST(LabelledImages):
-    """Articles of clothing (Xiao et al., 2017, arXiv:1708.07747); from Debian's package where it is installed."""
+class FashionMNIST(MNIST):
+    """Articles of clothing (Xiao et al., 2017, arXiv:1708.07747); from Debian's package if it is installed."""
 
     CLASSES: ClassVar = (
         "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
     )  # fmt: skip
+    IDX = "FashionMNIST"
 
     def download(self, folder: Path) -> Npz:
-        """Unpacked from Debian's files, else through torchvision."""
+        """Unpack Debian's files, or download with torchvision."""
         from torchvision import datasets
 
         packed = sorted(DEBIAN_FASHION.glob("*-ubyte.gz"))

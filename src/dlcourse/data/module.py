@@ -15,38 +15,40 @@ from dlcourse.errors import UserError
 
 Arrays = tuple[
     Tensor, Tensor
-]  # pictures uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2], factors float32 [N, F]
-TRAIN_SAMPLE = 10_000  # training pictures that a trained model is measured on: as many as a usual test split has
+]  # images uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2], factors float32 [N, F]
+TRAIN_SAMPLE = 10_000  # training images that a trained model is evaluated on: as many as a usual test split has
 
 
 class DataModule(LightningDataModule, ABC):
-    """Base of the data sets. A subclass fills `arrays` in `load` and states its `task`.
+    """Base of the data sets. A subclass returns its arrays from `load` and sets its `task` there.
 
     Args:
-        name: the data set's name, as in conf/data; kept as `title`, since Lightning has a use of its own for `name`.
-        batch_size: samples a training batch on this process.
-        augment: changes a training batch uint8 [B, ...] on its device, or None.
-        seed: of the order of samples and of augmentation; the run's seed unless set.
+        name: the data set's name, as in conf/data; stored as `title`, since Lightning uses `name` itself.
+        batch_size: samples of a training batch in this process.
+        augment: a function that changes a training batch uint8 [B, ...] on its device, or None.
+        seed: seed of the order of samples and of augmentation; by default the run's seed.
     """
 
     task: Task
-    settings: dict[str, Any] | None = None  # that a config made it from; two modules of the same share their arrays
-    rendered = False  # whether the pictures are drawn by us: no figure on them is compared with one on real files
+    settings: dict[str, Any] | None = None  # its config; two modules with the same settings share their arrays
+    is_published = True  # whether the images are the known files that published figures are measured on
+    balance = False  # whether training draws each class equally often
+    rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
         super().__init__()
         if batch_size < 1:
-            raise UserError(f"data.batch_size={batch_size} is below 1: take 64, say")
+            raise UserError(f"data.batch_size={batch_size} is below 1: use for example 64")
         self.title, self.batch_size, self.augment, self.seed = name, batch_size, augment, seed
         self.arrays: dict[str, Arrays] = {}
         self._on_device: dict[tuple[str, torch.device], Arrays] = {}
 
     @abstractmethod
     def load(self) -> dict[str, Arrays]:
-        """The splits by name (`train`, `val` where any are held out, `test`), read or made; must set `self.task`."""
+        """Return the splits by name (`train`, `val` if images are held out, `test`), and set `self.task`."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Load everything once; Lightning calls this for each stage."""
+        """Load the arrays once; Lightning calls this for each stage."""
         if not self.arrays:
             if self.settings is None:
                 self.arrays = self.load()
@@ -55,29 +57,30 @@ class DataModule(LightningDataModule, ABC):
             for split, (x, y) in self.arrays.items():
                 if len(x) != len(y):
                     raise UserError(
-                        f"{self.title} has {len(x)} pictures but {len(y)} labels to {split} with: they must match"
+                        f"the {split} split of {self.title} has {len(x)} images but {len(y)} labels: "
+                        "give one label for each image"
                     )
                 if not len(x):
-                    raise UserError(f"{self.title} has no pictures in its {split} split: give it more")
+                    raise UserError(f"{self.title} has an empty {split} split: give more images")
 
     def _loaded(self) -> dict[str, Any]:
-        """The attributes that `load` sets, `arrays` among them."""
+        """The attributes that `load` sets, including `arrays`."""
         before = dict(vars(self))
         self.arrays = self.load()
         return {name: value for name, value in vars(self).items() if before.get(name) is not value}
 
     @property
     def device(self) -> torch.device:
-        """Where batches are made: the trainer's device, the CPU without a trainer."""
+        """The device of the batches: the trainer's, or the CPU without a trainer."""
         return self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
 
     @property
     def rank(self) -> int:
-        """This process's number among those that train together."""
+        """This process's rank among those that train together."""
         return self.trainer.global_rank if self.trainer is not None else 0
 
     def placed(self, split: str) -> Arrays:
-        """A split's arrays on the device, or on the CPU where they would fill more than half of what is free."""
+        """A split's arrays on the device, or on the CPU if they need more than half of the free GPU memory."""
         if (split, self.device) not in self._on_device:
             x, y = self.arrays[split]
             if self.device.type == "cuda":
@@ -91,15 +94,15 @@ class DataModule(LightningDataModule, ABC):
 
     def _take(self, split: str, augment: Augment | None) -> Callable[[Tensor, int, int], Batch]:
         def take(index: Tensor, epoch: int, number: int) -> Batch:
-            pictures, labels = (rows(part, index, self.device) for part in self.placed(split))
-            return self._augmented(augment, pictures, index, epoch, number), labels
+            images, labels = (rows(part, index, self.device) for part in self.placed(split))
+            return self._augmented(augment, images, index, epoch, number), labels
 
         return take
 
-    def _augmented(self, augment: Augment | None, pictures: Tensor, index: Tensor, epoch: int, number: int) -> Tensor:
+    def _augmented(self, augment: Augment | None, images: Tensor, index: Tensor, epoch: int, number: int) -> Tensor:
         if augment is None:
-            return pictures
-        return augment(pictures, seeded(self.seed, 1, epoch, number, self.rank, device=self.device), index, epoch)
+            return images
+        return augment(images, seeded(self.seed, 1, epoch, number, self.rank, device=self.device), index, epoch)
 
     def _batches(
         self,
@@ -114,6 +117,7 @@ class DataModule(LightningDataModule, ABC):
             take,
             batch_size,
             shuffle_seed=self.seed if train else None,
+            weights=class_weights(self.arrays["train"][1]) if train and self.balance else None,
             rank=self.rank,
             world=self.trainer.world_size if self.trainer is not None else 1,
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
@@ -122,30 +126,30 @@ class DataModule(LightningDataModule, ABC):
         )
 
     def _batches_done(self) -> int:
-        """Training batches of the present epoch that the run had seen before it was stopped."""
+        """Training batches of the current epoch that the run had processed before it stopped."""
         if self.trainer is None or not self.trainer.training:
             return 0
         return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def train_dataloader(self) -> Batches:
-        """Shuffled, augmented training batches; one batch of everything for a model that wants it."""
+        """Shuffled, augmented training batches; a single batch of all images if the model sets `full_batch`."""
         count = len(self.arrays["train"][0])
         if self.trainer is not None and getattr(self.trainer.lightning_module, "full_batch", False):
             return self._batches(count, self._take("train", None), count, train=False, split="train")
         if self.batch_size > count:
             raise UserError(
-                f"data.batch_size={self.batch_size} is larger than the {count} training pictures of {self.title}"
+                f"data.batch_size={self.batch_size} is larger than the {count} training images of {self.title}"
             )
         return self._batches(count, self._take("train", self.augment), self.batch_size, train=True, split="train")
 
     def split_dataloader(self, split: str) -> Batches:
-        """A split in its stored order, as it is; of a training split the first 10,000 pictures."""
+        """A split in its stored order without augmentation; only the first 10,000 images of a training split."""
         count = len(self.arrays[split][0])
         count = min(count, TRAIN_SAMPLE) if split == "train" else count
         return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False, split=split)
 
     def val_dataloader(self) -> Batches | list[Batches]:
-        """The validation split; nothing where there is none."""
+        """The validation split; an empty list without one."""
         return self.split_dataloader("val") if "val" in self.arrays else []
 
     def test_dataloader(self) -> Batches:
@@ -153,19 +157,25 @@ class DataModule(LightningDataModule, ABC):
         return self.split_dataloader("test")
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Batches are made on the device already."""
+        """Return the batch, which is on the device already."""
         return batch
 
 
+def class_weights(labels: Tensor) -> Tensor:
+    """The inverse frequency of each image's class [N], from labels [N], or fine and coarse ones [N, 2]."""
+    _, inverse, counts = (labels if labels.ndim == 1 else labels[:, 0]).unique(return_inverse=True, return_counts=True)
+    return 1 / counts[inverse]
+
+
 def rows(array: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    """Rows of an array on a device; from an array that does not fit there, by a copy that nothing waits for.
+    """Rows of an array on a device; copied asynchronously if the array is on the CPU.
 
     Args:
         array: [N, ...], on the device or on the CPU.
-        index: which rows [B], on the array's device.
-        device: where they are wanted.
+        index: indices of the rows [B], on the array's device.
+        device: of the result.
     """
-    found = array.index_select(0, index)  # of whole rows, on the CPU 10 times as fast as array[index]
+    found = array.index_select(0, index)  # for whole rows on the CPU, 10 times as fast as array[index]
     if device.type == "cuda" and array.device.type == "cpu":
         return found.pin_memory().to(device, non_blocking=True)
     return found.to(device)

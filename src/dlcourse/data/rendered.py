@@ -1,4 +1,4 @@
-"""Data sets that we draw ourselves: rendered once, kept in a file named after their settings."""
+"""Rendered data sets: drawn once and stored in a file named by a hash of their settings."""
 
 import logging
 from abc import abstractmethod
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 
 
 class Rendered(DataModule):
-    """Pictures drawn by us. A subclass says what its settings are and draws the splits.
+    """Rendered images. A subclass states its settings and renders the splits.
 
     Args:
-        data_dir: where the rendered splits are kept.
+        data_dir: where the rendered splits are stored.
         name, batch_size, augment, seed: see `DataModule`.
     """
 
     rendered = True
-    KIND: str  # what the file's name begins with
+    KIND: str  # prefix of the file's name
 
     def __init__(self, data_dir: str, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
         super().__init__(name, batch_size, augment, seed)
@@ -32,7 +32,7 @@ class Rendered(DataModule):
 
     @abstractmethod
     def file_settings(self) -> Mapping[str, Any]:
-        """Everything that the stored pictures depend on, the renderer's version too, as plain values."""
+        """All settings that the stored images depend on, including the renderer's version, as plain values."""
 
     @abstractmethod
     def render_splits(self) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ class Rendered(DataModule):
 
     @property
     def path(self) -> Path:
-        """The file of this setting; another setting or renderer has another."""
+        """The file of these settings and this version of the renderer."""
         return Path(self.data_dir) / f"{self.KIND}-{settings_hash(self.file_settings())}.npz"
 
     def _render(self) -> dict[str, np.ndarray]:
@@ -48,10 +48,10 @@ class Rendered(DataModule):
         return self.render_splits()
 
     def prepare_data(self) -> None:
-        """Render the splits into `path` unless they are there."""
+        """Render the splits into `path` unless it exists."""
         if not self.path.exists():
             self.stored()
 
     def stored(self) -> Npz:
-        """The arrays of `path`, rendered first where it is not there."""
+        """Return the arrays of `path`; render them first if it does not exist."""
         return cached_npz(self.path, self._render)

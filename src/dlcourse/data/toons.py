@@ -1,4 +1,4 @@
-"""Toons: cartoon faces rendered on the spot, labelled with what was drawn."""
+"""Rendered cartoon faces, labelled with their factors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,7 @@ import torch
 from dlcourse.data.batches import Augment, mix
 from dlcourse.data.images import statistics
 from dlcourse.data.module import Arrays
+from dlcourse.data.npz import AGAIN
 from dlcourse.data.rendered import Rendered
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -19,16 +20,16 @@ SPLITS = ("train", "val", "test")
 
 
 class Toons(Rendered):
-    """Cartoon faces in colour; the labels are the factors of each, float32 [N, F] in [0, 1].
+    """Cartoon faces in colour; the labels are their factors, float32 [N, F] in [0, 1].
 
     `task.factors` names them; where `task.categories` is K > 0, the label of value k is k / (K - 1).
 
     Args:
-        data_dir: where the rendered splits are kept.
-        count: pictures to train with.
-        validation, test: pictures held out for either.
-        size: side of a picture in pixels.
-        scene_seed: of the faces; the same for every run, so that runs can be compared.
+        data_dir: where the rendered splits are stored.
+        count: training images.
+        validation, test: images of these splits.
+        size: side of an image in pixels.
+        scene_seed: seed of the faces; the same for every run, so that runs can be compared.
         batch_size, augment, seed, name: see `DataModule`.
     """
 
@@ -51,13 +52,13 @@ class Toons(Rendered):
         self.counts = dict(zip(SPLITS, (count, validation, test), strict=True))
         for key, number in zip(("count", "validation", "test"), self.counts.values(), strict=True):
             if number < 1:
-                raise UserError(f"data.{key}={number} is below 1: each split needs a picture, take 1000, say")
+                raise UserError(f"data.{key}={number} is below 1: each split needs an image; use for example 1000")
         if not SMALLEST <= size <= LARGEST:
-            raise UserError(f"data.size={size} is out of range: take {SMALLEST} to {LARGEST} pixels, 64 say")
+            raise UserError(f"data.size={size} is out of range: use {SMALLEST} to {LARGEST} pixels, for example 64")
         self.size, self.scene_seed = size, scene_seed
 
     def file_settings(self) -> Mapping[str, Any]:
-        """What the stored pictures depend on."""
+        """Settings that the stored images depend on."""
         return {
             **self.counts,
             "size": self.size,
@@ -67,7 +68,7 @@ class Toons(Rendered):
         }
 
     def render_splits(self) -> dict[str, np.ndarray]:
-        """Pictures uint8 [N, S, S, 3] and labels; a split does not depend on the others."""
+        """Images uint8 [N, S, S, 3] and labels; a split does not depend on the others."""
         arrays = {}
         for number, (split, count) in enumerate(self.counts.items()):
             scene = draw_scenes(count, mix(self.scene_seed, number))
@@ -81,9 +82,9 @@ class Toons(Rendered):
             x, y = stored.get(f"{split}_x"), stored.get(f"{split}_y")
             shapes = (count, self.size, self.size, 3), (count, len(FACTORS))
             if x is None or y is None or (x.shape, y.shape) != shapes or (x.dtype, y.dtype) != (np.uint8, np.float32):
-                raise UserError(f"{self.path} does not hold what belongs there: delete it to have it made anew")
+                raise UserError(f"{self.path} does not contain the expected arrays: {AGAIN}")
             if not ((y >= 0) & (y <= 1)).all():
-                raise UserError(f"{self.path}: {split}_y holds a label out of 0 to 1: delete it to have it made anew")
+                raise UserError(f"{self.path}: {split}_y contains a label outside of 0 to 1: {AGAIN}")
             arrays[split] = torch.from_numpy(x), torch.from_numpy(y)
         mean, std = statistics(arrays["train"][0])
         self.task = Task(

@@ -1,4 +1,4 @@
-"""The exclusive or: four points, which are all there is."""
+"""The exclusive or: four points."""
 
 import torch
 
@@ -11,8 +11,8 @@ POINTS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 class XOR(DataModule):
     """Two inputs, class 1 where they differ.
 
-    Training, validation and test split are the same four points: a figure on them says what a net has learnt, not how
-    it generalises.
+    The training, validation and test splits are the same four points: metrics show what a net has learnt, not how it
+    generalises.
 
     Args:
         name, batch_size, seed: see `DataModule`.
@@ -22,7 +22,7 @@ class XOR(DataModule):
         super().__init__(name, batch_size, seed=seed)
 
     def load(self) -> dict[str, Arrays]:
-        """The points float32 [4, 2] and their classes, three times the same."""
+        """The points float32 [4, 2] and their classes, the same in each split."""
         x = torch.tensor(POINTS)
         arrays = x, (x[:, 0] != x[:, 1]).long()
         self.task = Task(self.title, "classes", (2,), 0.5, 0.5, ("0", "1"))

@@ -8,10 +8,10 @@ from dlcourse.models.base import BaseModule
 
 
 def features(model: BaseModule, inputs: Tensor) -> Tensor:
-    """What the last linear layer of a model's net is given: stored inputs [N, ...] to [N, D].
+    """The inputs of the last linear layer of a model's net: stored inputs [N, ...] to features [N, D].
 
     Raises:
-        UserError: the net has no such layer.
+        UserError: the net does not have a linear layer.
     """
     given: list[Tensor] = []
     hooks = [
@@ -27,7 +27,7 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
             given.clear()
             model(batch.to(device))
             if not given:
-                raise UserError(f"{type(model).__name__} has no linear layer whose input could be mapped")
+                raise UserError(f"{type(model).__name__} does not have a linear layer, which features are taken from")
             found.append(given[-1].float().cpu())  # the last one that was used
     for hook in hooks:
         hook.remove()

@@ -1,4 +1,4 @@
-"""Autoencoders: a picture through a short vector and back, and the variational one that can be drawn from."""
+"""Autoencoders: an image to a short latent vector and back; and the variational autoencoder, which can generate."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ PROBED = 3000  # training pictures that a probe learns to read factors from
 
 
 class Autoencoder(Generative):
-    """Learns to draw a picture again from `latent` numbers, by mean squared error.
+    """Learns to reconstruct an image from `latent` numbers, by mean squared error.
 
     Args:
-        latent: numbers that a picture is put into.
+        latent: dimension of the latent vector.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
@@ -63,7 +63,7 @@ class Autoencoder(Generative):
         return squared_error(self.decode(self.net(x)), x).mean()
 
     def snapshot(self) -> Tensor:
-        """Pictures of the validation split drawn again, of the training split where there is none."""
+        """Reconstructions of images of the validation split, or of the training split without one."""
         arrays = self.trainer.datamodule.arrays  # ty: ignore[missing-attribute]
         pictures = arrays["val" if "val" in arrays else "train"][0]
         return self.reconstructed(pictures[:SHOWN])
@@ -97,7 +97,7 @@ class Autoencoder(Generative):
         return found | super().compute_metrics(answers)
 
     def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """The score of each factor, by a probe that learnt on training pictures."""
+        """The score of each factor, by a linear probe fitted on training images."""
         assert self.data is not None
         pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
         learnt, asked = self.latents(pictures).numpy(), answers["latent"].numpy()
@@ -109,7 +109,7 @@ class VAE(Autoencoder):
     """Variational autoencoder (Kingma and Welling, 2013, arXiv:1312.6114) with a Gaussian for each pixel.
 
     Args:
-        latent: numbers that a picture is put into.
+        latent: dimension of the latent vector.
         beta: weight of the divergence from the prior (Higgins et al., 2017); 1 is the evidence's lower bound.
         warmup: part of the steps in which that weight rises from 0.
         noise: standard deviation of a pixel in levels of 255, the same for all; or `learned`, with the weights
@@ -141,12 +141,14 @@ class VAE(Autoencoder):
         shown_epochs: int | Sequence[int] = (),
     ):
         if prior not in ("normal", "fitted"):
-            raise UserError(f"model.prior={prior} is unknown: take normal or fitted")
+            raise UserError(f"model.prior={prior} is unknown: use normal or fitted")
         if beta < 0 or not 0 <= warmup <= 1:
             raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} a share of the steps")
         learned = noise == "learned"
         if not learned and (not isinstance(noise, (int, float)) or noise <= 0):
-            raise UserError(f"model.noise={noise} is no standard deviation: take 20, say, or learned")
+            raise UserError(
+                f"model.noise={noise} is not a standard deviation: use a number above 0, for example 20, or learned"
+            )
         super().__init__(task, net, optimizer, schedule, seed, latent, features, shown_epochs)
         start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
         self.log_noise = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learned)

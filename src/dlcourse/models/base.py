@@ -1,4 +1,4 @@
-"""The LightningModule behind every model family: scaling, optimiser, metrics and checkpoints that all of them share."""
+"""The base class of all model families: scaling, optimizer, metrics and checkpoints."""
 
 import math
 from abc import ABC, abstractmethod
@@ -22,10 +22,10 @@ SCHEMA = 1  # of checkpoints
 
 
 class BaseModule(StepShortcuts, ABC):
-    """How a net is trained and judged on a kind of task. A subclass says what is learnt and measured.
+    """How a net is trained and evaluated on a kind of task. A subclass defines the loss and the metrics.
 
     Args:
-        task: what the data asks.
+        task: input shape, labels and statistics of the data.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of the heads.
         optimizer: makes the optimiser from the parameters.
@@ -33,10 +33,11 @@ class BaseModule(StepShortcuts, ABC):
         seed: of everything random in a training step.
     """
 
-    kind: str  # of the tasks that the family can learn
-    extra_plots: tuple[str, ...] = ()  # modules of dlcourse.plots that draw what only this family has
-    precision: str | None = None  # that `trainer.precision=auto` takes without measuring
+    kind: str  # of the tasks that the family supports
+    extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
+    precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
+    last_predictions: dict[str, Tensor]  # of the last split that was measured, on the CPU
     mean: Tensor
     std: Tensor
 
@@ -52,7 +53,7 @@ class BaseModule(StepShortcuts, ABC):
         super().__init__()
         if task.kind != self.kind:
             raise UserError(
-                f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose other data"
+                f"{type(self).__name__} needs {self.kind}, but {task.data} has {task.kind}: choose other data"
             )
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
         # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
@@ -61,11 +62,11 @@ class BaseModule(StepShortcuts, ABC):
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
         self.loss_guard = LossGuard()
         self.split = "test"  # what test_step is measuring
-        self.last_predictions: dict[str, Tensor] = {}  # of the last split measured, on the CPU
+        self.last_predictions = {}
         self._gathered: list[dict[str, Tensor]] = []
         self._noted: dict[str, list[Tensor]] = {}
 
-    # What a family defines ------------------------------------------------------------------------------------------
+    # Defined by a family ---------------------------------------------------------------------------------------------
 
     @abstractmethod
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -73,42 +74,43 @@ class BaseModule(StepShortcuts, ABC):
 
     @abstractmethod
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """What the outputs [N, K] say, by name: tensors whose first dimension is N."""
+        """Predictions from outputs [N, K], by name: tensors whose first dimension is N."""
 
     @abstractmethod
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Metrics of a whole split from its answers, which hold the `labels` too."""
+        """Metrics of a whole split from its predictions, which contain the `labels` too."""
 
     @abstractmethod
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """A row of words and numbers for each answer, as `predict` prints them."""
+        """One row of values for each prediction, as `predict` prints them."""
 
     def attach_data(self, data: DataModule) -> None:
-        """Take from the data what `measure` needs beside the answers; most families need nothing."""
+        """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
 
     def extra_results(self) -> dict[str, Any]:
-        """What result.json should say of how the metrics were measured."""
+        """Fields of result.json that say how the metrics were measured."""
         return {}
 
-    # What all of them share -----------------------------------------------------------------------------------------
+    # Shared by all families -----------------------------------------------------------------------------------------
 
     def plots(self) -> tuple[str, ...]:
-        """Modules of dlcourse.plots that draw the family: the one of its kind and its own."""
+        """Entries of plots.dispatch for this model: that of its kind, then its own."""
         return (self.kind, *self.extra_plots)
 
     def parameter_count(self) -> int:
-        """Trainable numbers of the model; of one net where several are trained at once."""
+        """Number of trainable parameters; of one net where several are trained at once."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def check_shape(self, inputs: Tensor) -> None:
-        """Refuse stored inputs [N, ...] that are not of as many features, or pixels, as the task's.
+        """Refuse stored inputs [N, ...] with another number of features or pixels than the task's.
 
         Raises:
             UserError: in one sentence.
         """
         if inputs[0].numel() != math.prod(self.task.in_shape):
             raise UserError(
-                f"the model learnt {self.task.shape_text()} but is given {list(inputs.shape[1:])}: choose other data"
+                f"the model was trained on {self.task.shape_text()}, but the input is {list(inputs.shape[1:])}: "
+                "choose other data"
             )
 
     def normalize(self, inputs: Tensor) -> Tensor:
@@ -125,9 +127,9 @@ class BaseModule(StepShortcuts, ABC):
         return x.contiguous(memory_format=torch.channels_last)
 
     def _standardize(self, x: Tensor) -> Tensor:
-        """Less the mean, by the deviation; a batch in memory once, not three times, takes half the time."""
+        """Subtract the mean and divide by the deviation; in place, which takes half the time."""
         centred = x - self.mean if x.dtype == torch.float32 else x.float().sub_(self.mean)
-        return centred.div_(self.std)
+        return centred.div_(self.std).to(self.mean.dtype)  # another one under trainer.precision=64-true and the like
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Inputs as stored to net outputs [N, K]."""
@@ -135,24 +137,24 @@ class BaseModule(StepShortcuts, ABC):
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
-        """Refuse what the model's config alone shows to be impossible, before data is prepared; here nothing.
+        """Refuse wrong settings before data is prepared; by default accept all.
 
         Raises:
             UserError: what is missing, and the remedy.
         """
 
     def adapt(self, inputs: Tensor) -> None:
-        """Let a net that starts from the data's statistics, one with a method `adapt`, see some training inputs."""
+        """Initialize a net from training inputs, if it has a method `adapt`."""
         adapt = getattr(self.net, "adapt", None)
         if adapt is not None:
             adapt(self.normalize(inputs))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """What a training step minimises; a family that trains on something else than `loss` says so here."""
+        """The loss that a training step minimizes; by default `loss`."""
         return self.loss(self(inputs), labels)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
+        """Seed dropout and other random layers by (seed, step), so that a resumed run repeats them."""
         reseed(mix(self.seed, 3, self.global_step, self.global_rank), self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -165,7 +167,7 @@ class BaseModule(StepShortcuts, ABC):
         return loss
 
     def note(self, name: str, value: Tensor) -> None:
-        """Keep a training step's figure; the epoch's mean is logged as `train/<name>`."""
+        """Record a value of a training step; the epoch's mean is logged as `train/<name>`."""
         self._noted.setdefault(name, []).append(value.detach())
 
     def _log_epoch(self) -> None:
@@ -176,11 +178,11 @@ class BaseModule(StepShortcuts, ABC):
         self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect one batch's answers."""
+        """Collect the predictions of one batch."""
         self._collect(batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect one batch's answers of `split`."""
+        """Collect the predictions of one batch of `split`."""
         self._collect(batch)
 
     def _collect(self, batch: Batch) -> None:
@@ -200,9 +202,10 @@ class BaseModule(StepShortcuts, ABC):
     def _conclude(self, split: str) -> None:
         parts, self._gathered = self._gathered, []
         mine = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
-        self.last_predictions = answers = gather_predictions(mine, self.trainer.world_size)
+        answers = gather_predictions(mine, self.trainer.world_size)
+        self.last_predictions = answers
         metrics = {"loss": answers["loss"].mean().item()} | self.compute_metrics(answers)
-        # every process holds the same figures now, so there is nothing left to average
+        # every process has the same values now, so that averaging is not needed
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
@@ -219,12 +222,12 @@ class BaseModule(StepShortcuts, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
-        if self._noted:  # within an epoch: its means go on from there
+        if self._noted:  # saved within an epoch: its means continue from there
             checkpoint["dlcourse"]["noted"] = {name: torch.stack(values) for name, values in self._noted.items()}
         put_averaged_weights(self.trainer, self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """What the epoch under way had noted."""
+        """Restore the recorded values of the current epoch."""
         noted = checkpoint.get("dlcourse", {}).get("noted", {})
         self._noted = {name: list(values) for name, values in noted.items()}
 

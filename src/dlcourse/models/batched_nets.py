@@ -1,4 +1,4 @@
-"""Small nets that are trained together, as one batch of weights, by a learning rule of their own."""
+"""Small nets that are trained together, as one batch of weights, by their own learning rule."""
 
 from abc import abstractmethod
 from typing import Any
@@ -22,7 +22,7 @@ class ManyNets(BaseModule):
     the arithmetic. What a run has to remember beside weights and buffers is `record`, which a checkpoint carries along.
 
     Args:
-        task: what the data asks.
+        task: input shape, labels and statistics of the data.
         net: all nets, as one module.
         count: how many they are.
         chunk: iterations of a Trainer step, which is an epoch too.
@@ -30,7 +30,7 @@ class ManyNets(BaseModule):
     """
 
     full_batch = True
-    threads: int | None = 1  # of torch's, None for all: matrices of this size gain nothing by a second one
+    threads: int | None = 1  # threads of torch, None for all: matrices of this size do not gain from a second one
     precision = "64-true"
     precisions = ("64-true", "32-true")
 
@@ -39,21 +39,21 @@ class ManyNets(BaseModule):
         super().__init__(task, lambda in_shape, outputs: net, (), torch.optim.SGD, constant, seed)
         self.automatic_optimization = False
         self.count, self.chunk = count, chunk
-        self.record: dict[str, Any] = {}  # tensors and plain values: what was measured on the way
+        self.record: dict[str, Any] = {}  # tensors and plain values: measured during training
 
     @property
     @abstractmethod
     def finished(self) -> bool:
-        """Whether every net has come to its end."""
+        """Whether every net has finished."""
 
     @property
     @abstractmethod
     def iteration(self) -> int:
-        """How many iterations were done; logged as `train/iteration`, by which the newest checkpoint is the best."""
+        """Number of iterations; logged as `train/iteration`, so that the newest checkpoint counts as the best."""
 
     @abstractmethod
     def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Up to `chunk` iterations on the training split; tells figures to be logged, `loss` among them."""
+        """Up to `chunk` iterations on the training split; returns values to log, including `loss`."""
 
     @property
     def dtype_of_nets(self) -> torch.dtype:
@@ -79,10 +79,10 @@ class ManyNets(BaseModule):
         name = type(self).__name__
         if self.trainer.precision not in self.precisions:
             raise UserError(
-                f"{name} is not trained in {self.trainer.precision}: take trainer.precision={self.precisions[0]}"
+                f"{name} does not support trainer.precision={self.trainer.precision}: use {self.precisions[0]}"
             )
         if self.trainer.world_size > 1:
-            raise UserError(f"{name} trains all its nets in one process: take trainer.devices=1")
+            raise UserError(f"{name} runs in one process only: use trainer.devices=1")
         self.to(torch.float64 if self.trainer.precision == "64-true" else torch.float32)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:

@@ -27,7 +27,7 @@ def build(node: DictConfig, **more: Any) -> Any:
     Keys that its class does not take (name, references, values that others refer to) are for the config alone.
 
     Raises:
-        UserError: the class refused a value.
+        UserError: a key that the class does not take, or a value that it refuses.
     """
     accepted = inspect.signature(get_class(node._target_)).parameters
     kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
@@ -36,12 +36,12 @@ def build(node: DictConfig, **more: Any) -> Any:
         if kind is int and isinstance(value, float) and value.is_integer():
             kept[key] = int(value)  # 1e4
         elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
-            whole = "whole number" if kind is int else "number"
-            raise UserError(f"{key}={value} is no {whole}: give one, as in {key}=10")
+            wanted = "an integer" if kind is int else "a number"
+            raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
             _check_keys(key, value)
     try:
-        # Hydra would turn a dataclass among the arguments into a config, so they are given by an ordinary call.
+        # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
@@ -52,21 +52,21 @@ def build(node: DictConfig, **more: Any) -> Any:
 
 
 def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse what a part that is built later would not take: a word for a number, a key that another choice left."""
+    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
     takes = inspect.signature(get_object(node._target_)).parameters
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
-            wanted = "neither true nor false" if isinstance(default, bool) else "no number"
+            wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
-            raise UserError(f"{option}={value} is {wanted}: give one, as in {option}={str(default).lower()}")
+            raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
         return
     left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
     if left:
         chosen = node._target_.rpartition(".")[2]
         remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} takes no {', '.join(left)}, which the model or preset sets: add {remedy}")
+        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
 
 
 def build_data(cfg: DictConfig) -> DataModule:
@@ -75,7 +75,7 @@ def build_data(cfg: DictConfig) -> DataModule:
     OmegaConf.resolve(cfg)
     data = build(cfg.data)
     if not isinstance(data, DataModule):
-        raise UserError(f"data={cfg.data.get('name')} is not a dataset ({cfg.data._target_}): choose one of conf/data")
+        raise UserError(f"data={cfg.data.get('name')} is not a data set ({cfg.data._target_}): choose one of conf/data")
     data.settings = OmegaConf.to_container(cfg.data)
     return data
 
@@ -101,26 +101,27 @@ def check_model(cfg: DictConfig) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Load a checkpoint as tensors and plain values; no code in it is executed.
+    """Load a checkpoint as tensors and plain values; it cannot execute code.
 
     Raises:
-        UserError: the file is missing, damaged or not a dlcourse checkpoint.
+        UserError: it is missing, damaged or not a checkpoint of dlcourse.
     """
     if not path.exists():
-        raise UserError(f"{path} not found: the run has not saved a checkpoint yet")
+        raise UserError(f"{path} not found: the run has not saved a checkpoint")
     try:
         if not path.is_file():
-            raise ValueError("not a regular file")  # reading a pipe would block
-        with warnings.catch_warnings(action="ignore"):  # torch warns about old formats
+            raise ValueError("no file")  # reading a pipe would block
+        with warnings.catch_warnings(action="ignore"):  # torch's warnings about old formats
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
         raise UserError(f"{path} is damaged or not a checkpoint ({type(error).__name__}): use another run") from None
     ours = checkpoint.get("dlcourse") if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(ours.get("schema"), int) or "state_dict" not in checkpoint:
-        raise UserError(f"{path} is not a dlcourse checkpoint: use one written by train")
+        raise UserError(f"{path} is not a checkpoint of dlcourse: use one that train wrote")
     if ours["schema"] > SCHEMA:
         raise UserError(
-            f"{path} was written by a newer dlcourse (schema {ours['schema']}, supported {SCHEMA}): update dlcourse"
+            f"{path} was written by a later version of dlcourse (schema {ours['schema']}, this version reads "
+            f"{SCHEMA}): install that version"
         )
     return checkpoint
 
@@ -133,16 +134,16 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
         trust: packages or full class names outside dlcourse that the run may build.
 
     Raises:
-        UserError: the folder is not a run folder, or its files do not belong together.
+        UserError: the folder is not a run folder, or its parts do not belong together.
     """
     cfg = read_stored(folder / CONFIG, trust)
     path = folder / "checkpoints" / "best.ckpt"
-    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # of a run that export packed
+    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # a run that export packed
     checkpoint = load_checkpoint(path)
     try:
         task = Task.from_dict(checkpoint["dlcourse"]["task"])
     except (KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} does not contain a task description: use a checkpoint written by train") from None
+        raise UserError(f"{path} does not contain a task: use a checkpoint that train wrote") from None
     model = build_model(cfg, task)
     try:
         model.load_state_dict(weights_of(checkpoint))
@@ -153,18 +154,18 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
     return cfg, model.eval()
 
 
-READER = Path(__file__).parent / "clock_reader"  # the one that ships
+READER = Path(__file__).parents[1] / "clock_reader"  # the built-in one
 
 
 def built_in(folder: Path = READER) -> Path:
-    """The reader that ships, as a run's folder.
+    """The folder of the built-in reader.
 
     Raises:
-        UserError: the reader is not part of this copy of dlcourse.
+        UserError: it is missing in this installation.
     """
     if not (folder / "weights.pt").exists():
         raise UserError(
-            "the built-in reader is not part of this copy of dlcourse: pass run=DIR, or create a reader with "
+            "the built-in reader is missing in this installation: pass run=DIR, or create one with "
             "python -m dlcourse.export run=DIR"
         )
     return folder

@@ -26,11 +26,13 @@ class Classifier(BaseModule):
         l1, l2: weight of the sum of absolute or squared weights (of matrices and filters) in the training loss.
         mixup: parameter of the Beta distribution by which pairs of inputs are mixed (Zhang et al., 2017,
             arXiv:1710.09412); 0 mixes none.
+        class_weights: `auto` weights the training loss of each class by its inverse frequency; None weights all alike.
         tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the picture and its `mirror`
             image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
     """
 
     kind = "classes"
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -44,12 +46,23 @@ class Classifier(BaseModule):
         l2: float = 0.0,
         mixup: float = 0.0,
         tta: str = "none",
+        class_weights: str | None = None,
     ):
         if tta not in VIEWS:
-            raise UserError(f"model.tta={tta} is unknown: take {', '.join(VIEWS)}")
+            raise UserError(f"model.tta={tta} is unknown: use {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
-            raise UserError(f"model.label_smoothing={label_smoothing} is no share: take 0 to 0.5")
+            raise UserError(f"model.label_smoothing={label_smoothing} is out of range: use 0 to 0.5")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
+        if class_weights not in (None, "auto"):
+            raise UserError(f"model.class_weights={class_weights} is unknown: use auto or null")
+        if class_weights and not task.class_counts:
+            raise UserError(
+                f"model.class_weights=auto needs a count of each class, but {task.data} gives none: use null"
+            )
+        counts = torch.tensor(task.class_counts or (1,), dtype=torch.float32).clamp_min(1)
+        self.register_buffer(
+            "class_weights", counts.sum() / (len(counts) * counts) if class_weights else None, persistent=False
+        )
         self.label_smoothing, self.l1, self.l2, self.mixup = label_smoothing, l1, l2, mixup
         self.tta = tta if len(task.in_shape) == 3 else "none"
 
@@ -65,12 +78,12 @@ class Classifier(BaseModule):
             other = target.roll(1)
             x = share * x + (1 - share) * x.roll(1, 0)
             output = self.net(x)
-            first, second = (F.cross_entropy(output, t, label_smoothing=self.label_smoothing) for t in (target, other))
+            first, second = (self._cross_entropy(output, t) for t in (target, other))
             loss = share * first + (1 - share) * second
             target = torch.where(share >= 0.5, target, other)
         else:
             output = self.net(x)
-            loss = F.cross_entropy(output, target, label_smoothing=self.label_smoothing)
+            loss = self._cross_entropy(output, target)
         self.note("accuracy", (output.detach().argmax(1) == target).float().mean())
         if self.l1 or self.l2:
             self.note("cross_entropy", loss)  # what train/loss is without the penalties, to hold against val/loss
@@ -78,6 +91,9 @@ class Classifier(BaseModule):
             if weight:
                 loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
         return loss
+
+    def _cross_entropy(self, output: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(output, target, self.class_weights, label_smoothing=self.label_smoothing)
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`probabilities` [N, K]."""

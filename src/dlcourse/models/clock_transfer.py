@@ -75,7 +75,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise UserError(f"model.init_from={path} is not there: name a file of weights as torchvision has it") from None
     except Exception as error:  # whatever a foreign file makes of the reader
-        raise UserError(f"{path} is no file of weights that can be read ({type(error).__name__})") from None
+        raise UserError(f"{path} could not be read as a file of weights ({type(error).__name__})") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} is no file of weights: it must hold tensors by name")
+        raise UserError(f"{path} is not a file of weights: it must contain tensors by name")
     return state

@@ -35,13 +35,13 @@ class DistanceClassifier(BaseModule):
     samples: Tensor  # that were fitted, as stored but flat [N, D]; none where nothing needs them again
     labels: Tensor  # [N], likewise
     places: Tensor  # of those on the plane [N, 2]; none without a plane
-    centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite where a class has no samples
+    centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite for a class without samples
 
     def __init__(self, task: Task, reduce: str = "none", dtype: str = "float64", seed: int = 0):
         if reduce not in ("none", *METHODS):
-            raise UserError(f"model.reduce={reduce} is unknown: take none, {', '.join(METHODS)}")
+            raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(METHODS)}")
         if dtype not in TYPES:
-            raise UserError(f"model.dtype={dtype} is unknown: take {' or '.join(TYPES)}")
+            raise UserError(f"model.dtype={dtype} is unknown: use {' or '.join(TYPES)}")
         super().__init__(task, _nothing, (len(task.classes),), torch.optim.SGD, constant, seed)
         self.automatic_optimization = False
         self.reduce, self.distance_type = reduce, TYPES[dtype]
@@ -104,7 +104,7 @@ class DistanceClassifier(BaseModule):
 
     def _flat(self, inputs: Tensor) -> Tensor:
         if inputs.device.type == "mps" and self.distance_type == torch.float64:
-            raise UserError("this device has no float64: take model.dtype=float32, or trainer=cpu")
+            raise UserError("this device does not support float64: use model.dtype=float32, or trainer=cpu")
         self.check_shape(inputs)
         return inputs.flatten(1)
 
@@ -161,14 +161,14 @@ class KNearestNeighbours(DistanceClassifier):
 
     def __init__(self, task: Task, k: int = 3, reduce: str = "none", dtype: str = "float64", seed: int = 0):
         if k < 1:
-            raise UserError(f"model.k={k} is below 1: take 3, say")
+            raise UserError(f"model.k={k} is below 1: use for example 3")
         super().__init__(task, reduce, dtype, seed)
         self.k = k
 
     def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
         """As `DistanceClassifier` does; refuses fewer samples than k."""
         if self.k > len(inputs):
-            raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: take 3, say")
+            raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: use for example 3")
         super().fit_arrays(inputs, labels)
 
     def scores(self, points: Tensor) -> Tensor:

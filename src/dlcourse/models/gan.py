@@ -32,7 +32,7 @@ class GAN(Generative):
         latent: numbers that a picture is drawn from.
         objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
             `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
-            between a real and a drawn picture's logits, which has no collapsed minima (R3GAN; Huang et al., 2024,
+            between a real and a drawn picture's logits, without collapsed minima (R3GAN; Huang et al., 2024,
             arXiv:2501.05441).
         r1, r2: weights of the squared gradient of the logits with respect to real and to drawn pictures.
         penalty_every: steps between those, each of which then counts as many times.
@@ -159,9 +159,9 @@ class GAN(Generative):
             UserError: the Trainer is asked for what two nets that train in turn cannot use.
         """
         if self.trainer.world_size > 1:
-            raise UserError("a GAN trains in one process: take trainer.devices=1")
+            raise UserError("a GAN trains in one process: use trainer.devices=1")
         if self.trainer.max_steps > 0:
-            raise UserError("a GAN counts two steps a batch: give trainer.max_epochs in place of trainer.max_steps")
+            raise UserError("a GAN takes two steps per batch: use trainer.max_epochs instead of trainer.max_steps")
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise UserError(
                 "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "
@@ -248,7 +248,9 @@ class GAN(Generative):
                 group["lr"] *= factor
             schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
             if isinstance(schedule["scheduler"], ReduceLROnPlateau):
-                raise UserError("a GAN has no loss that should fall: take model/schedule=constant or triangular")
+                raise UserError(
+                    "the loss of a GAN does not measure progress: use model/schedule=constant or triangular"
+                )
             found.append({"optimizer": optimizer, "lr_scheduler": schedule})
         return found
 

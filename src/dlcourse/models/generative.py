@@ -1,4 +1,4 @@
-"""What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
+"""Base class of the generative models: scaling, samples, snapshots during training, and metrics."""
 
 import logging
 from abc import abstractmethod
@@ -29,7 +29,7 @@ DRAW = 250  # pictures drawn at once
 
 
 class Generative(BaseModule):
-    """Base of models that draw pictures from a short vector, the latent.
+    """Base class of models that generate images from a latent vector.
 
     The nets see pictures in -1 to 1. A snapshot of the same pictures after each epoch (`frames`) travels with the
     checkpoint that a run goes on from. At the end of a run its samples, or its reconstructions, are compared with
@@ -61,11 +61,13 @@ class Generative(BaseModule):
         shown_epochs: int | Sequence[int] = (),
     ):
         if outputs[0] < 1:
-            raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
+            raise UserError(f"model.latent={outputs[0]} is too small: use for example 32")
         check_choice(features)
         shown = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
         if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
-            raise UserError(f"model.shown_epochs={list(shown)} are numbers of epochs, the first is 0: take [0,19,39]")
+            raise UserError(
+                f"model.shown_epochs={list(shown)} must be epoch numbers from 0 on: use for example [0,19,39]"
+            )
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
@@ -78,7 +80,7 @@ class Generative(BaseModule):
         self._real: dict[str, Tensor] = {}
         self._counts: list[int] = []  # of pictures that were compared: the model's, and of training
 
-    # What a family defines ------------------------------------------------------------------------------------------
+    # Defined by a family ---------------------------------------------------------------------------------------------
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
@@ -88,15 +90,15 @@ class Generative(BaseModule):
         """Stored pictures to latents [N, L].
 
         Raises:
-            UserError: the family has no encoder.
+            UserError: the family does not have an encoder.
         """
-        raise UserError(f"a {type(self).__name__} has no encoder to find the latents of given pictures with")
+        raise UserError(f"a {type(self).__name__} does not have an encoder: it cannot find the latents of given images")
 
     def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
         """Latents [N, L] as the model wants them for samples, nearer to the middle for a truncation below 1."""
         if not self.samples:
             raise UserError(
-                f"an {type(self).__name__} has learnt no distribution to draw from: give it pictures by "
+                f"an {type(self).__name__} does not model a distribution to sample from: pass images with "
                 "between=[A,B] or input=FOLDER, or train a vae or gan"
             )
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
@@ -105,7 +107,7 @@ class Generative(BaseModule):
     def recalibrate_batch_norm(self, truncation: float) -> None:
         """Be ready to draw from noise truncated so; nets that remember nothing of the noise have nothing to do."""
 
-    # What all of them share -----------------------------------------------------------------------------------------
+    # Shared by all families -----------------------------------------------------------------------------------------
 
     def to_uint8(self, x: Tensor) -> Tensor:
         """Pictures [N, C, H, W] in -1 to 1 as data sets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
@@ -151,7 +153,7 @@ class Generative(BaseModule):
         return self.decode_images(self.sample_latents(count, seeded(self.seed, 4, *step)))
 
     def attach_data(self, data: DataModule) -> None:
-        """Be compared with this data's training pictures from now on."""
+        """Compare with the training images of this data from now on."""
         self.data = data
         self._real.clear()
 
@@ -160,31 +162,31 @@ class Generative(BaseModule):
         return self.net(self.normalize(inputs))
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """There is none against labels.
+        """Not available: the data has only images.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError(f"a {type(self).__name__} has no loss against labels: it minimises `training_loss`")
+        raise TypeError(f"a {type(self).__name__} does not have a loss with labels: it minimizes `training_loss`")
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """There is nothing to answer.
+        """Not available: a generative model does not classify.
 
         Raises:
             UserError: always; it says what to do instead.
         """
         raise UserError(
-            f"a {type(self).__name__} draws pictures and answers nothing about them: "
+            f"a {type(self).__name__} generates images and does not classify them: "
             "python -m dlcourse.sample run=DIR input=FILE_OR_FOLDER draws yours again"
         )
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """As `answer`."""
+        """As `predictions`."""
         self.predictions(torch.empty(0))
         return []
 
     def snapshot(self) -> Tensor:
-        """What the model draws now, for a picture of its training: stored pictures [25, ...]."""
+        """Images that the model generates now, for a snapshot: stored images [25, ...]."""
         return self.sampled(SHOWN, 0)
 
     def on_train_epoch_end(self) -> None:
@@ -205,7 +207,7 @@ class Generative(BaseModule):
         super().on_load_checkpoint(checkpoint)
         self.frames = dict(checkpoint["dlcourse"].get("frames", {}))
 
-    # Scores ---------------------------------------------------------------------------------------------------------
+    # Metrics --------------------------------------------------------------------------------------------------------
 
     def extra_results(self) -> dict[str, Any]:
         """The feature space's name, and how many pictures were compared with how many, for result.json."""
@@ -229,7 +231,7 @@ class Generative(BaseModule):
         quick = isinstance(self.trainer.limit_test_batches, int)
         count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
         if count < QUICK and not quick:
-            log.warning("only %d pictures are compared: such distances say little", count)
+            log.warning("only %d images are compared: distances between so few images are unreliable", count)
         real = self.real_features(most)
         self._counts = [count, len(real)]
         own = self.data.arrays[self.split][0][:count]
@@ -284,4 +286,4 @@ class Generative(BaseModule):
 
     @abstractmethod
     def _collect(self, batch: Batch) -> None:
-        """Collect one batch's answers; a subclass says which."""
+        """Collect the predictions of one batch."""

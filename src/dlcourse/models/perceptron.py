@@ -152,5 +152,5 @@ class Perceptron(ManyNets):
         return found | {"passes": passes.double().mean().item()}
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that the first net says."""
+        """The class that the first net predicts."""
         return [{"class": self.task.classes[i]} for i in answers["classes"].tolist()]

@@ -1,4 +1,4 @@
-"""Small nets that learn the exclusive or by gradient descent, from many starting weights at once."""
+"""Small nets that learn XOR by gradient descent, from many initial weights at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ class XOR(ManyNets):
         self.groups = groups(init, lr, start is not None)
         count = 4 * hidden + 1
         if start is not None and len(start) != count:
-            raise UserError(f"model.start holds {len(start)} weights, but a 2-{hidden}-1 net has {count}")
+            raise UserError(f"model.start contains {len(start)} weights, but a 2-{hidden}-1 net has {count}")
         given = None if start is None else np.array([start], np.float64)
         draws = [
             draw_start(seed, name, scale, (restarts, count)) if given is None else given for name, _ in self.groups
@@ -135,7 +135,7 @@ class XOR(ManyNets):
         return tuple(curves)
 
     def plots(self) -> tuple[str, ...]:
-        """Its own alone: there is nothing to see in a confusion of four points."""
+        """Its own plots only: a confusion matrix of four points is not informative."""
         return ("xor",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class XOR(ManyNets):
         return found
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that most nets say."""
+        """The class that most nets predict."""
         share = (answers["logits"] > 0).double().mean(1)
         return [{"class": self.task.classes[int(s > 0.5)], "share": max(s, 1 - s)} for s in share.tolist()]
 
@@ -172,7 +172,7 @@ def check_task(task: Task) -> None:
     """
     if task.kind == "classes" and (task.in_shape != (2,) or len(task.classes) != 2):
         asked = f"{task.shape_text()} and {len(task.classes)} classes"
-        raise UserError(f"the nets take 2 features and 2 classes, but {task.data} has {asked}: take data=xor")
+        raise UserError(f"the nets need 2 features and 2 classes, but {task.data} has {asked}: use data=xor")
 
 
 def draw_start(seed: int, init: str, scale: float, size: tuple[int, int]) -> np.ndarray:
@@ -189,7 +189,7 @@ def groups(init: str | Sequence[str], lr: float | Sequence[float], given: bool =
         given: whether the starting weights are given and drawn from no distribution.
 
     Raises:
-        UserError: there is no such distribution, or a rate is not above 0.
+        UserError: the distribution is unknown, or a rate is not above 0.
     """
     inits = [init] if isinstance(init, str) else list(init)
     rates = list(lr) if isinstance(lr, Sequence) and not isinstance(lr, str) else [lr]

@@ -1,4 +1,4 @@
-"""The lazy way to the exclusive or: draw all weights anew until a net happens to solve it."""
+"""Random search for XOR: draw all weights again until a net solves it."""
 
 import time
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ class XORSearch(ManyNets):
         record |= {"found": entered.stop, "since": BLOCK - 1 - int(places[-1])}
 
     def plots(self) -> tuple[str, ...]:
-        """Its own alone: there is nothing to see in a confusion of four points."""
+        """Its own plots only: a confusion matrix of four points is not informative."""
         return ("xor_search",)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class XORSearch(ManyNets):
         return {name: value.item() for name, value in found.items()}
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class that the first net says."""
+        """The class that the first net predicts."""
         return [{"class": self.task.classes[int(z > 0)]} for z in answers["logits"][:, 0].tolist()]
 
 

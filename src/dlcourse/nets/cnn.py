@@ -1,4 +1,4 @@
-"""Stages of convolutions with pooling, then dense layers: the textbook nets of rows A7, C2, C4, D2, E and F in one."""
+"""Stages of convolutions with pooling, then dense layers: the textbook nets of rows A7, C2, C4, D2, E and F."""
 
 import math
 from collections.abc import Sequence
@@ -24,22 +24,22 @@ HEADS = {"flatten": nn.Flatten, "global_average": GlobalAverage}
 
 
 class CNN(nn.Module):
-    """Stages of convolutions that keep the size, each halved by pooling, then dense layers.
+    """Stages of convolutions that keep the size, each followed by 2x2 pooling, then dense layers.
 
     Args:
-        in_shape: channels, height, width of the pictures; a square number of features is taken as a grey picture.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: channels, height, width of the images; a square number of features is taken as a grey image.
+        outputs: sizes of the heads; the net has their sum as outputs.
         stages: filters of each stage's convolutions; a stage ends with 2x2 pooling.
-        kernels: side of the kernels, an odd number; one or one for each stage.
+        kernels: side of the kernels, an odd number; one for all stages, or one for each.
         activation: a name in `layers.ACTIVATIONS`, after each convolution and dense layer.
-        batch_norm: whether the convolutions have it.
+        batch_norm: whether batch normalisation follows the convolutions.
         norm_place: `before` or `after` each activation.
         pool: `max` or `average`.
-        stage_dropout: probability after each pooling, one number or one for each stage.
+        stage_dropout: probability after each pooling; one for all stages, or one for each.
         residual: adds a shortcut around each stage's convolutions, a 1x1 convolution where the filters differ.
-        head: `flatten` gives the dense layers every pixel, `global_average` the mean of each channel.
+        head: `flatten` passes every pixel to the dense layers, `global_average` the mean of each channel.
         dense: units of the dense layers.
-        dense_batch_norm: between each dense layer and its activation.
+        dense_batch_norm: adds batch normalisation between each dense layer and its activation.
         dropout: probability after each dense layer.
         init: a name in `layers.INITS`.
     """
@@ -78,7 +78,7 @@ class CNN(nn.Module):
             inner, height, width = filters[-1], height // 2, width // 2
         if min(height, width) < 1:
             size = f"{in_shape[1]}x{in_shape[2]}"
-            raise ValueError(f"pictures of {size} are too small for {len(stages)} poolings: give fewer stages")
+            raise ValueError(f"images of {size} are too small for {len(stages)} poolings: use fewer stages")
         self.features = nn.Sequential(*layers, pick(HEADS, "head", head)())
         units = inner if head == "global_average" else inner * height * width
         self.dense = dense_layers(units, dense, activation, dropout, dense_batch_norm)
@@ -86,22 +86,22 @@ class CNN(nn.Module):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         return self.head(self.dense(self.features(x)))
 
 
 def stage(
     inner: int, filters: Sequence[int], kernel: int, activation: str, norm: str, residual: bool
 ) -> list[nn.Module]:
-    """Convolutions [N, inner, H, W] to [N, filters[-1], H, W]; `norm` is a place for batch norm, or empty."""
+    """Convolutions [N, inner, H, W] to [N, filters[-1], H, W]; `norm` is the place of batch norm, or empty."""
     if isinstance(filters, int) or not filters:
-        raise ValueError(f"a stage of {filters} has no convolutions: give each stage a list, as in [[32], [64, 64]]")
+        raise ValueError(f"stages must be lists of filters, as in [[32], [64, 64]], but one is {filters}")
     if not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
-        raise ValueError(f"kernels of {kernel} do not keep a picture's size: give odd numbers, as in 3")
+        raise ValueError(f"kernels={kernel} does not keep the size of an image: use odd numbers, for example 3")
     check_widths("stages", filters)
     before, after = inner, inner
     body: list[nn.Module] = []
-    tail: list[nn.Module] = []  # what follows a convolution; after the last one it follows the shortcut's sum
+    tail: list[nn.Module] = []  # layers after a convolution; after the last one they follow the sum with the shortcut
     for after in filters:
         body += [*tail, nn.Conv2d(before, after, kernel, padding=kernel // 2)]
         body += [nn.BatchNorm2d(after)] if norm == "before" else []

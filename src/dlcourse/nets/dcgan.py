@@ -1,7 +1,7 @@
-"""Convolutional nets between pictures and short vectors: encoder, decoder, both together, and a GAN's discriminator.
+"""Convolutional nets between images and short vectors: encoder, decoder, both together, and a GAN's discriminator.
 
-All of them halve or double the side in each of `layers` steps, the channels doubling on the way down, as in the
-DCGAN of Radford et al., 2015 (arXiv:1511.06434).
+Each of `layers` steps halves the side and doubles the channels, or the reverse, as in the DCGAN of Radford et al.,
+2015 (arXiv:1511.06434).
 """
 
 import torch
@@ -32,17 +32,17 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pictures [N, C, H, W] to vectors [N, outputs].
+    """Images [N, C, H, W] to vectors [N, outputs].
 
     Args:
-        in_shape: channels, height and width; the sides must be divisible by two to the number of layers.
+        in_shape: channels, height and width; the sides must be divisible by 2**layers.
         outputs: length of the vectors.
         width: channels after the first layer.
-        layers: steps down.
-        norm: `batch`, `group` (of 16 channels or fewer) or `none`; the first layer has none.
+        layers: downsampling steps.
+        norm: `batch`, `group` (of 16 channels or fewer) or `none`; the first layer is not normalised.
         blocks: residual blocks after each step.
-        deviation: a channel more before the last layer, the spread within the batch (Karras et al., 2017,
-            arXiv:1710.10196), by which a discriminator sees that pictures are all alike.
+        deviation: adds a channel with the standard deviation within the batch before the last layer (Karras et al.,
+            2017, arXiv:1710.10196), which shows a discriminator when all images are alike.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Encoder(nn.Module):
         self.head = nn.Linear((channels + deviation) * height * width_, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] to [N, outputs]."""
+        """Images [N, C, H, W] to [N, outputs]."""
         maps = self.body(x)
         if self.deviation:
             spread = maps.var(0, unbiased=False).add(1e-8).sqrt().mean()
@@ -78,17 +78,17 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Vectors [N, latent] to pictures [N, C, H, W] within -1 and 1: an encoder turned round.
+    """Vectors [N, latent] to images [N, C, H, W] within -1 and 1: the reverse of an encoder.
 
     Args:
-        in_shape: channels, height and width of the pictures.
+        in_shape: channels, height and width of the images.
         latent: length of the vectors.
         width: channels before the last layer.
-        layers: steps up.
+        layers: upsampling steps.
         norm: as in `Encoder`.
         blocks: residual blocks before each step.
-        resize: up by nearest neighbours and a 3x3 convolution instead of a transposed 4x4 one, which can leave a
-            chequered pattern (Odena et al., 2016, doi:10.23915/distill.00003).
+        resize: upsample by nearest neighbours and a 3x3 convolution instead of a transposed 4x4 one, which can cause
+            checkerboard artefacts (Odena et al., 2016, doi:10.23915/distill.00003).
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Decoder(nn.Module):
         self.body = nn.Sequential(*steps)
 
     def forward(self, z: Tensor) -> Tensor:
-        """[N, latent] to pictures [N, C, H, W]."""
+        """[N, latent] to images [N, C, H, W]."""
         maps = self.stem(z).unflatten(1, self.shape)
         return self.body(maps.contiguous(memory_format=torch.channels_last))
 
@@ -128,8 +128,8 @@ class Autoencoder(nn.Module):
     """An encoder and a decoder of the same shape.
 
     Args:
-        in_shape: channels, height and width of the pictures.
-        outputs: lengths of the encoder's heads; the decoder is given a vector as long as the first.
+        in_shape: channels, height and width of the images.
+        outputs: lengths of the encoder's heads; the decoder's input has the length of the first.
         width, layers, norm, blocks, resize: see `Encoder` and `Decoder`.
     """
 
@@ -148,12 +148,12 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] to the encoder's heads, side by side [N, sum of outputs]."""
+        """Images [N, C, H, W] to the encoder's heads, side by side [N, sum of outputs]."""
         return self.encoder(x)
 
 
 class Generator(Decoder):
-    """A decoder that is given noise, with DCGAN's starting weights."""
+    """A decoder of noise, with DCGAN's initial weights."""
 
     def __init__(self, in_shape: tuple[int, ...], outputs: tuple[int, ...], **options):
         super().__init__(in_shape, outputs[0], **options)
@@ -161,11 +161,11 @@ class Generator(Decoder):
 
 
 class Discriminator(Encoder):
-    """An encoder with one answer, with DCGAN's starting weights.
+    """An encoder with one output, with DCGAN's initial weights.
 
     Args:
-        in_shape: of the pictures.
-        codes: numbers that it also tells from a picture (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
+        in_shape: shape of the images.
+        codes: number of codes that it also predicts (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         spectral: divide each layer's weights by their largest singular value (Miyato et al., 2018, arXiv:1802.05957).
         options: see `Encoder`.
     """
@@ -179,33 +179,33 @@ class Discriminator(Encoder):
                     spectral_norm(layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] to logits [N]: large for real ones."""
+        """Images [N, C, H, W] to logits [N]: large for real ones."""
         return self.discriminate_with_codes(x)[0]
 
     def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures to logits [N] and codes [N, codes]."""
+        """Images to logits [N] and codes [N, codes]."""
         answers = super().forward(x)
         return answers[:, 0], answers[:, 1:]
 
 
 def _smallest_map(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> tuple[int, int, int]:
-    """Height, width and channels after all steps down.
+    """Height, width and channels after all downsampling steps.
 
     Raises:
-        ValueError: the options do not fit the pictures.
+        ValueError: the options do not fit the images.
     """
     if norm not in NORMS:
-        raise ValueError(f"norm={norm} is unknown: take one of {', '.join(NORMS)}")
+        raise ValueError(f"norm={norm} is unknown: use one of {', '.join(NORMS)}")
     if len(in_shape) != 3:
-        raise ValueError("this net draws pictures, not plain features: choose data with pictures")
+        raise ValueError("this net needs images, but the data are features: choose data with images")
     if layers < 1 or width < 1:
-        raise ValueError(f"layers={layers} and width={width} must be 1 or more: take 4 and 32, say")
+        raise ValueError(f"layers={layers} and width={width} must be 1 or more: use for example 4 and 32")
     _, height, wide = in_shape
     step = 2**layers
     if height % step or wide % step or min(height, wide) // step < SMALLEST:
         raise ValueError(
-            f"pictures of {wide}x{height} cannot be halved {layers} times to whole sides of {SMALLEST} pixels or more: "
-            "set another data.size, or fewer layers"
+            f"images of {wide}x{height} cannot be halved {layers} times with at least {SMALLEST} pixels left: "
+            "set another data.size, or use fewer layers"
         )
     return height // step, wide // step, width * 2 ** (layers - 1)
 

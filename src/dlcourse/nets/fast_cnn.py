@@ -1,4 +1,4 @@
-"""A small convolutional net made for training speed (after airbench, Jordan, 2024, arXiv:2404.00498)."""
+"""A small convolutional net for fast training (after airbench, Jordan, 2024, arXiv:2404.00498)."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from dlcourse.nets.layers import Head, Residual
 
 
 class FastCNN(nn.Module):
-    """Frozen patch-whitening convolution, then stages of two 3x3 convolutions behind a max-pooling each.
+    """Frozen patch-whitening convolution, then stages of two 3x3 convolutions with max-pooling.
 
     Args:
-        in_shape: channels, height, width of the pictures.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: channels, height, width of the images.
+        outputs: sizes of the heads; the net has their sum as outputs.
         widths: channels of each stage.
-        scale: of the answers: small ones at the start let the first steps be large.
-        whitening: side of the patches that the first layer whitens, so that all its channels vary alike.
+        scale: factor of the outputs: small initial outputs allow large first steps.
+        whitening: side of the patches that the first layer whitens, so that all its channels have the same variance.
         residual: adds a third convolution to each stage, with a shortcut around it.
     """
 
@@ -33,7 +33,7 @@ class FastCNN(nn.Module):
         super().__init__()
         channels, height, width = in_shape
         if min(height, width) // 2 ** len(widths) < 1:
-            raise ValueError(f"pictures of {height}x{width} are too small for {len(widths)} stages: give fewer widths")
+            raise ValueError(f"images of {height}x{width} are too small for {len(widths)} stages: use fewer widths")
         patch = channels * whitening**2
         self.whiten = nn.Conv2d(channels, 2 * patch, whitening, bias=False).requires_grad_(False)
         inner = 2 * patch
@@ -46,11 +46,11 @@ class FastCNN(nn.Module):
 
     @torch.no_grad()
     def adapt(self, x: Tensor) -> None:
-        """Take the first layer's filters from scaled training pictures: eigenvectors of patches, and negatives."""
+        """Set the first layer's filters from scaled training images: eigenvectors of patches, and their negatives."""
         side, count = self.whiten.kernel_size[0], 0
         size = self.whiten.weight[0].numel()
         total, products = (torch.zeros(shape, dtype=torch.float64, device=x.device) for shape in (size, (size, size)))
-        for part in x.split(256):  # all patches at once would take many times the pictures' memory
+        for part in x.split(256):  # all patches at once would need many times the memory of the images
             patches = F.unfold(part.double(), side).transpose(1, 2).flatten(0, 1)
             total += patches.sum(0)
             products += patches.T @ patches
@@ -61,7 +61,7 @@ class FastCNN(nn.Module):
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         x = self.stages(F.gelu(self.whiten(x)))
         return self.head(x.amax((2, 3))) * self.scale
 
@@ -70,7 +70,7 @@ def _stage(inner: int, outer: int, residual: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i in range(2):
         convolution = nn.Conv2d(inner, outer, 3, padding=1, bias=False)
-        # The first channels start by passing their input on (dirac), the others are random.
+        # The first channels start as the identity (dirac), the others are random.
         nn.init.dirac_(convolution.weight[: min(inner, outer)])
         layers.append(convolution)
         if not i:

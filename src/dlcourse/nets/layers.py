@@ -1,4 +1,4 @@
-"""What several nets share: activations and initial weights by name, dense layers, shortcuts, the answering layer."""
+"""Shared by several nets: activations and initial weights by name, dense layers, shortcuts, the output layer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 T = TypeVar("T")
 
-# In place only where it is safe: after a layer that does not need its own output to find its gradient.
+# In place only after layers that do not need their own output for the gradient.
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
     "leaky_relu": nn.LeakyReLU,
@@ -25,7 +25,7 @@ INITS: dict[str, Callable[[Tensor], Any] | None] = {
     "default": None,  # PyTorch's own: uniform within 1 / sqrt(inputs), biases too
     "he": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
     "he_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="relu"),
-    "glorot": nn.init.xavier_uniform_,  # what Keras takes unless told
+    "glorot": nn.init.xavier_uniform_,  # the default of Keras
     "glorot_normal": nn.init.xavier_normal_,
     "lecun": partial(nn.init.kaiming_normal_, nonlinearity="linear"),
     "normal": partial(nn.init.normal_, std=0.05),
@@ -35,50 +35,52 @@ INITS: dict[str, Callable[[Tensor], Any] | None] = {
 
 
 def pick(table: Mapping[str, T], option: str, name: str) -> T:
-    """The entry of that name.
+    """Return the entry of that name.
 
     Raises:
-        ValueError: there is none; the message tells the names there are.
+        ValueError: the name is unknown; the message lists the known ones.
     """
     if name not in table:
-        raise ValueError(f"{option}={name} is unknown: take one of {', '.join(table)}")
+        raise ValueError(f"{option}={name} is unknown: use one of {', '.join(table)}")
     return table[name]
 
 
 def each(option: str, value: float | Sequence[float], count: int, of: str) -> list[Any]:
-    """A value for each of `count` things, from one number for all or a list of as many.
+    """Return `count` values, from one number for all or a list of that length.
 
     Raises:
         ValueError: the list has another length.
     """
     values = [value] * count if isinstance(value, (int, float)) else list(value)
     if len(values) != count:
-        raise ValueError(f"{option} has {len(values)} entries for {count} {of}: give one number, or one for each")
+        raise ValueError(f"{option} has {len(values)} entries for {count} {of}: use one number, or one for each")
     return values
 
 
 def check_widths(option: str, widths: Iterable[int]) -> None:
-    """Raise a ValueError unless all are whole numbers from 1 on; `option` says whose they are."""
+    """Raise a ValueError unless all are positive whole numbers; `option` names them in the message."""
     for width in widths:
         if not isinstance(width, int) or width < 1:
-            raise ValueError(f"a width of {width} in {option} makes no layer: give whole numbers from 1 on")
+            raise ValueError(f"{option} contains {width}: use positive whole numbers")
 
 
 def picture_shape(in_shape: Sequence[int]) -> tuple[int, int, int]:
-    """The same as channels, height, width.
+    """Return channels, height, width.
 
     Raises:
-        ValueError: it is not the shape of a picture.
+        ValueError: it is not the shape of an image.
     """
     if len(in_shape) != 3:
         shape = "x".join(map(str, in_shape))
-        raise ValueError(f"this net reads pictures, not inputs of {shape} numbers: take model/net=mlp, or other data")
+        raise ValueError(
+            f"this net needs images, but the inputs have {shape} features: use model/net=mlp, or other data"
+        )
     channels, height, width = in_shape
     return channels, height, width
 
 
 def initialise(net: nn.Module, init: str) -> None:
-    """Draw the weights of every convolution and linear layer anew; their biases become zero."""
+    """Initialise the weights of every convolution and linear layer; their biases become zero."""
     draw = pick(INITS, "init", init)
     if draw is None:
         return
@@ -97,7 +99,7 @@ def dense_layers(
     batch_norm: bool = False,
     residual: bool = False,
 ) -> nn.Sequential:
-    """Linear layers, each with batch norm if asked, activation and dropout: [N, inner] to [N, widths[-1]]."""
+    """Linear layers, each with optional batch norm, activation and dropout: [N, inner] to [N, widths[-1]]."""
     check_widths("dense layers", widths)
     layers: list[nn.Module] = []
     for before, width in pairwise((inner, *widths)):
@@ -105,13 +107,13 @@ def dense_layers(
         body += [nn.BatchNorm1d(width)] if batch_norm else []
         if residual:
             body = [Residual(body, nn.Identity() if before == width else nn.Linear(before, width, bias=False))]
-        # Dropout of 0 stays in the list, so that weights keep their names when it is changed.
+        # Dropout of 0 stays in the list, so that the weights keep their names when it changes.
         layers += [*body, pick(ACTIVATIONS, "activation", activation)(), nn.Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
 class Residual(nn.Module):
-    """Layers beside a shortcut: their sum, which the caller's activation follows."""
+    """The sum of layers and a shortcut, before the activation."""
 
     def __init__(self, body: Sequence[nn.Module], shortcut: nn.Module):
         super().__init__()
@@ -129,7 +131,7 @@ class GlobalAverage(nn.Module):
 
 
 class Head(nn.Linear):
-    """The layer that answers, never in bfloat16: whoever reads its output needs all of its digits."""
+    """The output layer, always in float32: its output needs the full precision."""
 
     def forward(self, input: Tensor) -> Tensor:
         with torch.autocast(input.device.type, enabled=False):

@@ -9,21 +9,21 @@ from dlcourse.nets.layers import Head, dense_layers, initialise, pick
 
 
 class MLP(nn.Module):
-    """Flattens what it is given and sends it through hidden dense layers.
+    """Flattens its input, then applies hidden dense layers.
 
     Args:
-        in_shape: shape of one input: channels, height, width of pictures, or the number of features alone.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: shape of one input: channels, height, width of images, or the number of features.
+        outputs: sizes of the heads; the net has their sum as outputs.
         widths: units of the hidden layers; an empty list leaves a linear classifier.
-        depth: hidden layers made from `width` and `taper` instead of `widths`, so that a sweep runs over one number.
-        width: units of each of them, or the step between them.
-        taper: `constant`; `rising`, layer k has k * width units; `falling`, the same backwards.
+        depth: hidden layers made from `width` and `taper` instead of `widths`, so that a sweep can vary one number.
+        width: units of each of them, or the difference between them.
+        taper: `constant`; `rising`, layer k has k * width units; `falling`, the reverse.
         activation: a name in `layers.ACTIVATIONS`.
         init: a name in `layers.INITS`.
         dropout: probability after each hidden layer.
-        batch_norm: between each hidden layer and its activation.
-        residual: adds what goes into a hidden layer to what comes out, before the activation; through a linear layer
-            without bias where the sizes differ.
+        batch_norm: adds batch normalisation between each hidden layer and its activation.
+        residual: adds the input of a hidden layer to its output, before the activation; through a linear layer
+            without bias if the sizes differ.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class MLP(nn.Module):
         super().__init__()
         if depth is not None:
             if not isinstance(depth, int) or depth < 0:
-                raise ValueError(f"depth={depth} hidden layers cannot be built: give a whole number from 0 on")
+                raise ValueError(f"depth={depth} is not a number of hidden layers: use a whole number from 0")
             steps = range(1, depth + 1)
             tapers = {"constant": [1] * depth, "rising": steps, "falling": reversed(steps)}
             widths = [width * step for step in pick(tapers, "taper", taper)]

@@ -1,4 +1,4 @@
-"""The digit net of row D1: convolutions that stride instead of pooling."""
+"""The digit net of row D1: strided convolutions instead of pooling."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -7,22 +7,22 @@ from torch import Tensor, nn
 
 from dlcourse.nets.layers import Head, pick, picture_shape
 
-# The source lists 128 weights for its first convolution: only a dilated 2x2 one without bias has them and makes 26
-# pixels of 28. A plain one has 288.
+# The source lists 128 weights and a 26-pixel output for its first convolution: only a dilated 2x2 one without bias
+# has both. A plain 3x3 one has 288.
 FIRST = {"dilated": (2, 2), "plain": (3, 1)}  # kernel and dilation
 
 
 class MnistCNN(nn.Module):
-    """Twice two 3x3 convolutions and a 5x5 one that halves the size, once more the latter, and a linear layer.
+    """Two blocks of two 3x3 convolutions and a strided 5x5 one, then a strided 5x5 convolution and a linear layer.
 
-    403,562 numbers for 1x28x28 and 10 outputs as Keras counts them, which is with the running mean and variance of
-    batch norm; 403,178 that are trained. The plain first convolution makes it 403,722 and 403,338.
+    For 1x28x28 and 10 outputs it has 403,178 trainable parameters; Keras also counts the running mean and variance of
+    batch norm, 403,562 in all. With the plain first convolution it has 403,338 and 403,722.
 
     Args:
-        in_shape: channels, height, width of the pictures, 13 pixels at least.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: channels, height, width of the images, at least 13 pixels.
+        outputs: sizes of the heads; the net has their sum as outputs.
         first: the first convolution, `dilated` (2x2) or `plain` (3x3).
-        dropout: probability after the first two of the convolutions that stride; the source does not state it.
+        dropout: probability after the first two strided convolutions; the source does not state it.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class MnistCNN(nn.Module):
         height, width = (ceil((ceil((side - 4) / 2) - 4) / 4) for side in sides)
         if min(height, width) < 1:
             size = "x".join(map(str, sides))
-            raise ValueError(f"pictures of {size} are too small for this net: give 13x13 or larger ones")
+            raise ValueError(f"images of {size} are too small for this net: use 13x13 or larger")
         kernel, dilation = pick(FIRST, "first", first)
         self.features = nn.Sequential(
             *normed(nn.Conv2d(channels, 32, kernel, dilation=dilation, bias=False)),
@@ -50,12 +50,12 @@ class MnistCNN(nn.Module):
         self.head = Head(128 * height * width, sum(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         return self.head(self.features(x))
 
 
 def normed(convolution: nn.Conv2d) -> list[nn.Module]:
-    """A convolution without bias, as batch norm follows and has its own."""
+    """A convolution without bias, batch norm (which has one) and ReLU."""
     return [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU(inplace=True)]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, with dropout between them, beside a shortcut.
+    """Two 3x3 convolutions with dropout between them, and a shortcut.
 
     [N, inner, H, W] to [N, width, H / stride, W / stride].
     """
@@ -25,23 +25,23 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(x), inplace=True)
-        # The stride is taken before the 1x1 convolution: with a stride of its own and fewer than 8 input channels,
-        # oneDNN in torch 2.15 writes past its buffers on CPUs without AVX-512 (seen as heap corruption).
+        # Slicing replaces the stride of the 1x1 convolution: with a stride and fewer than 8 input channels, oneDNN in
+        # torch 2.15 writes past its buffers on CPUs without AVX-512 (heap corruption).
         shortcut = x if self.shortcut is None else self.shortcut(y[:, :, :: self.stride, :: self.stride])
         return shortcut + self.conv2(self.dropout(F.relu(self.norm2(self.conv1(y)), inplace=True)))
 
 
 class ResNet(nn.Module):
-    """Residual stages, each at half the side of the one before, and a linear layer over the mean of the last.
+    """Residual stages, each with half the side of the one before, global average pooling and a linear layer.
 
     Args:
-        in_shape: channels, height, width of the pictures.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: channels, height, width of the images.
+        outputs: sizes of the heads; the net has their sum as outputs.
         widths: channels of each stage.
         blocks: residual blocks of each stage.
-        patch: side of the squares of pixels that become channels before the first convolution: how much smaller the
-            first stage is than the picture. A convolution of 16 channels takes half the time of one large kernel that
-            strides over a single channel.
+        patch: side of the squares of pixels that become channels before the first convolution: the factor by which the
+            first stage is smaller than the image. A convolution of 16 channels takes half the time of a large strided
+            kernel over a single channel.
     """
 
     def __init__(
@@ -54,9 +54,11 @@ class ResNet(nn.Module):
     ):
         super().__init__()
         if len(widths) != len(blocks):
-            raise ValueError(f"{len(widths)} widths for {len(blocks)} stages of blocks: give one for each")
+            raise ValueError(
+                f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
+            )
         inner, self.patch = widths[0], patch
-        self.margin = [-size % patch for size in in_shape[1:]]  # rows and columns that make whole patches of a picture
+        self.margin = [-size % patch for size in in_shape[1:]]  # padding that makes the sides multiples of a patch
         self.stem = nn.Conv2d(in_shape[0] * patch**2, inner, 3, padding=1, bias=False)
         layers: list[nn.Module] = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -68,11 +70,11 @@ class ResNet(nn.Module):
         self.head = nn.Linear(inner, sum(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         rows, columns = self.margin
         x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         x = self.stages(self.stem(F.pixel_unshuffle(x, self.patch)))
         x = F.relu(self.norm(x), inplace=True)
-        # The answer itself is no place for bfloat16: its steps are minutes wide where one number is the whole dial.
+        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         with torch.autocast(x.device.type, enabled=False):
             return self.head(x.mean((2, 3), dtype=torch.float32))

@@ -13,10 +13,10 @@ class ResNet50(nn.Module):
     """ResNet-50 with a first convolution for any number of channels; 25,557,032 parameters for 3 and 1000 outputs.
 
     Args:
-        in_shape: channels, height, width of the pictures.
-        outputs: sizes of the heads; the net gives their sum.
-        stem: `original` makes a picture four times smaller at once, by a 7x7 convolution with stride 2 and
-            max-pooling; `small` keeps the size by a 3x3 convolution, for pictures of about 32 pixels.
+        in_shape: channels, height, width of the images.
+        outputs: sizes of the heads; the net has their sum as outputs.
+        stem: `original` divides the side by four, with a 7x7 convolution of stride 2 and max-pooling; `small` keeps the
+            size with a 3x3 convolution, for images of about 32 pixels.
     """
 
     def __init__(self, in_shape: tuple[int, int, int], outputs: Sequence[int], stem: str = "small"):
@@ -34,5 +34,5 @@ class ResNet50(nn.Module):
         self.net.fc = Head(self.net.fc.in_features, sum(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         return self.net(x)

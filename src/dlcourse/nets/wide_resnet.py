@@ -1,4 +1,4 @@
-"""A wide residual net (Zagoruyko and Komodakis, 2016, arXiv:1605.07146), beside the rows of tables C, E and F."""
+"""A wide residual net (Zagoruyko and Komodakis, 2016, arXiv:1605.07146), not in the tables C, E and F."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from dlcourse.nets.resnet import Block
 
 
 class WideResNet(nn.Module):
-    """WRN-depth-widen for pictures of about 32 pixels: three groups of pre-activation blocks, the last two halve.
+    """WRN-depth-widen for images of about 32 pixels: three groups of pre-activation blocks, two of them with stride 2.
 
     WRN-28-10 has 36,479,194 parameters for 3x32x32 and 10 outputs.
 
     Args:
-        in_shape: channels, height, width of the pictures.
-        outputs: sizes of the heads; the net gives their sum.
-        depth: 6 n + 4 for n blocks a group.
-        widen: how many times wider than 16, 32, 64 channels the groups are.
+        in_shape: channels, height, width of the images.
+        outputs: sizes of the heads; the net has their sum as outputs.
+        depth: 6 n + 4 for n blocks in each group.
+        widen: factor of the groups' 16, 32 and 64 channels.
         dropout: probability between the two convolutions of a block.
     """
 
@@ -32,9 +32,9 @@ class WideResNet(nn.Module):
         super().__init__()
         blocks, rest = divmod(depth - 4, 6)
         if blocks < 1 or rest:
-            raise ValueError(f"depth={depth} does not make three equal groups: give 10, 16, 22, 28, 34, 40 or so on")
+            raise ValueError(f"depth={depth} is not 6 n + 4: use 10, 16, 22, 28, 34, 40, ...")
         if widen < 1:
-            raise ValueError(f"widen={widen} leaves no channels: give a number from 1 on")
+            raise ValueError(f"widen={widen} is below 1: use 1 or more")
         channels, _, _ = picture_shape(in_shape)
         layers: list[nn.Module] = [nn.Conv2d(channels, 16, 3, padding=1, bias=False)]
         inner = 16
@@ -48,5 +48,5 @@ class WideResNet(nn.Module):
         initialise(self, "he")  # as in the paper
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scaled pictures [N, C, H, W] to [N, sum(outputs)]."""
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         return self.head(self.features(x))

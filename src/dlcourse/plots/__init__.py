@@ -1,1 +1,1 @@
-"""Pictures from results."""
+"""Plots of results."""

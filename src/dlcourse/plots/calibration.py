@@ -1,4 +1,4 @@
-"""Whether a classifier's confidence can be believed."""
+"""Calibration of a classifier's confidence."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from dlcourse.plots.curves import TRAIN, VALIDATION, save
 
 
 def draw_calibration(path: Path, bins: Sequence[Bin], error: float) -> None:
-    """A reliability diagram: how often answers of a confidence are right, and how many there are.
+    """A reliability diagram: accuracy by confidence, and the number of predictions.
 
     Args:
         path: of the PNG.

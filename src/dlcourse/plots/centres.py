@@ -1,4 +1,4 @@
-"""The class centres of a classifier by distance: what they look like, how far apart they are, where they lie."""
+"""The class centres of a distance classifier: their images, their distances, their places on a map."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ NUMBERED = 20  # classes up to which the table shows its numbers
 
 
 def draw(folder: Path, model: DistanceClassifier, data: DataModule) -> None:
-    """Pictures of a fitted classifier's class centres into `folder`/plots, and the table of their distances.
+    """Plot the class centres of a fitted classifier into `folder`/plots, with a table of their distances.
 
     Args:
         folder: the run folder.
@@ -49,7 +49,7 @@ def draw_centre_distances(path: Path, distance: Tensor, names: tuple[str, ...]) 
 
     Args:
         path: of the PNG.
-        distance: [K, K], NaN where a class has no centre.
+        distance: [K, K], NaN for a class without a centre.
         names: of the K classes.
     """
     near, far = extreme_pairs(distance)

@@ -1,4 +1,4 @@
-"""Pictures of a classifier's answers: what it mixes up, how sure it is, and what its worst mistakes look like."""
+"""Plots of a classifier's predictions: confusions, confidence, and the worst mistakes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ SAMPLES, ROW = 40, 10  # training pictures shown, and how many of them in a row
 
 
 class Classifier(Protocol):
-    """What the pictures want of a model: its classes and the answers of its last split."""
+    """What the plots need of a model: its classes and the predictions of its last split."""
 
     @property
     def task(self) -> classification.Classes: ...
     @property
     def split(self) -> str: ...
     @property
-    def answers(self) -> dict[str, Tensor]: ...
+    def last_predictions(self) -> dict[str, Tensor]: ...
 
 
 def draw(folder: Path, model: Classifier, data: DataModule) -> None:
-    """All pictures of a tested classifier into `folder`/plots, from the answers of its last split, with their numbers.
+    """Draw all plots of a tested classifier into `folder`/plots, each with its numbers as CSV.
 
     Left out is what cannot be drawn: contact sheets of features, calibration without probabilities.
 
@@ -119,12 +119,12 @@ def _draw_worst(
 
 
 def _short(share: float) -> str:
-    """A share of 1 as `.98`, and 1.00 only where it is all."""
+    """A share as `.98`, and 1.00 only if it is exactly 1."""
     return f"{share:.2f}".lstrip("0") if share < 0.995 else ">.99"
 
 
 def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: classification.Classes) -> None:
-    """Training pictures, the classes in turn; one of each class of many."""
+    """Training images, class by class; with many classes one of each."""
     labels = (labels[:, 0] if labels.ndim == 2 else labels).cpu()
     rounds = max(1, SAMPLES // len(task.classes))
     order = labels.argsort(stable=True)
@@ -142,7 +142,7 @@ def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: classification.Cl
 def draw_predictions(
     path: Path, model: Classifier, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
 ) -> None:
-    """A contact sheet of a person's own pictures, the first 60, with what each was taken for.
+    """A contact sheet of the first 60 images, each with its prediction.
 
     Args:
         path: of the PNG.

@@ -1,4 +1,4 @@
-"""What a classifier mixes up: the confusion matrix, the error of each class and the most confused pairs."""
+"""The confusion matrix, the error of each class, and the most confused pairs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,13 +123,13 @@ def draw_class_errors(path: Path, classes: Sequence[ClassError], groups: Sequenc
 
 
 def draw_pairs(path: Path, pairs: Sequence[Pair], names: Sequence[str], examples: Sequence[Tensor] | None) -> None:
-    """The most confused pairs as bars, each with a picture that was taken for the other class.
+    """The most confused pairs as bars, each with an image that was predicted as the other class.
 
     Args:
         path: of the PNG.
         pairs: from `analysis.confused_pairs`.
         names: of the classes.
-        examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None where there are no pictures.
+        examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None without images.
     """
     if not pairs:
         note(path, "No class was taken for another one.")

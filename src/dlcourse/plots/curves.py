@@ -15,7 +15,7 @@ LISTED = 6  # drops with their number; more would hide the curve
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a picture as PNG."""
+    """Write a figure as PNG."""
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
@@ -29,7 +29,7 @@ def draw_curves(folder: Path, *metrics: str) -> None:
     with (folder / "metrics.csv").open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
     if not any(_points(rows, name)[0] for name in ("train/loss", "val/loss", *metrics)):
-        return  # a model that learns in one pass has no curves
+        return  # a model that learns in one pass writes one row
     rates = _points(rows, "lr")
     panels = 3 if rates[0] else 2
     figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
@@ -99,7 +99,7 @@ def drops(epochs: Sequence[int], rates: Sequence[float]) -> list[tuple[int, floa
 
 
 def _marker(epochs: Sequence[int]) -> str:
-    """Dots while they can be told apart."""
+    """Dots, if they can be distinguished."""
     return "." if len(epochs) <= 40 else ""
 
 

@@ -1,4 +1,4 @@
-"""Which module draws what: the one table from a kind of task or a family to its plots.
+"""The one table from a kind of task, or a family, to its plots.
 
 Modules are imported when they draw, because matplotlib and torch take seconds to import.
 """

@@ -1,4 +1,4 @@
-"""What only a GAN has: two losses against one another, and how often the discriminator is right."""
+"""Plots of a GAN: both losses, and the accuracy of the discriminator."""
 
 import csv
 from pathlib import Path

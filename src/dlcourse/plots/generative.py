@@ -1,4 +1,4 @@
-"""Pictures of a model that draws pictures: its samples, its training, what lies between, what it may have copied."""
+"""Plots of a generative model: samples, snapshots of training, interpolations, and nearest training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ COPIES = 12  # samples whose nearest training pictures are shown
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
-    """All pictures of a `Generative` into `folder`/plots; left out is what the model cannot do.
+    """Draw all plots of a `Generative` into `folder`/plots that the model supports.
 
     Args:
         folder: the run folder.
@@ -46,7 +46,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
 
 
 def chosen_epochs(epochs: list[int], wanted: Sequence[int] = ()) -> list[int]:
-    """Those wanted of the epochs that were kept, or else the first, the middle and the last; of 40: 0, 19 and 39."""
+    """The requested epochs with a snapshot, by default the first, the middle and the last; of 40: 0, 19 and 39."""
     found = sorted(set(wanted) & set(epochs))
     return found or sorted({epochs[0], epochs[(len(epochs) - 1) // 2], epochs[-1]})
 
@@ -54,7 +54,7 @@ def chosen_epochs(epochs: list[int], wanted: Sequence[int] = ()) -> list[int]:
 def draw_training(
     plots: Path, frames: dict[int, Tensor], shown: Sequence[int] = (), originals: Tensor | None = None
 ) -> None:
-    """`epochs.png`, some stages of the same pictures, and `training.gif`, all that were kept.
+    """`epochs.png`, some snapshots of the same images, and `training.gif`, all snapshots.
 
     Args:
         plots: the folder.
@@ -72,7 +72,7 @@ def draw_training(
 
 
 def _draw_samples(path: Path, model: Any, pictures: Tensor) -> None:
-    """A square of them and, below, as many real pictures as go into two rows."""
+    """A square of samples and, below, two rows of real images."""
     rows = model.sampled(SAMPLES**2, 1).split(SAMPLES)
     real = [part for part in pictures[: 2 * SAMPLES].split(SAMPLES) if len(part) == SAMPLES]
     names = ["drawn"] + [""] * (SAMPLES - 1) + ["real", ""][: len(real)]
@@ -95,7 +95,7 @@ def _draw_between_draws(path: Path, model: Any) -> None:
 
 
 def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
-    """Both ways for some pairs, the given pictures at the ends."""
+    """Both interpolations for some pairs, with the given images at the ends."""
     ends, rows, names = model.latents(pictures[: 2 * PAIRS]), [], []
     for i in range(0, len(ends) - 1, 2):
         for way in WAYS:
@@ -109,7 +109,7 @@ def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
 
 
 def _draw_traversals(path: Path, model: Any, pictures: Tensor) -> None:
-    """What single directions of the latent do, the ones that matter most first."""
+    """The effect of single latent directions, the most important first."""
     start, ways, spans, names = directions(model, pictures)
     steps = torch.linspace(-1, 1, STEPS)[:, None]
     rows = [model.decode_images(start + steps * span * way) for way, span in zip(ways, spans, strict=True)]
@@ -118,7 +118,7 @@ def _draw_traversals(path: Path, model: Any, pictures: Tensor) -> None:
 
 
 def _draw_nearest(path: Path, model: Any, data: DataModule) -> None:
-    """Samples above the training pictures that they are nearest to, by features and by pixels."""
+    """Samples above their nearest training images, by features and by pixels."""
     samples = model.sampled(COPIES, 1)
     real = model.real_features()
     train = data.arrays["train"][0]
@@ -130,7 +130,7 @@ def _draw_nearest(path: Path, model: Any, data: DataModule) -> None:
 
 
 def _nearest_by_pixels(model: Any, samples: Tensor, train: Tensor, part: int = 2000) -> Tensor:
-    """The training picture, of all of them and their mirror images, that each sample is nearest to.
+    """The training image or mirror image that is nearest to each sample.
 
     A part at a time is turned into floats.
     """

@@ -1,4 +1,4 @@
-"""Two-dimensional maps of a data set: a dot or a thumbnail a sample, coloured by its label, with class centres."""
+"""Two-dimensional maps of a data set: one dot or thumbnail per sample, coloured by label, with class centres."""
 
 import csv
 import math
@@ -67,7 +67,7 @@ def write_map(path: Path, shown: Map) -> None:
 
 
 def read_map(path: Path) -> Map:
-    """What `write_map` wrote; a class without samples has an empty name."""
+    """Read the file of `write_map`; a class without samples has an empty name."""
     with path.open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
     places = np.array([(float(row["x"]), float(row["y"])) for row in rows])
@@ -126,7 +126,7 @@ def _draw_map(axes: Axes, shown: Map, side: float) -> None:
 
 
 def _mark_centre(axes: Axes, place: tuple[float, float], name: str, colour: Sequence[float]) -> None:
-    """A class centre by its name, or by a cross where names would hide one another."""
+    """A class centre as its name, or as a cross where names would overlap."""
     outline, dark = [withStroke(linewidth=3.5, foreground="white")], np.multiply(colour[:3], 0.55)
     if not name:
         axes.plot(*place, "X", color=dark, markersize=9, markeredgecolor="white", zorder=5)
@@ -137,7 +137,7 @@ def _mark_centre(axes: Axes, place: tuple[float, float], name: str, colour: Sequ
 
 
 def class_colours(count: int) -> list[tuple[float, ...]]:
-    """A colour for each of some classes, easy to tell apart where there are few."""
+    """A colour for each class, easy to distinguish for few classes."""
     if count <= 10:
         return list(matplotlib.colormaps["tab10"].colors[:count])  # ty: ignore[missing-attribute]
     if count <= NAMED:
@@ -156,7 +156,7 @@ def _colours(shown: Map) -> np.ndarray:
 
 
 def _draw_thumbnails(axes: Axes, pictures: np.ndarray, places: np.ndarray, colours: np.ndarray, side: float) -> None:
-    """The pictures that do not hide one another, at their places; bright strokes on black are drawn in colour."""
+    """The images that do not overlap, at their places; bright strokes on black are drawn in colour."""
     low, extent = places.min(0), np.ptp(places, 0).max() + 1e-9
     edge = np.concatenate([pictures[:, [0, -1]].reshape(-1), pictures[:, :, [0, -1]].reshape(-1)])
     strokes = pictures.ndim == 3 and edge.mean() < 64

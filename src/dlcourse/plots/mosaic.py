@@ -29,7 +29,7 @@ def mosaic(pictures: Tensor, columns: int) -> np.ndarray:
 
 
 def save_mosaic(path: Path, pictures: Tensor, columns: int) -> None:
-    """The pictures alone as a PNG, a pixel for a pixel."""
+    """The images alone as a PNG, without scaling."""
     with replaced(path) as part:
         Image.fromarray(mosaic(pictures, columns)).save(part, "PNG")
 

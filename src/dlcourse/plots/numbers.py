@@ -1,4 +1,4 @@
-"""The numbers behind a picture, as CSV beside it."""
+"""The numbers of a plot, as CSV beside it."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from dlcourse.runs.files import write_text
 
 
 def write_numbers(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table, six digits a number and an empty cell for what is missing.
+    """Write a table, with six digits per number and empty cells for missing values.
 
     Args:
         path: of the CSV.

@@ -17,7 +17,7 @@ WORDS = {"better": "better", "same": "the same", "worse": "worse", "times": "as 
 
 @cache
 def environment() -> Environment:
-    """The templates, with everything that is not theirs escaped."""
+    """The templates; inserted text is escaped."""
     found = Environment(
         loader=PackageLoader("dlcourse.plots"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=StrictUndefined,

@@ -1,4 +1,4 @@
-"""How perceptrons learn: accuracy by pass and by second, of one run or of a sweep's jobs in one plot."""
+"""Training accuracy of perceptrons by pass and by second, for one run or for the jobs of a sweep."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How well a linear probe reads each factor from a representation, beside raw pixels and guessing."""
+"""The score of a linear probe for each factor, beside raw pixels and guessing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ def draw_probe(
     categories: Sequence[int],
     source: str = "latent",
 ) -> None:
-    """A bar a factor, numbers left and categories right, and the same as CSV beside it.
+    """One bar per factor, numbers left and categories right; the same as CSV.
 
     Args:
         path: of the PNG.

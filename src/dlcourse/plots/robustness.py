@@ -1,4 +1,4 @@
-"""Pictures of how a clock reader's error depends on the renderer's hidden parameters, and on its own confidence."""
+"""Plots of a clock reader's error over the scene parameters, and over its confidence."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from dlcourse.plots.time import draw_answers
 
 
 def draw_examined(plots: Path, examined: Examined) -> None:
-    """Every picture of this module, into a folder."""
+    """Draw all plots of this module into a folder."""
     draw_robustness(plots / "robustness.png", examined.curves)
     draw_hard(plots / "hard.png", *examined.hard)
     if examined.risks:
@@ -24,7 +24,7 @@ def draw_examined(plots: Path, examined: Examined) -> None:
 
 
 def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
-    """A panel a factor: mean error with its standard error, how many are off by more than a minute, the trained range.
+    """One panel per factor: mean error with standard error, share of errors above a minute, trained range.
 
     Args:
         path: of the PNG.
@@ -62,7 +62,7 @@ def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
 
 
 def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> None:
-    """The worst answers [N] of the hard subset [N, S, S], with its mean error."""
+    """The worst predictions [N] of the hard subset [N, S, S], with its mean error."""
     error = circular_error(minutes, truth)
     worst = error.argsort(descending=True, stable=True)[:24]
     title = f"Bright reflection and upside down: {error.mean():.2f} minutes off in {len(error)} pictures; the worst"
@@ -70,7 +70,7 @@ def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> N
 
 
 def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found: Sequence[Risk]) -> None:
-    """calibration.png, how often answers of a confidence are right, and risk_coverage.png, the surest ones alone."""
+    """calibration.png, accuracy by confidence, and risk_coverage.png, the error of the most confident predictions."""
     draw_calibration(plots / "calibration.png", bins, error)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in rows, each under its title."""
+"""Contact sheets: images in rows, each below its title."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ SMALLEST_SIDE = 8  # fewer features than its square are numbers of a table, not 
 
 
 def displayable(x: Tensor) -> Tensor | None:
-    """A split's arrays as pictures, None where they are none.
+    """The arrays of a split as images; None if they are not images.
 
     Args:
         x: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; or floats [N, H, W] or [N, H * W] of any range, which
@@ -31,6 +31,10 @@ def displayable(x: Tensor) -> Tensor | None:
         x = x.reshape(-1, side, side)
     if x.ndim == 4 and x.shape[3] == 1:
         x = x[..., 0]
+    if x.ndim == 4 and x.shape[3] == 4:
+        x = x[..., :3]
+    if x.ndim == 4 and x.shape[3] != 3:
+        return None
     if x.is_floating_point():
         low, high = x.min(), x.max()
         x = ((x - low) / (high - low).clamp_min(1e-12) * 255).round().byte()
@@ -38,7 +42,7 @@ def displayable(x: Tensor) -> Tensor | None:
 
 
 def plain(text: str) -> str:
-    """A name as it is: matplotlib takes what stands between two dollars for mathematics."""
+    """A name without markup: matplotlib renders text between dollar signs as mathematics."""
     return text.replace("$", r"\$")
 
 
@@ -51,7 +55,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def note(path: Path, text: str) -> None:
-    """A picture that says why there is nothing to show."""
+    """A figure that says why it is empty."""
     figure = Figure(figsize=(6, 1.2))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11)
     save(figure, path)

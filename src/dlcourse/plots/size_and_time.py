@@ -1,4 +1,4 @@
-"""A run among its neighbours: accuracy against size and against the time it took."""
+"""A run among its neighbours: accuracy over size and over time."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ TIMES = {
 
 
 class Point(NamedTuple):
-    """A completed run; what it did not record is None."""
+    """A completed run; values that it did not record are None."""
 
     folder: str
     model: str
@@ -37,7 +37,7 @@ class Point(NamedTuple):
 def draw_size_and_time(folder: Path, result: Result) -> None:
     """`plots/size_and_time.png` and .csv: this run and the completed runs on the same data in folders beside it.
 
-    Nothing is drawn where there is no other run. Folders of other programs and half-written ones are passed over.
+    Without other runs it draws nothing. It skips folders of other programs and incomplete ones.
 
     Args:
         folder: the run folder.
@@ -113,7 +113,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], x: Sequence[float | None])
     positive = [at for at, _, _ in dots if at > 0]
     if not positive:
         return []
-    if len(positive) < len(dots):  # nearest neighbours learn nothing and have no parameters
+    if len(positive) < len(dots):  # for example nearest neighbours, without parameters
         axes.set_xscale("symlog", linthresh=min(positive) / 3, linscale=0.3)
         axes.set_xlim(-min(positive) / 6, 5 * max(positive))
     else:

@@ -13,7 +13,7 @@ LOW, HIGH, STEPS = -0.5, 1.5, 121
 
 
 def draw_surfaces(figure: Figure, weights: Mapping[str, Tensor], hidden: int) -> None:
-    """What nets answer between and around the four points, with the line where they change their mind.
+    """The output of nets between and around the four points, with the decision boundary.
 
     Args:
         figure: to draw into, a panel a net.

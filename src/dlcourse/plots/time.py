@@ -1,4 +1,4 @@
-"""Pictures of a clock reader's answers: where it errs, by how much, and what its worst mistakes look like."""
+"""Plots of a clock reader's predictions: the errors, their sizes, and the worst mistakes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from dlcourse.plots.sheet import contact_sheet
 
 
 def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
-    """All pictures of a tested clock reader into `folder`/plots, from the answers of its last split."""
+    """Draw all plots of a tested clock reader into `folder`/plots, from the predictions of its last split."""
     plots = folder / "plots"
     answers = model.last_predictions
     truth, minutes = answers["labels"] @ torch.tensor([60, 1]), answers["minutes"]
@@ -111,7 +111,7 @@ def _draw_distributions(path: Path, pictures: Tensor, probabilities: Tensor, tru
 def draw_predictions(
     path: Path, model: BaseModule, pictures: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
 ) -> None:
-    """A contact sheet of answered pictures [N, H, W], the first 60 of them."""
+    """A contact sheet of the first 60 images [N, H, W] with their predictions."""
     minutes = answers["minutes"].tolist()
     titles = [f"{clock_text(t)}  {file.name[-18:]}" for t, file in zip(minutes, files, strict=True)]
     contact_sheet(path, list(pictures[:60].numpy()), titles, "What the clocks say", decorate=_dials(minutes, None))

@@ -1,4 +1,4 @@
-"""What only a VAE has: the divergence of each latent from the prior."""
+"""The divergence of each latent of a VAE from the prior."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from dlcourse.plots.numbers import write_numbers
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
-    """`plots/kl.png` and kl.csv: divergence of each latent, and how much of its variance the pictures account for."""
+    """`plots/kl.png` and kl.csv: divergence of each latent, and the share of its variance that the images explain."""
     del data
     plots, answers = folder / "plots", model.last_predictions
     kl, variance = answers["kl"].mean(0), answers["latent"].var(0, correction=0)

@@ -1,4 +1,4 @@
-"""How nets learn the exclusive or: error and wrong answers by iteration, how long it takes, what they answer."""
+"""How nets learn XOR: error and wrong outputs by iteration, iterations until solved, and decision surfaces."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ def draw(folder: Path, model: XOR, data: DataModule) -> None:
 
 
 def draw_jobs(folder: Path, jobs: Sequence[tuple[DictConfig, Mapping[str, Any]]]) -> None:
-    """`learning.png` in the sweep's folder: a row a start, a line a rate, as the source drew them."""
+    """`learning.png` in the sweep's folder: one row per initialization, one line per rate, as in the source."""
     found = []
     for cfg, state in jobs:
         model: Any = OmegaConf.to_container(cfg.model)
@@ -73,7 +73,7 @@ def _groups(names: Sequence[tuple[str, float]], scale: str, hidden: int, state: 
 
 
 def _draw_learning(path: Path, found: Sequence[Group], title: str) -> None:
-    """Mean squared error, wrong answers and share of solved nets by iteration: a row a start, a line a rate."""
+    """Mean squared error, wrong outputs and share of solved nets by iteration: rows are starts, lines are rates."""
     starts = list(dict.fromkeys(group.start for group in found))
     figure = Figure(figsize=(12, 3.2 * len(starts) + 0.4), layout="constrained")
     rows = figure.subplots(len(starts), 3, squeeze=False, sharex="col")
@@ -102,7 +102,7 @@ def _draw_curves(panels: Sequence[Axes], group: Group, colour: str) -> None:
 
 
 def _draw_iterations(path: Path, found: Sequence[Group], budget: int) -> None:
-    """A histogram a group: a row a start, a column a rate."""
+    """One histogram per group: rows are initializations, columns are rates."""
     starts, rates = (list(dict.fromkeys(group[i] for group in found)) for i in (0, 1))
     figure = Figure(figsize=(max(6.5, 4.4 * len(rates)), 3 * len(starts) + 0.6), layout="constrained")
     panels = figure.subplots(len(starts), len(rates), squeeze=False, sharex=True).flat

@@ -1,4 +1,4 @@
-"""How many tries it takes to draw a net that solves the exclusive or: the histogram and the geometric law."""
+"""The number of tries until a random net solves XOR: the histogram and the geometric distribution."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The report over many runs: what they measured, held against what others reported. Nothing here imports torch."""
+"""Reports over many runs: their results beside the reported figures. Nothing here imports torch."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,34 +15,33 @@ def report(
     pictures: int = 4,
     picture_width: int = 640,
 ) -> Iterator[str]:
-    """Do what conf/report.yaml describes, and say what was done.
+    """Write the report that conf/report.yaml describes, and yield the lines to print.
 
     Args:
         folders: that hold runs.
         output: where the page and the table go.
         compare: two runs to set side by side instead, or none.
         publish: runs whose result.json is copied to outputs/published first.
-        results: write RESULTS.md instead.
+        results: write RESULTS.md and docs/experiments.md instead.
         pictures: of a run, at most so many.
         picture_width: pixels.
 
     Raises:
-        UserError: a mistake of the user's, in one sentence.
+        UserError: an option has a wrong value, or a run cannot be read.
     """
-    from dlcourse.reporting import collect, comparison, page, published
+    from dlcourse.reporting import collect, comparison, documents, page, published
 
     for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise UserError(
-                f"{name}={value} is no number of {'pictures' if least == 0 else 'pixels'}: take {least} or more"
-            )
+            what = "pictures" if least == 0 else "pixels"
+            raise UserError(f"{name}={value} is not a valid number of {what}: use an integer of {least} or more")
     if compare:
         yield from comparison.compare(list(compare), output)
         return
     for run in publish:
         yield f"published {published.publish(run)}"
     if results:
-        yield f"wrote {published.write_results()}"
+        yield f"wrote {documents.write_results()}"
     if results or publish:
         return
     found = collect.collect(folders, besides=output)
@@ -51,4 +50,4 @@ def report(
         yield f"\n{page.terminal(rows)}\n"
     yield page.summary(found, rows)
     yield from (f"skipped {item.path}: {item.reason}" for item in found.skipped)
-    yield f"the page is {written}"
+    yield f"Report saved to {written}"

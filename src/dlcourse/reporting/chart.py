@@ -1,4 +1,4 @@
-"""A line chart as SVG, which follows the page's colours, light and dark."""
+"""A line chart as SVG in the page's colours, light and dark."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 12, 34, 40
 
 
 class Line(NamedTuple):
-    """Points by epoch, the class names of the stroke, and the name in the legend."""
+    """Points by epoch, the CSS classes of the line, and its name in the legend."""
 
     points: Sequence[tuple[float, float]]
     style: str
@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 
 def chart(lines: Sequence[Line], title: str, is_share: bool = False) -> Markup:
-    """Draw lines over the epochs; a positive figure of more than two decades on a logarithmic axis.
+    """Draw lines over the epochs; positive values that span a factor of more than 20 get a logarithmic axis.
 
     Args:
         lines: at least one, each of at least one point.

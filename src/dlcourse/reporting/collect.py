@@ -1,4 +1,4 @@
-"""Every run, sweep and stranger in some folders, read without trusting what lies there."""
+"""Finds the runs and sweeps in some folders, and reads them without trusting their content."""
 
 import json
 import os
@@ -13,26 +13,26 @@ from dlcourse.runs.keys import IDENTITY, SOURCE, kind
 from dlcourse.runs.metrics import finite
 from dlcourse.runs.result import RESULT, Result
 
-INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # of a run: nothing to look for there
-TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # of a run that has no result yet
+INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders inside a run that hold no other runs
+TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
 
 
 def settles(word: str) -> bool:
-    """Whether an override is part of what was measured; seeds and what does not count are told apart elsewhere."""
+    """Whether an override changes what is measured; the seed does not count, since seeds are grouped."""
     return kind(word.partition("=")[0]) in (IDENTITY, SOURCE)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One result.json that can be used."""
+    """One run with its result."""
 
-    name: str  # where it lies, as a person would type it
-    folder: Path | None  # None of a published file
+    name: str  # its path
+    folder: Path | None  # None for a published file
     result: Result
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Figures that can be compared; what is not finite is left out."""
+        """The metrics that are finite numbers."""
         return {key: value for key, raw in self.result.metrics.items() if (value := finite(raw)) is not None}
 
     @property
@@ -47,24 +47,24 @@ class Run:
 
     @property
     def trial(self) -> bool:
-        """Made with debug=fast: its figures say nothing."""
+        """Whether it was made with debug=fast, so that its metrics mean nothing."""
         return any(word.startswith("debug=") and word != "debug=null" for word in self.overrides)
 
     @property
     def settings(self) -> tuple[Any, ...]:
-        """What runs have in common that differ by their seed alone."""
+        """What two runs share that differ in their seed only."""
         words = sorted(word for word in self.overrides if settles(word))
         return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property
     def command(self) -> str:
-        """What was typed."""
+        """The command line."""
         return f"python -m dlcourse.{self.result.verb} {shlex.join(self.overrides)}".strip()
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A folder or file that is no run, and why."""
+    """A folder or file that was skipped, and why."""
 
     path: Path
     reason: str
@@ -72,7 +72,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Found:
-    """What some folders hold."""
+    """The runs, sweeps and skipped folders that were found."""
 
     runs: list[Run]
     sweeps: list[Path]
@@ -80,10 +80,10 @@ class Found:
 
 
 def read_run(path: Path) -> Run:
-    """A run from its result.json, or from a published copy of one.
+    """Read a run from its result.json, or from a published copy of it.
 
     Raises:
-        UserError: it is not one that dlcourse wrote, or cannot be read.
+        UserError: dlcourse did not write the file, or it cannot be read.
     """
     try:
         result = Result.from_dict(json.loads(path.read_text("utf8")))
@@ -96,21 +96,21 @@ def read_run(path: Path) -> Run:
 
 
 def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
-    """Look through folders, deep.
+    """Search folders and all folders below them.
 
     Args:
         folders: to look through.
         besides: a folder that is passed over, the report's own.
 
     Raises:
-        UserError: one of them is not there.
+        UserError: a folder does not exist.
     """
     runs: dict[Path, Run] = {}
     sweeps: list[Path] = []
     skipped: list[Skipped] = []
     for root in folders:
         if not root.is_dir():
-            raise UserError(f"{root} is no folder: name folders that hold runs, as in folders=[outputs]")
+            raise UserError(f"{root} is not a folder: pass folders that contain runs, for example folders=[outputs]")
         for place, names, files in os.walk(root):
             here = Path(place)
             if besides is not None and here.absolute() == besides.absolute():
@@ -118,7 +118,7 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
                 continue
             names[:] = sorted(n for n in names if n not in INSIDE and not n.startswith(".")) if files else sorted(names)
             if here.absolute() in runs or any(here == sweep for sweep in sweeps):
-                continue  # given twice
+                continue  # passed twice
             if "sweep.csv" in files:
                 sweeps.append(here)
             elif here.name == "published":
@@ -126,9 +126,11 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
             elif RESULT in files:
                 _read_all([here / RESULT], runs, skipped)
             elif any((here / trace).exists() for trace in TRACES):
-                skipped.append(Skipped(here, f"no {RESULT}: still running, or ended before it was written"))
+                skipped.append(
+                    Skipped(here, f"{RESULT} not found: the run is not finished, or stopped before it wrote one")
+                )
             elif not names and here != root:
-                skipped.append(Skipped(here, f"holds no run: {_listing(files)}"))
+                skipped.append(Skipped(here, f"not a run folder: {_listing(files)}"))
     return Found(list(runs.values()), sweeps, skipped)
 
 

@@ -1,4 +1,4 @@
-"""Two runs side by side: curves overlaid, what was set differently, what came of it, and which classes got better."""
+"""Two runs side by side: their curves, the settings that differ, the metrics, and the error of each class."""
 
 import csv
 import math
@@ -24,12 +24,12 @@ MOST_CHARTS = 8
 
 
 class Change(NamedTuple):
-    """A figure of both runs; what is missing is None."""
+    """A metric of both runs; None where a run has no value."""
 
     name: str
     a: float | None
     b: float | None
-    verdict: str  # what B is: better, worse, same, or nothing where that cannot be said
+    verdict: str  # of B against A: better, worse, same, or empty where the metric has no direction
 
     @property
     def difference(self) -> float | None:
@@ -37,67 +37,67 @@ class Change(NamedTuple):
 
 
 class ClassChange(NamedTuple):
-    """A class's share of wrong answers in both runs."""
+    """The error rate of a class in both runs."""
 
     name: str
     count: int
     a: float
     b: float
-    mostly: str  # what B takes it for
+    mostly: str  # the class that B predicts most often in its place
 
     @property
     def gain(self) -> float:
-        """Points of error that B is better by."""
+        """By how many percentage points B has a lower error."""
         return 100 * (self.a - self.b)
 
 
 def compare(paths: Sequence[Path], output: Path) -> Iterator[str]:
-    """Write compare.html and compare.md, and say what matters.
+    """Write compare.html and compare.md, and yield the lines to print.
 
     Args:
         paths: two run folders.
         output: where the page and the table go.
 
     Raises:
-        UserError: not two of them, or one is no run.
+        UserError: there are not exactly two, or one is not a run.
     """
     if len(paths) != 2:
         count = "one was" if len(paths) == 1 else f"{len(paths)} were"
-        raise UserError(f"compare takes two runs, {count} given: compare=[RUN,RUN]")
+        raise UserError(f"compare needs two runs, but {count} given: compare=[RUN,RUN]")
     a, b = (_run(path) for path in paths)
     if a.folder and b.folder and a.folder.resolve() == b.folder.resolve():
-        raise UserError(f"compare takes two runs, {a.name} was given twice: name another one")
-    metrics, settings = metric_changes(a, b), config_changes(a, b)
+        raise UserError(f"compare needs two different runs, but {a.name} was given twice")
+    changes, settings = metric_changes(a, b), config_changes(a, b)
     classes, why_not = class_changes(a, b)
     charts = _charts(a, b)
     page = write_page(
         output, "compare.html", "compare.html", title="Two runs side by side", runs=[("a", "A", a), ("b", "B", b)],
-        metrics=metrics, settings=settings, classes=classes, why_not=why_not, charts=charts,
+        changes=changes, settings=settings, classes=classes, why_not=why_not, charts=charts,
         widest=max((abs(row.gain) for row in classes), default=0) or 1,
     )  # fmt: skip
-    text = _markdown(a, b, metrics, settings, classes)
+    text = _markdown(a, b, changes, settings, classes)
     write_text(output / "compare.md", text)
-    tested = [row for row in metrics if row.name.startswith("test/")] or metrics
+    tested = [row for row in changes if row.name.startswith("test/")] or changes
     yield text_table(["metric", "A", "B", ""], [_cells(row) for row in tested])
     if classes:
         better, worse = (sum(sign * row.gain > 0 for row in classes) for sign in (1, -1))
         yield f"{better} classes are better in B, {worse} worse, {len(classes) - better - worse} the same"
-    yield f"the page is {page}"
+    yield f"Comparison saved to {page}"
 
 
 def _run(path: Path) -> Run:
     file = path if path.is_file() and path.suffix == ".json" else path / RESULT
     if not file.is_file():
-        unfinished = path.is_dir() and (path / CONFIG).is_file()
-        why = f"it has no {RESULT} yet" if unfinished else f"it has no {RESULT}" if path.is_dir() else "it is not there"
-        raise UserError(
-            f"compare: {path} is no finished run: {why}" if unfinished else f"compare: {path} is no run: {why}"
-        )
+        if not path.exists():
+            raise UserError(f"compare: {path} does not exist: pass two run folders, compare=[RUN,RUN]")
+        unfinished = (path / CONFIG).is_file()
+        kind = "the run is not finished" if unfinished else "not a run folder"
+        raise UserError(f"compare: {path}: {kind}, {RESULT} not found")
     return read_run(file)
 
 
 def metric_changes(a: Run, b: Run) -> list[Change]:
-    """Every metric that one of them has, the tested ones first."""
+    """All metrics of either run, those of the test split first."""
     names = dict.fromkeys([*a.metrics, *b.metrics])
     order = {"test": 0, "val": 1, "train": 2}
     found = []
@@ -116,7 +116,7 @@ def metric_changes(a: Run, b: Run) -> list[Change]:
 
 
 def config_changes(a: Run, b: Run) -> list[tuple[str, str, str]]:
-    """Keys of config.yaml that differ: name, value in A, value in B; what one lacks is a dash."""
+    """Keys of config.yaml that differ: name, value in A, value in B; a dash where a run lacks the key."""
     x, y = _config(a), _config(b)
     return [(key, x.get(key, "–"), y.get(key, "–")) for key in dict.fromkeys([*x, *y]) if x.get(key) != y.get(key)]
 
@@ -139,11 +139,11 @@ def _flat(node: Any, prefix: str = "") -> dict[str, str]:
 
 
 def class_changes(a: Run, b: Run) -> tuple[list[ClassChange], str]:
-    """Classes by how much better B is, the most improved first; or a sentence why they cannot be compared."""
+    """Classes by how much B improves on A, the largest gain first; or the reason why they cannot be compared."""
     x, y = _class_errors(a), _class_errors(b)
     missing = " and ".join(name for name, rows in (("A", x), ("B", y)) if not rows)
     if missing:
-        return [], f"{missing} has no plots/per_class.csv: classifiers write it with plots=true."
+        return [], f"{missing}: plots/per_class.csv not found; classifiers write it with plots=true."
     shared = [name for name in x if name in y]
     if not shared:
         return [], "The runs share no class."
@@ -152,7 +152,7 @@ def class_changes(a: Run, b: Run) -> tuple[list[ClassChange], str]:
 
 
 def _class_errors(run: Run) -> dict[str, tuple[float, float, str]]:
-    """Pictures, error and most frequent wrong answer of each class, of those that have pictures."""
+    """Number of images, error and most frequent wrong prediction of each class."""
     found = {}
     for row in _table(run, "plots/per_class.csv"):
         try:
@@ -173,7 +173,7 @@ def _table(run: Run, name: str) -> list[dict[str, str]]:
 
 
 def _charts(a: Run, b: Run) -> list[tuple[str, Markup]]:
-    """A chart for each figure that either run logged by epoch, both splits of both runs in it."""
+    """One chart for each metric that either run logged by epoch, with both splits of both runs."""
     curves = {"a": _curves(a), "b": _curves(b)}
     names = dict.fromkeys(name.rpartition("/")[2] for found in curves.values() for name in found)
     charts = []
@@ -214,14 +214,14 @@ def _cells(row: Change) -> list[str]:
 
 
 def _markdown(
-    a: Run, b: Run, metrics: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
+    a: Run, b: Run, changes: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
 ) -> str:
     def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         plain = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
         return text_table(header, plain, markdown=True)
 
     parts: Mapping[str, str] = {
-        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in metrics]),
+        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
         "What was set differently": table(["key", "A", "B"], settings) if settings else "Nothing.",
         "Classes": table(
             ["class", "wrong in A", "wrong in B", "points better"],

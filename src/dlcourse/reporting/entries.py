@@ -1,4 +1,4 @@
-"""Ours against theirs: for each reference the runs that are held against it, seeds of one configuration together."""
+"""Our results beside the reported figures: for each reference the runs compared with it, seeds grouped."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,12 +15,12 @@ from dlcourse.runs.table import verdict
 
 @dataclass(frozen=True)
 class Entry:
-    """One reference and one configuration that was run against it, or none."""
+    """One reference, and the runs of one configuration compared with it, or none."""
 
     id: str
     reference: dict[str, Any]  # a row of references.yaml
     runs: list[Run]
-    first: bool  # of the entries of its reference
+    first: bool  # whether it is the first entry of its reference
 
     @property
     def metric(self) -> str:
@@ -40,14 +40,14 @@ class Entry:
 
     @property
     def verdict(self) -> str:
-        """better, worse, the same, N times, rendered; not run where nothing was."""
+        """better, worse, the same, N times, rendered, or not run."""
         if self.ours is None:
             return "not run"
         return "rendered" if self.rendered else verdict(self.ours.mean, self.reference, rendered=False)
 
     @property
     def kind(self) -> str:
-        """The verdict as one word of a few, to filter and to colour by."""
+        """The verdict as one of a few words, for filters and colours."""
         return (
             "times" if self.verdict.endswith(" times") else self.verdict.replace("the same", "same").replace(" ", "-")
         )
@@ -90,7 +90,7 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """What was typed, of several seeds as one sweep; of what was not run, what to type."""
+        """The command that was run, several seeds as one sweep; without runs, the command to run."""
         if not self.runs:
             return command(self.id) or ""
         seeds = sorted({str(run.result.seed) for run in self.runs}, key=lambda s: (len(s), s))
@@ -102,7 +102,7 @@ class Entry:
 
 
 def usable(run: Run, metric: str) -> bool:
-    """Whether a run may stand against a reported figure: completed, no trial, on data of its own, with the metric."""
+    """Whether a run can be compared with a reported figure: completed, not debug=fast, with the metric."""
     return (
         run.result.status == "completed"
         and not run.trial
@@ -112,7 +112,7 @@ def usable(run: Run, metric: str) -> bool:
 
 
 def entries(runs: Iterable[Run]) -> list[Entry]:
-    """The rows of references.yaml in their order, each with its configurations, or without any.
+    """The rows of references.yaml in their order, each with the configurations that were run.
 
     A run that is there twice, as a folder and as a published file, counts once.
     """
@@ -139,21 +139,22 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _order(entry: Entry) -> tuple[Any, ...]:
-    """A preset before what was tried beside it, then most seeds, then the latest folder: never the luckiest on test."""
-    preset = any(run.result.experiment for run in entry.runs)
+    """The preset of the reference's name, then other presets, most seeds, the latest folder: never the best on test."""
+    presets = [run.result.experiment for run in entry.runs if run.result.experiment]
+    named = any(name.rpartition("/")[2].replace("_", "-") == entry.id.lower() for name in presets)
     plain = min((len(run.overrides) for run in entry.runs), default=0)
     latest = max((run.name for run in entry.runs), default="")
-    return entry.rendered, not preset, -len(entry.runs), plain, [-ord(c) for c in latest]
+    return entry.rendered, not named, not presets, -len(entry.runs), plain, [-ord(c) for c in latest]
 
 
 def headline(run: Run) -> tuple[str, float] | None:
-    """The figure that a run is known by."""
+    """The leading metric of a run and its value."""
     name = leading_metric(run.metrics, run.result.references)
     return (name, run.metrics[name]) if name else None
 
 
 def counts(found: Sequence[Entry]) -> dict[str, int]:
-    """How many references there are, and how many stand how, by their first entry."""
+    """The number of references, and of each verdict, by their first entries."""
     first = [entry.kind for entry in found if entry.first]
     kinds = ("better", "same", "worse", "times", "rendered", "not-run")
     return {"references": len(first)} | {kind: first.count(kind) for kind in kinds if first.count(kind)}

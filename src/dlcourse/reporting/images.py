@@ -1,4 +1,4 @@
-"""A run's pictures, small enough for a page of fifty runs: inlined, or beside the page where they are too many."""
+"""A run's plots, small enough for a page of fifty runs: inline, or beside the page if there are too many."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-# What tells most, first; the others follow by name.
+# The most informative plots first; the others follow by name.
 TELLING = (
     "curves",
     "confusion",
@@ -26,14 +26,14 @@ TELLING = (
 
 
 def pictures_of(folder: Path, most: int) -> list[Path]:
-    """A run's pictures, those that tell most first, at most so many."""
+    """The paths of a run's plots, the most informative first, at most `most`."""
     found = sorted((folder / "plots").glob("*.png"))
     order = {name: place for place, name in enumerate(TELLING)}
     return sorted(found, key=lambda path: (order.get(path.stem, len(order)), path.stem))[:most]
 
 
 def shrink(path: Path, width: int) -> bytes | None:
-    """A picture as WebP, no wider than `width` pixels; None where it cannot be read."""
+    """An image as WebP, at most `width` pixels wide; None where it cannot be decoded."""
     try:
         with Image.open(path) as picture:
             small = picture.convert("RGB")
@@ -47,11 +47,11 @@ def shrink(path: Path, width: int) -> bytes | None:
 
 
 class Album:
-    """The pictures of a page, each once, by their paths."""
+    """The images of a page, each once, by path."""
 
     def __init__(self, paths: Iterable[Path], width: int):
         unique = list(dict.fromkeys(paths))
-        with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:  # PIL lets go of the interpreter
+        with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:  # PIL releases the interpreter lock
             self.data = {
                 path: data
                 for path, data in zip(unique, pool.map(lambda p: shrink(p, width), unique), strict=True)
@@ -60,11 +60,11 @@ class Album:
 
     @property
     def bytes(self) -> int:
-        """What they come to in a page, as base64."""
+        """Their total size as base64, in bytes."""
         return sum(4 * ((len(data) + 2) // 3) for data in self.data.values())
 
     def sources(self, beside: Path | None) -> dict[Path, str]:
-        """What an <img> is given of each: the picture itself, or a file in `beside`, written there."""
+        """The `src` of each image: the data itself, or a file that is written to `beside`."""
         if beside is None:
             return {p: f"data:image/webp;base64,{base64.b64encode(d).decode()}" for p, d in self.data.items()}
         beside.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 
-MEGABYTES = 5  # of a page; with more its pictures lie beside it
+MEGABYTES = 5  # of a page; above that its images are saved beside it
 
 
 def write_report(found: Found, folder: Path, most: int = 4, width: int = 640) -> tuple[list[Entry], Path]:
@@ -55,7 +55,7 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 
 def _sweep(folder: Path) -> dict[str, Any]:
-    """A sweep's table and its pictures; a broken table is as good as none."""
+    """A sweep's table and its plots; a broken table counts as empty."""
     try:
         with (folder / "sweep.csv").open(encoding="utf8", newline="") as file:
             table = list(csv.reader(file))
@@ -79,7 +79,7 @@ def markdown(rows: Sequence[Entry]) -> str:
 
 
 def _verdict_text(entry: Entry) -> str:
-    return f"{entry.verdict}, within our spread" if entry.within else entry.verdict
+    return f"{entry.verdict}, within one standard deviation of ours" if entry.within else entry.verdict
 
 
 def _cell(text: str) -> str:
@@ -87,7 +87,7 @@ def _cell(text: str) -> str:
 
 
 def terminal(rows: Sequence[Entry]) -> str:
-    """What was run, as a short table."""
+    """The references with runs, as a short table."""
     table = [[e.id, e.ours_text, len(e.runs), e.theirs_text, _verdict_text(e)] for e in rows if e.runs]
     return text_table(["row", "ours", "n", "reported", ""], table)
 
@@ -97,7 +97,7 @@ def _count(things: Sequence[Any], name: str) -> str:
 
 
 def summary(found: Found, rows: Sequence[Entry]) -> str:
-    """One line on how much there was."""
+    """One line with the number of runs, sweeps and references."""
     tally: Mapping[str, int] = counts(rows)
     with_run = tally["references"] - tally.get("not-run", 0)
     return (

@@ -1,1 +1,1 @@
-"""One run on disk."""
+"""One run on disk: its files, result, config and figures."""

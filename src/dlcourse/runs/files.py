@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import contextlib
 import errno
@@ -8,15 +8,15 @@ from pathlib import Path
 
 from dlcourse.errors import UserError
 
-PART = ".part"  # how the name of a file ends that is being written
+PART = ".part"  # suffix of the temporary name of a file that is being written
 
 
 @contextlib.contextmanager
 def replaced(path: Path) -> Generator[Path]:
-    """A name beside a file's to write it under; it is renamed in the end, so that nobody ever reads half of it.
+    """A temporary name in the same folder to write to; it is renamed at the end, so that no reader sees half a file.
 
     Raises:
-        UserError: the folder cannot be written or the disk is full; a file that was there before is as it was.
+        UserError: the folder is not writable or the disk is full; an earlier file stays as it was.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
@@ -31,12 +31,12 @@ def replaced(path: Path) -> Generator[Path]:
 
 
 def drop_parts(folder: Path) -> None:
-    """Remove what a killed run had begun to write."""
+    """Remove incomplete files of a killed run."""
     for part in folder.rglob(f".*{PART}"):
         part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
+    """Write a file completely or not at all."""
     with replaced(path) as part:
         part.write_text(text, "utf8")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def unique_folder(parent: str, name: str) -> str:
-    """The first free one of parent/name, parent/name-2 ..., made at once so that no other run gets it."""
+    """Create and return the first free folder of parent/name, parent/name-2, ...; no other run gets it."""
     root = Path(parent)
     root.mkdir(parents=True, exist_ok=True)
     number = 1
@@ -20,7 +20,7 @@ def unique_folder(parent: str, name: str) -> str:
 
 
 def drop_empty(folder: Path) -> None:
-    """Remove a run folder in which nothing came to lie, and what holds nothing else, up to outputs/."""
+    """Remove a run folder if it is empty, and its empty parents, up to outputs/."""
     with contextlib.suppress(OSError):
         while folder.name not in ("outputs", "") and folder != Path.cwd():
             folder.rmdir()

@@ -1,7 +1,7 @@
-"""What a config key says about a run: whether it is part of what is computed, or of where, how fast and how shown.
+"""The kind of each config key: identity of the run, or place, speed, appearance and so on.
 
-The one table of keys that are not part of a run's identity. Whoever compares runs names the kinds that do not count
-for the comparison; every key that is not listed is `identity`.
+The table lists the keys that are not part of a run's identity; all other keys are `identity`. Code that compares runs
+names the kinds to ignore.
 """
 
 from typing import Any
@@ -9,13 +9,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 IDENTITY = "identity"
-RECORD = "record"  # of the command itself: which folder, which sweep
-PLACE = "place"  # where data lies on this machine
-SOURCE = "source"  # the user's own files and runs: part of the identity, but they may be moved
-APPEARANCE = "appearance"  # what is drawn
+RECORD = "record"  # of the command itself: folder, sweep
+PLACE = "place"  # where data is stored on this machine
+SOURCE = "source"  # files and runs of the user: part of the identity, but their paths may change
+APPEARANCE = "appearance"  # what is plotted
 TRACKING = "tracking"  # what is logged and saved
-SPEED = "speed"  # which device and how many threads
-REPETITION = "repetition"  # tells repeated runs of one configuration apart
+SPEED = "speed"  # device and number of threads
+REPETITION = "repetition"  # distinguishes repeated runs of one configuration
 
 KEYS = {
     "begun": RECORD,
@@ -40,14 +40,15 @@ KEYS = {
     "trainer.devices": SPEED,
     "trainer.strategy": SPEED,
     "seed": REPETITION,
+    "data.fold": REPETITION,
 }
-# Keys whose values are paths, as the shell gives them: quoted before Hydra reads them, absolute in a stored config.
+# Keys whose values are paths: quoted before Hydra parses the command line.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
                    "hydra.sweep.dir"})  # fmt: skip
 
 
 def kind(key: str) -> str:
-    """The kind of a dotted key; `+` and `~` in front of it and the keys below a listed one do not matter."""
+    """The kind of a dotted key, with or without a leading `+` or `~`; keys below a listed one have its kind."""
     key = key.lstrip("+~")
     if key in KEYS:
         return KEYS[key]
@@ -56,12 +57,12 @@ def kind(key: str) -> str:
 
 
 def keys_of_kind(*kinds: str) -> list[str]:
-    """The listed keys of some kinds."""
+    """The listed keys of the given kinds."""
     return [key for key, found in KEYS.items() if found in kinds]
 
 
 def keys_of(cfg: Any, prefix: str = "") -> list[str]:
-    """The dotted keys of every value in a config."""
+    """The dotted keys of all values in a config."""
     found: list[str] = []
     for key in cfg if OmegaConf.is_dict(cfg) else ():
         node = cfg._get_node(key)

@@ -1,4 +1,4 @@
-"""Figures as a person reads them: shares in %, minutes, counts, times."""
+"""Metrics: units, directions, and how values are formatted."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 
 class Metric(NamedTuple):
-    """What is known of a metric: how its value is written, and which direction is better."""
+    """The unit of a metric and the direction that is better."""
 
-    unit: str  # "%" for a share of 1, "min" for minutes, "" for a plain number
-    better: str | None  # "higher", "lower", or None where neither is
+    unit: str  # "%" for a fraction shown in percent, "min" for minutes, "" for a plain number
+    better: str | None  # "higher", "lower", or None if neither is better
 
 
-# The one table of metrics. The first pattern that matches the name behind `<split>/` counts.
+# The first pattern that matches the name after `<split>/` applies.
 TABLE: dict[str, Metric] = {
     "accuracy_sd": Metric("%", None),
     "real_accuracy": Metric("%", None),  # of a GAN's discriminator
@@ -49,13 +49,13 @@ TABLE: dict[str, Metric] = {
 
 
 def metric(name: str) -> Metric:
-    """The entry of the table for `<split>/<name>`; a plain number without a direction where there is none."""
+    """The table entry of `<split>/<name>`; without one, a plain number without a direction."""
     short = name.rpartition("/")[2]
     return next((found for pattern, found in TABLE.items() if fnmatchcase(short, pattern)), Metric("", None))
 
 
 class Spread(NamedTuple):
-    """The mean of a figure over several runs, and its sample standard deviation, None of one run."""
+    """Mean and sample standard deviation of a metric over several runs; the deviation of one run is None."""
 
     mean: float
     sd: float | None
@@ -63,23 +63,23 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Mean and standard deviation of at least one value."""
+    """Mean and sample standard deviation of at least one value."""
     return Spread(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
 def is_share(name: str) -> bool:
-    """Whether a metric is a share of 1, written in %."""
+    """Whether a metric is a fraction, shown in %."""
     return metric(name).unit == "%"
 
 
 def unit(name: str) -> str:
-    """The unit of a metric as it follows the number: ` %`, ` min` or nothing."""
+    """The unit of a metric as a suffix: ` %`, ` min` or empty."""
     found = metric(name).unit
     return f" {found}" if found else ""
 
 
 def number(name: str, value: float, signed: bool = False) -> str:
-    """A metric's value without its unit: `99.47` of accuracy, `0.58` and `181.6` of minutes, `7,899` of iterations."""
+    """A metric's value without the unit: `99.47` (accuracy), `0.58` and `181.6` (minutes), `7,899` (iterations)."""
     if is_share(name):
         value, digits = 100 * value, 2
     elif unit(name):
@@ -93,27 +93,27 @@ def number(name: str, value: float, signed: bool = False) -> str:
 
 
 def figure(name: str, value: float | None) -> str:
-    """A metric's value with its unit, a dash where there is none."""
+    """A metric's value with its unit, or a dash for None."""
     return "–" if value is None else number(name, value) + unit(name)
 
 
 def reported(name: str, value: float) -> str:
-    """Somebody else's figure, with the digits that they gave."""
+    """A published value with its published digits."""
     return f"{value:,.10g} min" if unit(name) == " min" else figure(name, value)
 
 
-def spread_text(name: str, found: Spread, told_in: str | None = None) -> str:
-    """`99.47 ± 0.03 %`, or `99.47 %` of one run and of runs that agree.
+def spread_text(name: str, found: Spread, suffix: str | None = None) -> str:
+    """`99.47 ± 0.03 %`, or `99.47 %` for one run and for equal values.
 
     Args:
         name: of the metric.
-        found: mean and standard deviation, which is told with the mean's digits.
-        told_in: what follows the number, where it is not the metric's unit.
+        found: mean and standard deviation, which is printed with the digits of the mean.
+        suffix: after the number; None: the unit of the metric.
     """
     mean = number(name, found.mean)
     digits, factor = len(mean.partition(".")[2]), 100 if is_share(name) else 1
     spread = f" ± {factor * found.sd:,.{digits}f}" if found.sd else ""
-    return f"{mean}{spread}{unit(name) if told_in is None else told_in}"
+    return f"{mean}{spread}{unit(name) if suffix is None else suffix}"
 
 
 def duration(seconds: float | None) -> str:
@@ -127,26 +127,26 @@ def duration(seconds: float | None) -> str:
 
 
 def finite(value: Any) -> float | None:
-    """The value where it is a number that can be compared, else None."""
+    """The value as a float if it is a finite number, else None."""
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable else None
 
 
 def lower_is_better(name: str) -> bool | None:
-    """Whether a lower value of a metric is better; None where neither direction is."""
+    """Whether a lower value of a metric is better; None if neither direction is."""
     better = metric(name).better
     return None if better is None else better == "lower"
 
 
 def leading_metric(metrics: Iterable[str], references: Iterable[Mapping[str, Any]]) -> str | None:
-    """The one of the metrics that a result is known by, None where there are none.
+    """The main metric of a result, None if the result does not contain any.
 
-    What it is held against, else what it was tested on first, else what it was validated on; before others how near
-    drawn pictures come to real ones.
+    The metric of a reference, else the first test metric, else the first validation metric; of generative models the
+    Frechet distance first.
     """
     metrics = list(metrics)
-    held = [name for row in references if (name := row.get("metric")) in metrics]
-    told = [name for name in metrics if not name.endswith("/loss")]
-    drawn = [name for name in told if name.endswith("/frechet_distance")]
-    ordered = [name for split in ("test/", "val/") for name in [*drawn, *told] if name.startswith(split)]
-    return next(iter([*held, *ordered, *told, *metrics]), None)
+    compared = [name for row in references if (name := row.get("metric")) in metrics]
+    others = [name for name in metrics if not name.endswith("/loss")]
+    distances = [name for name in others if name.endswith("/frechet_distance")]
+    ordered = [name for split in ("test/", "val/") for name in [*distances, *others] if name.startswith(split)]
+    return next(iter([*compared, *ordered, *others, *metrics]), None)

@@ -1,4 +1,4 @@
-"""Published figures, from conf/references.yaml."""
+"""Published results, from conf/references.yaml."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -12,14 +12,14 @@ from dlcourse.errors import UserError
 
 @cache
 def reference_rows() -> dict[str, dict[str, Any]]:
-    """references.yaml by id, in its order."""
+    """The rows of references.yaml by id, in file order."""
     rows = OmegaConf.to_container(OmegaConf.load(CONF / "references.yaml"))
     assert isinstance(rows, dict)
     return {str(name): row for name, row in rows.items()}
 
 
 def known_references(ids: Iterable[str]) -> list[str]:
-    """Those of the ids that references.yaml has."""
+    """The ids that exist in references.yaml."""
     return [name for name in ids if name in reference_rows()]
 
 
@@ -27,12 +27,12 @@ def references(ids: Iterable[str]) -> list[dict[str, Any]]:
     """The rows of references.yaml with these ids.
 
     Raises:
-        UserError: there is no such row.
+        UserError: an id does not exist.
     """
     rows = reference_rows()
     found = []
     for name in ids:
         if name not in rows:
-            raise UserError(f"there is no reference {name}{nearest(name, rows)}")
+            raise UserError(f"unknown reference {name}{nearest(name, rows)}")
         found.append({"id": name, **rows[name]})
     return found

@@ -1,4 +1,4 @@
-"""result.json: what came of a command, as one dataclass that every command writes and every reader uses."""
+"""result.json as one dataclass, which all commands write and all readers use."""
 
 import json
 import time
@@ -16,7 +16,7 @@ RESULT, CONFIG = "result.json", "config.yaml"
 
 @dataclass(frozen=True)
 class Result:
-    """The content of result.json. What a command does not know is None, or empty.
+    """The content of result.json. Values that a command does not know are None or empty.
 
     Attributes:
         verb: the command that wrote it: train, evaluate, sample, embed or export.
@@ -25,18 +25,18 @@ class Result:
         model, data: names of the model and the data set.
         rendered: whether the metrics are of rendered images.
         metrics: by `<split>/<name>`.
-        references: the reported figures that the run is compared with: id, metric, value, better.
-        parameters: trainable numbers.
+        references: reported results that the run is compared with: id, metric, value, better.
+        parameters: number of trainable parameters.
         checkpoint_mb: size of the best checkpoint.
         seconds: wall time of each step.
         cpu_seconds: CPU time of training and test alone.
         error: one sentence where the run failed.
-        run: the run folder that was evaluated or drawn from.
-        samples: how many samples were mapped or drawn.
+        run: the run folder that was evaluated, sampled or mapped.
+        samples: number of samples that were mapped or generated.
         features: the feature space of distances between images.
-        compared: how many images the distances are from.
-        bits: of each weight of an exported run.
-        extra: keys that this version does not know; they are kept.
+        compared: number of images that the distances are computed from.
+        bits: per weight of an exported run.
+        extra: keys that this version does not know; they are preserved.
     """
 
     verb: str
@@ -73,7 +73,7 @@ class Result:
         return replace(self, **{key: value for key, value in changes.items() if key in names} | {"extra": extra})
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object; optional keys without a value are left out."""
+        """The JSON object, without optional keys that are None."""
         found: dict[str, Any] = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
         extra = found.pop("extra")
         for name in ("run", "samples", "features", "compared", "bits"):
@@ -83,10 +83,10 @@ class Result:
 
     @classmethod
     def from_dict(cls, raw: Any) -> "Result":
-        """The inverse of `to_dict`; it also reads the results of earlier versions, which do not name the command.
+        """The inverse of `to_dict`, also for results of earlier versions, which do not contain the command.
 
         Raises:
-            ValueError: it is not a result; the message ends the sentence "FILE ...".
+            ValueError: it is not a result; the message completes the sentence "FILE ...".
         """
         if not isinstance(raw, dict) or not isinstance(raw.get("schema"), int):
             raise ValueError("is not a result of dlcourse")
@@ -100,13 +100,13 @@ class Result:
             if not isinstance(raw.get(name) or kind(), kind) or (name == "status" and name not in raw):
                 raise ValueError(f"is not a result of dlcourse: {name} is missing or has the wrong type")
         if not all(isinstance(row, dict) and "id" in row for row in raw.get("references") or []):
-            raise ValueError("is not a result of dlcourse: a reference has no id")
+            raise ValueError("is not a result of dlcourse: a reference without id")
         names = {f.name for f in fields(cls)} - {"extra"}
         known = {key: value for key, value in raw.items() if key in names}
         for name, kind in (("metrics", dict), ("references", list), ("overrides", list), ("seconds", dict)):
             known[name] = known.get(name) or kind()
         known.setdefault("verb", _verb(raw))
-        # results from before this was recorded
+        # not recorded by earlier versions
         known["rendered"] = bool(known.get("rendered", known.get("data") in ("clocks", "toons")))
         return cls(**known, extra={key: raw[key] for key in raw if key not in {*names, "schema"}})
 
@@ -121,13 +121,13 @@ def _verb(raw: Mapping[str, Any]) -> str:
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Write result.json; numbers that are not finite become null, since JSON has no word for them."""
+    """Write result.json; non-finite numbers become null, because JSON cannot represent them."""
     text = json.dumps(_finite(result.to_dict()), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / RESULT, text + "\n")
 
 
 def read_result(folder: Path) -> Result | None:
-    """A run's result, None where result.json does not exist.
+    """A run's result, None if result.json does not exist.
 
     Raises:
         UserError: it cannot be read, or a later version wrote it.
@@ -156,7 +156,7 @@ def _finite(value: Any) -> Any:
 
 
 def record_failure(job: Path, sentence: str, overrides: list[str]) -> None:
-    """Write into a sweep job's result.json and train.log why it failed, also where it did not start."""
+    """Record in a sweep job's result.json and train.log why it failed, even if it did not start."""
     job.mkdir(parents=True, exist_ok=True)
     with (job / "train.log").open("a", encoding="utf8") as file:
         file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")

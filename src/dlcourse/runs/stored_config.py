@@ -1,4 +1,4 @@
-"""Reads a run's config.yaml without trusting it."""
+"""Reads the config.yaml of a run, which may come from an untrusted source."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,9 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.config import CONF, config_roots, plugins
 from dlcourse.errors import UserError
 
-LARGEST = 2**20  # bytes of a stored config; ours take some thousands
-# Targets of runs that earlier versions wrote, and where they are now.
+LARGEST = 2**20  # bytes of a stored config; usual ones have a few thousand
+# Targets in configs of earlier versions, and their present names.
 RENAMED = {
+    "lightning.pytorch.callbacks.EMAWeightAveraging": "dlcourse.training.ema.EMAWeightAveraging",
     "dlcourse.checkpoints.Last": "dlcourse.training.checkpoints.ResumeCheckpoint",
     "dlcourse.loggers.MetricsCSV": "dlcourse.training.csv_logger.MetricsCSV",
     "dlcourse.nets.pictures.Autoencoder": "dlcourse.nets.dcgan.Autoencoder",
@@ -34,77 +35,18 @@ RENAMED = {
 
 
 @cache
-def _targets_in(root: Path) -> frozenset[str]:
-    """Every `_target_` in the YAML files of runs below a config folder."""
-    files = [path for path in root.rglob("*.yaml") if path.relative_to(root).parts[0] != "hydra"]
+def buildable() -> frozenset[str]:
+    """The names that a stored config may instantiate: every `_target_` in the shipped configs of runs."""
+    files = [path for path in CONF.rglob("*.yaml") if path.relative_to(CONF).parts[0] != "hydra"]
     found = (re.findall(r"^\s*_target_:\s*([\w.]+)\s*$", path.read_text("utf8"), re.M) for path in files)
     return frozenset(name for names in found for name in names)
 
 
-def buildable() -> frozenset[str]:
-    """The exact names that a stored config may build: every `_target_` that a YAML of this command's folders names."""
-    return frozenset().union(*map(_targets_in, config_roots()))
-
-
-def targets(cfg: DictConfig) -> list[str]:
-    """Every `_target_` in a config, in order, each once."""
-    found = _leaves(OmegaConf.to_container(cfg))
-    return list(dict.fromkeys(str(value) for name, value in found if name.rpartition(".")[2] == "_target_"))
-
-
-def foreign_targets(cfg: DictConfig) -> list[str]:
-    """The names that a config builds and that reloading its run allows only with `trust`.
-
-    Names from `--config-dir` are among them, since the next command may not have that option.
-    """
-    known = frozenset().union(*map(_targets_in, (CONF, *(plugin.conf for plugin in plugins()))))
-    return [name for name in targets(cfg) if name not in known and not _trusted(name, _plugin_modules())]
-
-
-def trust_needed(names: Iterable[str]) -> str:
-    """The option that allows names to be built: `trust=[mypackage]`, library classes by their full name."""
-    libraries = ("torch", "lightning", "torchvision", "torchmetrics", "builtins", "os", "subprocess", "hydra")
-    tops = [name if name.partition(".")[0] in libraries else name.partition(".")[0] for name in names]
-    return f"trust=[{','.join(dict.fromkeys(tops))}]"
-
-
-def _plugin_modules() -> tuple[str, ...]:
-    return tuple(plugin.module for plugin in plugins())
-
-
-def _trusted(target: str, trust: Iterable[str]) -> bool:
-    """Whether a name is trusted itself, or is a class or function defined in a trusted package.
-
-    A name that a trusted package merely imports, such as `mypackage.os.system`, is not.
-    """
-    trust = tuple(trust)
-    if target in trust:
-        return True
-    inside = [name for name in trust if target.startswith(f"{name}.")]
-    if not inside:
-        return False
-    module, _, name = target.rpartition(".")
-    try:
-        home = getattr(import_module(module), name).__module__
-    except Exception as error:
-        raise UserError(
-            f"{target} could not be imported ({type(error).__name__}: {error}): install or repair its package, or "
-            "set PYTHONPATH to its folder"
-        ) from None
-    return any(home == package or home.startswith(f"{package}.") for package in inside)
-
-
-def read_stored(path: Path, trust: str | Iterable[str] | None = (), *, builds: bool = True) -> DictConfig:
-    """A run's config.yaml, which may come from somebody else: no interpolation, only known names to build.
-
-    Args:
-        path: of the file.
-        trust: packages or full names of classes that it may build besides those that dlcourse ships, those of
-            installed plugins and those of the command's config folder.
-        builds: whether objects are built from it; otherwise the names are not checked.
+def read_stored(path: Path) -> DictConfig:
+    """The config.yaml of a run, possibly from somebody else: no interpolations, only shipped names as targets.
 
     Raises:
-        UserError: it is missing or broken, or it builds a name that is not trusted.
+        UserError: it is missing or damaged, or has a target that is not shipped.
     """
     trust = (trust,) if isinstance(trust, str) else tuple(trust or ())
     if not path.exists():
@@ -114,7 +56,7 @@ def read_stored(path: Path, trust: str | Iterable[str] | None = (), *, builds: b
         raise UserError(foreign)
     try:
         text = path.read_text("utf8")
-        # An alias of aliases of aliases is a short text that fills the memory.
+        # Nested YAML aliases are a short text that can fill the memory.
         known = not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
         cfg = OmegaConf.create(text) if known else None
     except Exception as error:
@@ -123,25 +65,21 @@ def read_stored(path: Path, trust: str | Iterable[str] | None = (), *, builds: b
         raise UserError(foreign)
     cfg = OmegaConf.create(_renamed(OmegaConf.to_container(cfg)))
     for name, value in _leaves(OmegaConf.to_container(cfg)):
-        # YAML has other ways to write a dollar sign, so that the text alone tells nothing.
+        # Checked after parsing, because YAML can escape the dollar sign in the text.
         if "${" in name or (isinstance(value, str) and "${" in value):
-            raise UserError(f"{foreign} ({name} holds an interpolation)")
+            raise UserError(f"{foreign} ({name} is an interpolation)")
         key = name.rpartition(".")[2]
-        if key.startswith("_") and key not in ("_target_", "_partial_"):
-            raise UserError(f"{path} contains {key}, which dlcourse does not write: it is not built from a stored run")
-    if builds:
-        known, allowed = buildable(), (*trust, *_plugin_modules())
-        names = [name for name in targets(cfg) if name not in known and not _trusted(name, allowed)]
-        if names:
+        if key == "_target_" and value not in buildable():
             raise UserError(
-                f"{path} builds {', '.join(names)}, not part of dlcourse: it is not built from a stored run without "
-                f"{trust_needed(names)}; add that only if you trust the author of the run"
+                f"{path} asks for {value}, which is not part of dlcourse: it is not loaded from a stored run"
             )
+        if key.startswith("_") and key not in ("_target_", "_partial_"):
+            raise UserError(f"{path} asks for {key}, which dlcourse does not write: it is not loaded from a stored run")
     return cfg
 
 
 def _renamed(node: Any) -> Any:
-    """A stored config with today's targets."""
+    """A stored config with the present names of its targets."""
     if isinstance(node, dict):
         return {
             key: RENAMED.get(value, value) if key == "_target_" and isinstance(value, str) else _renamed(value)
@@ -151,7 +89,7 @@ def _renamed(node: Any) -> Any:
 
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The dotted names of all values, those in lists too."""
+    """The dotted names and the values of all leaves, also those in lists."""
     if isinstance(node, (dict, list)):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             if str(key).startswith("_"):

@@ -1,5 +1,6 @@
-"""The short table at the end of a run, and the same for a sweep."""
+"""Text tables, and the table at the end of a run."""
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from dlcourse.runs.result import Result
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
-    """A table of plain text, or of Markdown; numbers with four digits."""
+    """A table as plain text or Markdown; numbers with four significant digits."""
     cells = [[*map(str, header)], *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
@@ -25,11 +26,17 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def show(text: str) -> None:
+    """Print a text; a terminal that was closed is not an error, because all results are in files."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, flush=True)
+
+
 def result_table(result: Result, folder: Path) -> str:
-    """Ours against the references, the other test metrics, time, and where everything is."""
+    """Results against references, other test metrics, time, and the folder."""
     metrics = result.metrics
     rendered = result.rendered
-    held = {row["metric"] for row in result.references}
+    compared = {row["metric"] for row in result.references}
     rows = [
         [row["metric"], ours := metrics.get(row["metric"]), row["value"], row["id"], verdict(ours, row, rendered)]
         for row in result.references
@@ -37,12 +44,12 @@ def result_table(result: Result, folder: Path) -> str:
     rows += [
         [name, value, None, "", ""]
         for name, value in metrics.items()
-        if name.startswith(("test/", "hard/")) and name not in held
+        if name.startswith(("test/", "hard/")) and name not in compared
     ]
     seconds = result.seconds
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     space = result.features
-    spaces = [f"distances of pictures are in the feature space {space}"] if space else []
+    spaces = [f"distances between images are computed in the feature space {space}"] if space else []
     lines = [
         "",
         text_table(["metric", "ours", "reported", "by", ""], rows),
@@ -50,26 +57,26 @@ def result_table(result: Result, folder: Path) -> str:
         "",
         f"{result.model} on {result.data}: {result.parameters:,} parameters, {result.epochs} epochs, "
         f"{result.device} {result.precision}, {spent}",
-        f"everything is in {folder}",
+        f"Results saved to {folder}",
     ]
     return "\n".join(lines)
 
 
 def verdict(ours: float | None, reference: Mapping[str, Any], rendered: bool) -> str:
-    """How a figure stands against a reported one: better, worse, the same, or N times a figure that is no goal.
+    """A result compared with a reported one: better, worse, the same, or a ratio where neither direction is better.
 
     Args:
-        ours: None where there is none; nothing is said then.
+        ours: the measured value; None gives an empty string.
         reference: `value`, and `better`: higher, lower, or same.
-        rendered: measured on rendered pictures, which are not to be compared with the originals.
+        rendered: whether it was measured on rendered images, which cannot be compared with the original ones.
     """
     if ours is None:
         return ""
     if rendered:
-        return "ours on rendered pictures"
+        return "measured on rendered images"
     if math.isclose(ours, reference["value"], rel_tol=1e-6):  # metrics are float32
         return "the same"
-    if reference["better"] == "same":  # a draw to be like, not to be ahead of
+    if reference["better"] == "same":  # a random draw, where neither direction is better
         return f"{ours / reference['value']:.2f} times"
     ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
     return "better" if ahead else "worse"

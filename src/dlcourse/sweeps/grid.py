@@ -27,7 +27,7 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
         groups: swept choices of config groups, which the command line has the first of.
 
     Raises:
-        UserError: the command asks for no jobs, for the same job twice, or for a folder that is not its own.
+        UserError: the command asks for no jobs, the same job twice, or a folder of another sweep.
     """
     config, launcher = sweeper.config, sweeper.launcher
     assert config is not None
@@ -36,7 +36,7 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
     try:
         left = _planned(sweeper, arguments, groups, folder, bool(config.get("resume")))
     except (UserError, HydraException, OmegaConfBaseException):
-        drop_empty(folder)  # one of this moment was made already
+        drop_empty(folder)  # it was created when its name was chosen
         raise
     quoted = str(folder).replace("'", r"\'")
     batch = [[*job, f"hydra.sweep.dir='{quoted}'", f"hydra.sweep.subdir={name}"] for name, job in left.items()]
@@ -45,16 +45,18 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
         for start in range(0, len(batch), max(size, 1)):
             launcher.launch(batch[start : start + size], initial_job_idx=start)
     except KeyboardInterrupt:
-        print(f"go on with: {_command(config, arguments, folder)}", file=sys.stderr)
+        print(f"continue with: {_command(config, arguments, folder)}", file=sys.stderr)
         raise
-    except Exception as error:  # of the launcher itself: a worker was killed, a queue refused; jobs' own are kept
+    except (
+        Exception
+    ) as error:  # of the launcher itself, for example a killed worker; errors of jobs are recorded elsewhere
         print(f"the launcher stopped: {' '.join(f'{type(error).__name__}: {error}'.split())}", file=sys.stderr)
 
 
 def _planned(
     sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str], folder: Path, resume: bool
 ) -> dict[str, list[str]]:
-    """The jobs that have not ended, by the name of their folder; the plan is written."""
+    """Write the plan, and return the jobs that have not ended by the name of their folder."""
     assert sweeper.hydra_context is not None
     loader = sweeper.hydra_context.config_loader
     params = [f"{key}={value}" for key, value in sweeper.params.items()]
@@ -64,17 +66,19 @@ def _planned(
     if resume and not any(names_job(key_of(override)) for override in parsed):
         stored = read_jobs(folder)
         if not stored:
-            raise UserError(f"{folder} holds no sweep to go on with, and the command says nothing else to do")
+            raise UserError(
+                f"{folder} does not contain a sweep to continue: add values to sweep over, or check the name"
+            )
         jobs = [[*(word for word in job if names_job(_key(word))), *arguments] for job in stored.values()]
     sweeper.validate_batch_is_legal(distinct(jobs, loader))
     left = place(folder, jobs, resume)
     if len(left) < len(jobs):
-        print(f"{len(jobs) - len(left)} of {len(jobs)} jobs of {folder} have ended already", flush=True)
+        print(f"{len(jobs) - len(left)} of {len(jobs)} jobs of {folder} are already finished", flush=True)
     return left
 
 
 def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
-    """The command that goes on with a sweep."""
+    """The command that continues a sweep."""
     words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
     words = [w for w in words if _key(w) not in UNSAID]
     where = f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
@@ -85,7 +89,7 @@ UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.grou
 
 
 def key_of(override: Override) -> str:
-    """The key that an override sets."""
+    """The key of an override."""
     return override.get_key_element().lstrip("+~")
 
 
@@ -94,23 +98,23 @@ def _key(word: str) -> str:
 
 
 def check(overrides: Sequence[Override]) -> None:
-    """Refuse what makes no grid.
+    """Refuse overrides that do not make a grid.
 
     Raises:
-        UserError: an empty range or value, or several values for what a sweep has one of.
+        UserError: a range or value is empty, or a key has several values that a sweep has once.
     """
     for override in overrides:
         key, words = key_of(override), override.input_line
         if override.is_sweep_override() and not names_job(key):
-            raise UserError(f"{words}: a sweep has one {key}, it cannot be swept")
+            raise UserError(f"{words}: {key} cannot be swept: pass one value")
         if override.is_discrete_sweep() and not list(override.sweep_string_iterator()):
-            raise UserError(f"{words} is an empty range, so there is no job to run: give it a value")
+            raise UserError(f"{words} is an empty range: pass at least one value")
         if not override.is_delete() and override.value() == "":
-            raise UserError(f"{words} has no value, so there is no job to run: give one, or leave {key} out")
+            raise UserError(f"{words} has an empty value: pass one, or leave {key} out")
 
 
 def distinct(jobs: Sequence[Sequence[str]], loader: Any) -> list[list[str]]:
-    """One job for each combination of choices; other values cannot make a config that does not compose."""
+    """One job for each combination of config choices; other values do not change whether a config composes."""
     groups = set(loader.list_groups(""))
     found: dict[tuple[str, ...], list[str]] = {}
     for job in jobs:

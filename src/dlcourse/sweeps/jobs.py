@@ -1,4 +1,4 @@
-"""The jobs of a sweep: each is known by its overrides, and finds its folder by them when the sweep goes on."""
+"""The jobs of a sweep: a job is identified by its overrides, and keeps its folder when the sweep continues."""
 
 import json
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from dlcourse.runs.result import CONFIG, RESULT, Result, read_result
 from dlcourse.runs.stored_config import read_stored
 
 PLAN = "sweep.json"  # {"schema": 1, "jobs": {"0": ["model=xor", "seed=0"], ...}}, written before the first job starts
-ENDED = ("completed", "pruned")  # what is not run again
+ENDED = ("completed", "pruned")  # statuses of jobs that do not run again
 
 
 def names_job(key: str) -> bool:
-    """Whether an override is part of what makes a job of a sweep this job."""
+    """Whether an override is part of a job's identity."""
     return kind(key) not in (RECORD, APPEARANCE)
 
 
 def identity(overrides: Sequence[str]) -> frozenset[tuple[str, str]]:
-    """What makes two jobs the same: the overrides in any order, `1e-3` and `0.001` alike."""
+    """A job's identity: its overrides in any order, with `1e-3` and `0.001` equal."""
     return frozenset(pair for pair in split_overrides(overrides).items() if names_job(pair[0]))
 
 
 def split_overrides(overrides: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as a mapping, numbers in one spelling."""
+    """`key=value` words as a mapping, with numbers in one notation."""
     return {key.lstrip("+"): _plain(value) for key, _, value in (word.partition("=") for word in overrides)}
 
 
@@ -40,12 +40,12 @@ def _plain(value: str) -> str:
 
 
 def folder_order(name: str) -> tuple[int, str]:
-    """For sorting the jobs' folders: 2 before 10."""
+    """Sort key of job folders: 2 before 10."""
     return len(name), name
 
 
 def read_jobs(folder: Path) -> dict[str, list[str]]:
-    """Folder name and overrides of each job of a sweep, in the order of their numbers.
+    """The overrides of each job by the name of its folder, in numeric order.
 
     They are in the plan; of a sweep without one, what the jobs' results and configs say.
     """
@@ -54,7 +54,7 @@ def read_jobs(folder: Path) -> dict[str, list[str]]:
         try:
             found = json.loads((folder / PLAN).read_text("utf8"))["jobs"]
         except (ValueError, KeyError, TypeError):
-            raise UserError(f"{folder / PLAN} cannot be read: delete it, the jobs' folders are enough") from None
+            raise UserError(f"{folder / PLAN} cannot be read: move it away; the job folders are enough") from None
     for job in {path.parent for name in (RESULT, CONFIG) for path in folder.glob(f"*/{name}")}:
         if job.name not in found:
             found[job.name] = _recorded(job)
@@ -62,7 +62,7 @@ def read_jobs(folder: Path) -> dict[str, list[str]]:
 
 
 def _recorded(job: Path) -> list[str]:
-    """The overrides that a job's folder records itself."""
+    """The overrides that the job's own folder records."""
     result = job_result(job)
     if result is None and (job / CONFIG).exists():
         return list(OmegaConf.select(read_stored(job / CONFIG, builds=False), "begun.overrides") or [])
@@ -70,7 +70,7 @@ def _recorded(job: Path) -> list[str]:
 
 
 def job_result(job: Path) -> Result | None:
-    """A job's result.json; None where there is none yet, or none that can be read."""
+    """A job's result; None where it does not exist or cannot be read."""
     try:
         return read_result(job)
     except UserError:
@@ -78,7 +78,7 @@ def job_result(job: Path) -> Result | None:
 
 
 def status(job: Path) -> str:
-    """completed, failed, interrupted or pruned as its result says; `unfinished` where it began, `not run` if not."""
+    """The status from its result, `unfinished` where a job started without a result, else `not run`."""
     result = job_result(job)
     if result is not None:
         return result.status
@@ -86,7 +86,7 @@ def status(job: Path) -> str:
 
 
 def place(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str, list[str]]:
-    """Give each job its folder's name, the one that it has already or the next number, and write the plan.
+    """Assign a folder name to each job, its own or the next number, and write the plan.
 
     Args:
         folder: of the sweep.
@@ -97,12 +97,12 @@ def place(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str
         The jobs that have not ended, by folder name, in the order given.
 
     Raises:
-        UserError: two jobs are the same, or the folder holds something else.
+        UserError: two jobs are the same, or the folder contains something else.
     """
     asked: dict[frozenset[tuple[str, str]], list[str]] = {}
     for job in jobs:
         if identity(job) in asked:
-            raise UserError(f"two jobs of the sweep are the same ({' '.join(job)}): give each value once")
+            raise UserError(f"the sweep contains the same job twice ({' '.join(job)}): pass each value once")
         asked[identity(job)] = list(job)
     check_folder(folder, resume)
     known = read_jobs(folder)
@@ -119,7 +119,7 @@ def place(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str
     folder.mkdir(parents=True, exist_ok=True)
     if not known:
         try:
-            (folder / PLAN).touch(exist_ok=False)  # of two sweeps that begin at once, one gets the folder
+            (folder / PLAN).touch(exist_ok=False)  # of two sweeps that start together, one gets the folder
         except FileExistsError:
             raise UserError(_taken(folder)) from None
     write_text(folder / PLAN, plan)
@@ -127,29 +127,29 @@ def place(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str
 
 
 def check_folder(folder: Path, resume: bool) -> None:
-    """Refuse a folder that holds a sweep, unless it is resumed, or something that is no sweep.
+    """Refuse a folder with other files, and one with a sweep unless it is resumed.
 
     Raises:
-        UserError: in one sentence.
+        UserError: the folder cannot be used.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / PLAN).exists() and not any(any(folder.glob(f"*/{name}")) for name in (RESULT, CONFIG)):
-        raise UserError(f"{folder} is no sweep but holds other files: choose another name=NAME")
+        raise UserError(f"{folder} is not a sweep folder and contains other files: choose another name=NAME")
     if not resume:
         raise UserError(_taken(folder))
 
 
 def _taken(folder: Path) -> str:
-    return f"{folder} holds a sweep already: go on with it by resume=true, or choose another name=NAME"
+    return f"{folder} already contains a sweep: continue it with resume=true, or choose another name=NAME"
 
 
 def _other_sweep(folder: Path, known: Sequence[str], asked: Sequence[str]) -> str:
-    """The sentence for a command none of whose jobs is in the folder that it resumes."""
+    """The message for a command whose jobs are all missing in the sweep that it resumes."""
     old, new = dict(identity(known)), dict(identity(asked))
     other = sorted(key for key in old | new if old.get(key) != new.get(key))
-    changed = [f"{key}={new[key]}" if key in new else f"no {key}" for key in other]
+    changed = [f"{key}={new[key]}" if key in new else f"{key} unset" for key in other]
     return (
-        f"{folder} holds another sweep, none of its jobs has {' '.join(changed)}: "
-        "go on with its own command, or choose another name=NAME"
+        f"{folder} contains another sweep: none of its jobs has {' '.join(changed)}: "
+        "continue it with its own command, or choose another name=NAME"
     )

@@ -1,4 +1,4 @@
-"""What a multirun of `embed` leaves behind: a sweep's summary and its maps side by side."""
+"""The summary of a multirun of `embed`: a table, and the maps side by side."""
 
 from pathlib import Path
 
@@ -14,13 +14,14 @@ class MapsSummary(SweepSummary):
     """A Hydra callback: `SweepSummary`, and maps.png with the finished jobs' maps."""
 
     def summarise(self, folder: Path, config: DictConfig) -> None:
-        """Write and say the summary, then draw."""
+        """Write and print the summary, then draw the maps."""
         super().summarise(folder, config)
         jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
         jobs = [job for job in jobs if (job / "plots" / "map.csv").exists()]
         if not jobs:
             return
         from dlcourse.plots.maps import METHOD_NAMES, draw_maps, read_map
+        from dlcourse.plots.style import plotting
 
         maps = {}
         for job in jobs[:MOST]:
@@ -30,5 +31,6 @@ class MapsSummary(SweepSummary):
             trust = next(value for name, value in result.metrics.items() if name.endswith("/trustworthiness"))
             title = f"{METHOD_NAMES[str(result.model)]} of {result.data}: trustworthiness {trust:.3f}"
             maps[title if title not in maps else f"{title} (job {job.name})"] = read_map(job / "plots" / "map.csv")
-        draw_maps(folder / "maps.png", maps)
-        print(f"the maps side by side are {folder / 'maps.png'}")
+        with plotting("the maps side by side"):
+            draw_maps(folder / "maps.png", maps)
+            print(f"Maps saved to {folder / 'maps.png'}")

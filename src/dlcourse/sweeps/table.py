@@ -1,4 +1,4 @@
-"""A sweep as a table, read from its jobs' results: a row a job, or a row a configuration with its seeds together."""
+"""A sweep as a table, from the results of its jobs: one row per job, or per configuration with its seeds grouped."""
 
 import math
 import statistics
@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dlcourse.runs.keys import REPETITION, keys_of_kind
 from dlcourse.runs.metrics import leading_metric, lower_is_better
 from dlcourse.runs.result import Result
 from dlcourse.sweeps.jobs import job_result, names_job, read_jobs, split_overrides, status
 
-SEED = "seed"
-WIDEST = 70  # letters of an error in a table
+REPEATED = frozenset(keys_of_kind(REPETITION))  # keys whose values are averaged: seeds and folds
+WIDEST = 70  # characters of an error in a table
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its folder's name, its values of the swept keys, and what its result says."""
+    """One job: the name of its folder, its values of the swept keys, and its result."""
 
     name: str
     values: tuple[str, ...]
@@ -33,27 +34,27 @@ class Job:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The jobs that differ by their seed alone, and their values of the other swept keys."""
+    """Jobs that differ in their seed only, and their values of the other swept keys."""
 
     values: tuple[str, ...]
     jobs: list[Job]
 
     def figures(self, metric: str) -> list[float]:
-        """A metric of the completed jobs."""
+        """The values of a metric in the completed jobs."""
         found = (job.metrics.get(metric) for job in self.jobs if job.status == "completed")
         return [value for value in found if value is not None]
 
     def mean(self, metric: str) -> float:
-        """NaN where no job has the figure."""
+        """The mean; NaN where no job has the metric."""
         return statistics.fmean(self.figures(metric) or [math.nan])
 
     def deviation(self, metric: str) -> float:
-        """The standard deviation over seeds, of the sample; NaN of fewer than two."""
+        """The sample standard deviation over seeds; NaN for fewer than two."""
         figures = self.figures(metric)
         return statistics.stdev(figures) if len(figures) > 1 else math.nan
 
     def said(self) -> str:
-        """How many jobs are completed, or why the one is not."""
+        """How many jobs are completed; for one job, its error."""
         done = sum(job.status == "completed" for job in self.jobs)
         if len(self.jobs) == 1 and not done:
             return _short(self.jobs[0].said())
@@ -70,7 +71,7 @@ class Sweep:
         metric: that the jobs are held against, as `test/error_minutes`; empty where no job has any.
         higher: whether more of it is better.
         shown: the metrics of the table: that one of every split, then what else the test split was measured by.
-        jobs: best first; what has no figure comes last, in the order of the numbers.
+        jobs: best first; those without the metric come last, in numeric order.
         spaces: names of the feature spaces that distances of pictures are in; usually none.
     """
 
@@ -83,16 +84,16 @@ class Sweep:
     spaces: tuple[str, ...] = ()
 
     def config_keys(self) -> list[str]:
-        """The swept keys without the seed."""
-        return [key for key in self.keys if key != SEED]
+        """The swept keys without seeds and folds."""
+        return [key for key in self.keys if key not in REPEATED]
 
     def seeds(self) -> bool:
-        """Whether several seeds were run."""
-        return SEED in self.keys
+        """Whether seeds or folds are swept."""
+        return not REPEATED.isdisjoint(self.keys)
 
     def configurations(self) -> list[Configuration]:
-        """Seeds together, best mean first."""
-        places = [number for number, key in enumerate(self.keys) if key != SEED]
+        """The configurations, best mean first."""
+        places = [number for number, key in enumerate(self.keys) if key not in REPEATED]
         found: dict[tuple[str, ...], list[Job]] = {}
         for job in sorted(self.jobs, key=lambda job: (len(job.name), job.name)):
             found.setdefault(tuple(job.values[place] for place in places), []).append(job)
@@ -100,13 +101,13 @@ class Sweep:
         return sorted(rows, key=lambda row: self.rank(row.mean(self.metric)))
 
     def rank(self, figure: float | None) -> float:
-        """A number that is smaller the better the figure; infinite without one."""
+        """A sort key: lower for better values, infinite without a value."""
         if figure is None or math.isnan(figure):
             return math.inf
         return -figure if self.higher else figure
 
     def bound(self, margin: float) -> tuple[float, int, int]:
-        """Which figure is still within the margin of the best, how many configurations reach it, and of how many.
+        """The value that is still within the margin of the best, how many configurations reach it, and their total.
 
         The margin is a share of the best figure, or of its distance to 1 where it is a share of right answers:
         0.1 lets an error of 2 minutes grow to 2.2, and an accuracy of 90 % fall to 89 %.
@@ -120,7 +121,7 @@ class Sweep:
 
 
 def read_sweep(folder: Path) -> Sweep:
-    """The sweep of a folder, whatever state its jobs are in."""
+    """Read the sweep of a folder; its jobs may be in any state."""
     listed = read_jobs(folder)
     results = {name: job_result(folder / name) or Result("train", "not run") for name in listed}
     words = {name: split_overrides(overrides) for name, overrides in listed.items()}
@@ -149,7 +150,7 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str]:
-    """A sweep as sweep.csv has it.
+    """The content of sweep.csv.
 
     Returns:
         The header; a row a job, best first; the swept keys; the metric that the jobs are held against.
@@ -163,7 +164,7 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
 
 
 def configuration_rows(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows for reading: a row a configuration, seeds as mean ± standard deviation."""
+    """Header and rows of the printed table: one row per configuration, seeds as mean ± standard deviation."""
     seeds = sweep.seeds()
     header = ["jobs" if seeds else "job", *sweep.config_keys(), *(["n"] if seeds else []), *sweep.shown]
     rows = []
@@ -177,13 +178,13 @@ def configuration_rows(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
 
 
 def failures(sweep: Sweep) -> list[Job]:
-    """Jobs that neither completed nor were pruned, in the order of their numbers."""
+    """Jobs that are neither completed nor pruned, in numeric order."""
     found = [job for job in sweep.jobs if job.status not in ("completed", "pruned")]
     return sorted(found, key=lambda job: (len(job.name), job.name))
 
 
 def verdicts(sweep: Sweep, margin: float) -> list[str]:
-    """What the table says, in sentences: which configuration validation chooses, and how many come near the best."""
+    """The summary in sentences: the configuration that validation chooses, and how many come near the best."""
     rows = [row for row in sweep.configurations() if row.figures(sweep.metric)]
     if len(rows) < 2:
         return []
@@ -200,7 +201,7 @@ def verdicts(sweep: Sweep, margin: float) -> list[str]:
         chosen = min(rows, key=lambda row: sweep.rank(row.mean(held_out)))
         values = " ".join(f"{key}={value}" for key, value in zip(sweep.config_keys(), chosen.values, strict=True))
         said.append(f"Validation chooses {values}: {sweep.metric} {_words(_figure(chosen, sweep.metric))}.")
-    said += [f"Distances of pictures are in the features of {', '.join(sweep.spaces)}."] if sweep.spaces else []
+    said += [f"Distances between images use the features of {', '.join(sweep.spaces)}."] if sweep.spaces else []
     return said
 
 
@@ -230,5 +231,5 @@ def _short(text: str) -> str:
 
 
 def finished(rows: Iterable[Configuration], metric: str) -> list[Configuration]:
-    """Those that have the figure."""
+    """The configurations that have the metric."""
     return [row for row in rows if row.figures(metric)]

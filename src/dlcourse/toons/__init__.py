@@ -1,1 +1,1 @@
-"""Cartoon faces, drawn by us."""
+"""Rendered cartoon faces."""

@@ -1,7 +1,7 @@
-"""Pictures under work, and the distances from which shapes are painted.
+"""Pictures while they are painted, and the distance functions of the shapes.
 
-Shapes are signed distances [B, H, W], negative inside, in hundredths of the picture's side; what is known of a whole
-picture is [B, 1, 1], a colour [B, 3, 1, 1]. An edge is a ramp one pixel wide.
+Shapes are signed distances [B, H, W], negative inside, in hundredths of the picture's side; values of a whole
+picture are [B, 1, 1], colours [B, 3, 1, 1]. An edge is a ramp one pixel wide.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Canvas:
 
     Attributes:
         picture: float32 [B, 3, H, W], 0 to 255.
-        u, v: where a pixel is on the picture, [1, 1, W] and [1, H, 1].
-        x, y: where it is seen from the head's middle, turned with the head, [B, H, W].
-        head: distance from the head [B, H, W], which many layers follow.
-        face: the numbers of the B faces.
+        u, v: coordinates of the pixels in the picture, [1, 1, W] and [1, H, 1].
+        x, y: coordinates relative to the head's centre, turned with the head, [B, H, W].
+        head: distance from the head [B, H, W], used by many layers.
+        face: the parameters of the B faces.
         sharpness: pixels in a hundredth of the side.
     """
 
@@ -37,7 +37,7 @@ class Canvas:
 
     @classmethod
     def blank(cls, face: Face, size: int) -> Canvas:
-        """Pictures with nothing on them yet."""
+        """Empty pictures."""
         device = face.x.device
         steps = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) * (100 / size)
         u, v = steps[None, None, :], steps[None, :, None]
@@ -48,7 +48,7 @@ class Canvas:
         return cls(picture, u, v, (x, y, _head(x, y, face)), face, size / 100)
 
     def rows(self, top: float, bottom: float) -> Canvas:
-        """The part between two heights, 0 to 100; what is painted there is painted here."""
+        """A view of the rows between two heights, 0 to 100."""
         size = self.picture.shape[2]
         part = slice(int(top * size / 100), -int(-bottom * size // 100))
         planes = tuple(plane[:, part] for plane in self.planes)
@@ -65,7 +65,7 @@ class Canvas:
         self.picture.index_copy_(0, index, some.picture)
 
     def linear(self, along: Tensor, down: Tensor, constant: Tensor) -> Tensor:
-        """along * x + down * y + constant, from one column and one row instead of planes."""
+        """along * x + down * y + constant, from one row and one column instead of planes."""
         face = self.face
         right, under = along * face.cos - down * face.sin, along * face.sin + down * face.cos
         return torch.add((self.u - face.x) * right, (self.v - face.y) * under + constant)
@@ -83,7 +83,7 @@ class Canvas:
         return along.sub_(on.mul_((br - ar) / span).add_(ar))
 
     def cover(self, distance: Tensor) -> Tensor:
-        """How much of each pixel lies inside, 0 to 1."""
+        """Coverage of each pixel, 0 to 1."""
         return torch.clamp(0.5 - distance * self.sharpness, 0, 1)
 
     def fill(self, distance: Tensor, colour: Tensor, strength: Tensor | float = 1.0) -> None:
@@ -114,7 +114,7 @@ def disc(x: Tensor, y: Tensor, radius: Tensor | float) -> Tensor:
 
 
 def ellipse(x: Tensor, y: Tensor, wide: Tensor | float, high: Tensor | float) -> Tensor:
-    """About the distance from an ellipse around zero with these half axes."""
+    """Approximate distance from an ellipse around zero with these half axes."""
     return length(x / wide, y / high).sub_(1).mul_((wide + high) / 2)
 
 
@@ -136,7 +136,7 @@ def cone(
 
 
 def _head(x: Tensor, y: Tensor, face: Face) -> Tensor:
-    """Distance from a cone from skull to jaw, the more angular the squarer."""
+    """Distance from a cone from skull to jaw; `squareness` makes it angular."""
     span = face.bottom - face.top
     y = y - face.top
     along = (y / span).clamp_(0, 1)

@@ -1,4 +1,4 @@
-"""What a scene means for the picture: the numbers and colours of each face, ready to be broadcast over its pixels."""
+"""From a scene to pixels: the parameters and colours of each face, in shapes that broadcast over its pixels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MIDDLE_X, MIDDLE_Y = 50.0, 53.5  # of a head that is not moved
 
 
 class Face:
-    """Numbers of N faces by name: [N, 1, 1], colours [N, 3, 1, 1], choices [N], cones of hair [N, K, 6, 1, 1].
+    """Parameters of N faces: numbers [N, 1, 1], colours [N, 3, 1, 1], choices [N], cones of hair [N, K, 6, 1, 1].
 
-    Some of the faces, `face[index]`, are looked up when asked for: a layer wants few of the numbers.
+    `face[index]` selects faces lazily, since a layer needs few of the parameters.
     """
 
     def __init__(self, values: dict[str, Tensor] | None = None, of: tuple[Face, slice | Tensor] | None = None):
@@ -26,7 +26,7 @@ class Face:
     def __getattr__(self, name: str) -> Tensor:
         of = self.__dict__.get("_of")
         if of is None:
-            raise AttributeError(f"A face has no {name!r}.")
+            raise AttributeError(f"unknown parameter of a face: {name!r}")
         value = getattr(of[0], name)[of[1]]
         self.__dict__[name] = value
         return value
@@ -38,11 +38,11 @@ class Face:
         return Face(of=(self, pictures))
 
     def to(self, device: torch.device) -> Face:
-        """The same numbers on another device."""
+        """The same parameters on another device."""
         return Face({name: value.to(device) for name, value in self.__dict__.items() if isinstance(value, Tensor)})
 
     def at(self, choice: str, value: str) -> Tensor:
-        """Which faces have that value of a choice, bool [N]."""
+        """Mask of the faces with that value of a choice, bool [N]."""
         return getattr(self, choice) == values_of(choice).index(value)
 
 
@@ -55,7 +55,7 @@ def _tables() -> dict[str, Tensor]:
 
 
 def face_of(scene: Scene) -> Face:
-    """The numbers of a scene's faces, on the CPU."""
+    """The parameters of a scene's faces, on the CPU."""
     s, tables = scene, _tables()
     tilt = torch.deg2rad(s.tilt)
     skull, jaw, half = s.head_width, s.head_width * s.jaw, s.head_height

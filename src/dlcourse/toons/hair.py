@@ -9,7 +9,7 @@ from dlcourse.toons.canvas import FAR, Canvas, lighter, shade
 
 
 def _cones(canvas: Canvas, side: str, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance from the union of the hair's cones, and how much nearer the nearest is than the next."""
+    """Distance from the union of the hair's cones, and the difference between the nearest and the second nearest."""
     face = canvas.face
     cones, count = getattr(face, f"{side}_cones"), int(getattr(face, f"{side}_count").max())
     nearest = torch.full_like(canvas.x, FAR)
@@ -36,7 +36,7 @@ def _hair(canvas: Canvas, distance: Tensor, nearest: Tensor, second: Tensor, col
 
 
 def hair_behind(canvas: Canvas) -> None:
-    """What of the hair is behind the head."""
+    """Paint the hair behind the head."""
 
     def paint(some: Canvas) -> None:
         nearest, second = _cones(some, "back", some.face.turned * -0.3)
@@ -46,7 +46,7 @@ def hair_behind(canvas: Canvas) -> None:
 
 
 def hair_in_front(canvas: Canvas) -> None:
-    """The cap down to the hairline, and what of the hair is on the head."""
+    """Paint the cap down to the hairline, and the hair on the head."""
 
     def paint(some: Canvas) -> None:
         face = some.face

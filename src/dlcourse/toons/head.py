@@ -32,7 +32,7 @@ def head(canvas: Canvas) -> None:
 
 
 def ears(canvas: Canvas) -> None:
-    """What of the ears is seen on the head, and earrings."""
+    """Paint the visible part of the ears, and earrings."""
     face = canvas.face
     for at, forward, side in ear_places(canvas):
         x, y = canvas.x - at, canvas.y - face.ear_y
@@ -77,7 +77,7 @@ def cheeks(canvas: Canvas) -> None:
 
 
 def beard(canvas: Canvas) -> None:
-    """What grows on the chin, under the mouth's layer."""
+    """Paint the beard on the chin, below the layer of the mouth."""
 
     def stubble(c: Canvas) -> None:
         f = c.face

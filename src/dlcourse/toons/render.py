@@ -1,8 +1,7 @@
 """Colour pictures of cartoon faces, drawn in batches from a scene: plain torch, any device, any size.
 
 Each layer is a few signed distances over the picture, painted with a line of ink around it, back to front. Pictures
-are drawn in small chunks so that the temporaries stay in the cache; layers that few faces have are drawn on those
-only.
+are drawn in small chunks so that the temporaries stay in the cache; a layer is drawn only on the faces that have it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dlcourse.toons.canvas import Canvas
 from dlcourse.toons.face import face_of
 from dlcourse.toons.scene import Scene
 
-# Raise it whenever the same seed gives other pictures: caches of pictures are named after it.
+# Increase it whenever the same seed gives different pictures: it is part of the names of cached files.
 RENDERER_VERSION = 1
 SMALLEST, LARGEST = 16, 1024  # pixels a side
 _CPU_CHUNK_PIXELS = 200_000  # 48 pictures of 64 pixels a side
@@ -27,20 +26,20 @@ _ACCELERATOR_CHUNK = 256
 def render(scene: Scene, size: int = 64, device: torch.device | str | None = None, chunk: int | None = None) -> Tensor:
     """The scene's pictures: uint8 [N, size, size, 3] on `device`, the CPU unless given.
 
-    `chunk` pictures are drawn at once (default: what suits the device); pictures do not depend on it. On the CPU,
+    `chunk` pictures are drawn at once (default: depends on the device); the result does not depend on it. On the CPU,
     torch.get_num_threads() threads draw.
 
     Raises:
         ValueError: a size out of range or a chunk below 1.
     """
     if not SMALLEST <= size <= LARGEST:
-        raise ValueError(f"size must be {SMALLEST} to {LARGEST} pixels, but is {size}.")
+        raise ValueError(f"size={size} is out of range: use {SMALLEST} to {LARGEST} pixels")
     target = torch.device(device if device is not None else "cpu")
     on_cpu = target.type == "cpu"
     if chunk is None:
         chunk = max(_CPU_CHUNK_PIXELS // size**2, 1) if on_cpu else _ACCELERATOR_CHUNK
     if chunk < 1:
-        raise ValueError(f"chunk must be at least 1 picture, but is {chunk}.")
+        raise ValueError(f"chunk={chunk} is below 1: use 1 or more")
     pictures = torch.empty(len(scene), size, size, 3, dtype=torch.uint8, device=target)
     # Faces with the same hair together: a chunk is drawn with as many cones as its richest style has.
     parts = torch.argsort(scene.hair, stable=True).split(chunk)
@@ -57,10 +56,10 @@ def render(scene: Scene, size: int = 64, device: torch.device | str | None = Non
         for part in parts:
             draw(part)
         return pictures
-    # Threads that draw whole chunks wait for each other once, torch's own after each of the small operations.
+    # Threads that draw whole chunks wait for each other once, torch's own threads after each small operation.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(draw, parts))
-    torch.set_num_threads(threads)  # the workers' setting is theirs alone for OpenMP, but the process's for MKL
+    torch.set_num_threads(threads)  # the workers' setting is per thread for OpenMP, but per process for MKL
     return pictures
 
 

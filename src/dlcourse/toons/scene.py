@@ -1,4 +1,4 @@
-"""What a cartoon face is made of: the factors, and seeded draws from them.
+"""The factors of a cartoon face, and seeded random values of them.
 
 A number is uniform between its bounds; a choice has names with weights. Lengths are in hundredths of the picture's
 side, left and right are the viewer's.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Number(NamedTuple):
-    """A factor with a value on a scale."""
+    """A continuous factor."""
 
     name: str
     low: float
@@ -22,7 +22,7 @@ class Number(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A factor with one of several values; `weights` by their names need not sum to one."""
+    """A factor with one of several values; `weights` by name need not sum to one."""
 
     name: str
     weights: dict[str, float]
@@ -69,7 +69,7 @@ FACTORS: tuple[Number | Choice, ...] = (
     Choice("teeth", {"row": 3, "two": 1, "none": 1}),
     Choice("freckles", {"none": 4, "some": 1}),
     Choice("beard", {"none": 7, "stubble": 1, "moustache": 1.3, "goatee": 1, "full": 1.3}),
-    # What is on it.
+    # Hair and things that are worn.
     Choice(
         "hair",
         _alike("bald sprout crop spikes bob curls mohawk bun pigtails long quiff tufts swirl locks"),
@@ -84,7 +84,7 @@ FACTORS: tuple[Number | Choice, ...] = (
     Choice("background_colour", _alike("sky mint lemon apricot rose lilac sand grey")),
 )
 NAMES: tuple[str, ...] = tuple(factor.name for factor in FACTORS)
-# How many values a factor has, 0 for a number.
+# The number of values of a factor, 0 for a continuous one.
 CATEGORIES: tuple[int, ...] = tuple(len(factor.weights) if isinstance(factor, Choice) else 0 for factor in FACTORS)
 _COLUMN = {name: column for column, name in enumerate(NAMES)}
 
@@ -99,7 +99,7 @@ def values_of(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Scene:
-    """N faces: `scene.turn`, `scene.hair`, ... give a factor [N], choices as the number of their value.
+    """N faces: `scene.turn`, `scene.hair`, ... give a factor [N], choices as the index of their value.
 
     Attributes:
         factors: float32 [N, len(FACTORS)], in the units named there.
@@ -109,7 +109,7 @@ class Scene:
 
     def __getattr__(self, name: str) -> Tensor:
         if name not in _COLUMN:
-            raise AttributeError(f"A face has no factor {name!r}.")
+            raise AttributeError(f"unknown factor of a face: {name!r}")
         column = self.factors[:, _COLUMN[name]]
         return column.long() if CATEGORIES[_COLUMN[name]] else column
 
@@ -120,7 +120,7 @@ class Scene:
         return Scene(self.factors[pictures])
 
     def replaced(self, name: str, value: float | Tensor) -> Scene:
-        """The same faces but for one factor."""
+        """The same faces with another value of one factor."""
         factors = self.factors.clone()
         factors[:, _COLUMN[name]] = value
         return Scene(factors)
@@ -133,7 +133,7 @@ class Scene:
 
 
 def draw_scenes(count: int, seed: int) -> Scene:
-    """Faces at random, on the CPU, so that every device gets the same.
+    """Draw random faces, on the CPU, so that every device gets the same.
 
     Face i depends on i and the seed only, so a longer draw begins with the shorter one.
 
@@ -141,7 +141,7 @@ def draw_scenes(count: int, seed: int) -> Scene:
         ValueError: a count below 0.
     """
     if count < 0:
-        raise ValueError(f"count must be 0 or more, but is {count}.")
+        raise ValueError(f"count={count} is below 0: use 0 or more")
     # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
     uniform = torch.rand(count, len(FACTORS), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     columns = []

@@ -40,7 +40,7 @@ class Style(NamedTuple):
     Attributes:
         back, front: cones behind the head and on it.
         cap: the hairline y = a + b |x - part| + c x^2 + d sin(e x), as (a, b, c, part, d, e); None without a cap.
-        thick: by how much the cap stands off the skull.
+        thick: distance of the cap from the skull.
         seams: how strongly the lines between cones are drawn, 0 to 1.
     """
 
@@ -156,6 +156,6 @@ def cone_table(side: str) -> tuple[Tensor, Tensor]:
 
 
 def cap_table() -> Tensor:
-    """Hairline, thickness and seams of every style, float32 [styles, 8]; a hairline far above where there is none."""
+    """Hairline, thickness and seams of every style, float32 [styles, 8]; without a cap the hairline is far above."""
     none = (-99.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     return torch.tensor([(*(style.cap or none), style.thick, style.seams) for style in STYLES.values()])

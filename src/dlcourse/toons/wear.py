@@ -40,13 +40,13 @@ def _rounded(x: Tensor, y: Tensor, wide: Tensor, high: Tensor, radius: float) ->
 
 
 def hat(canvas: Canvas) -> None:
-    """Something on the head."""
+    """Paint a hat or another thing on the head."""
 
     def dome(c: Canvas, off: float, line: Tensor) -> Tensor:
         return torch.maximum(c.head - off, c.y - line)
 
     def accent(c: Canvas) -> Tensor:
-        # another colour than the clothes', by turning red, green and blue
+        # a colour different from the clothes', by rotating red, green and blue
         return c.face.clothes_colour.roll(1, 1)
 
     def band(c: Canvas, middle: Tensor, half: float, off: float) -> Tensor:

@@ -1,1 +1,1 @@
-"""What Lightning needs around any model: trainer, devices, checkpoints, precision."""
+"""Lightning around any model: trainer, devices, checkpoints, precision."""

@@ -1,4 +1,4 @@
-"""last.ckpt, kept so that a run can be stopped at any moment and ends, once it goes on, as if it never had been."""
+"""last.ckpt: a run can be stopped at any moment; resumed, it ends exactly as if it had not been stopped."""
 
 import io
 import logging
@@ -24,39 +24,39 @@ log = logging.getLogger(__name__)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints beside their place and renames them once they are on the disk.
+    """Writes each checkpoint to a temporary file in the same folder and renames it when it is on the disk.
 
-    Lightning's own way writes into the system's temporary folder and moves the file from there, which is a copy, and no
-    rename, where that folder is on another disk: killed then, it leaves half a last.ckpt in the place of a whole one.
+    Lightning writes into the system's temporary folder and moves the file from there. If that folder is on another
+    disk, the move is a copy, and a process killed during it leaves a truncated last.ckpt.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """A whole file or, with one sentence of why, the one that was there before."""
-        content = io.BytesIO()  # torch.save into a file that cannot be written ends in words of its own
+        """Write the whole file; on an error the earlier file stays as it was."""
+        content = io.BytesIO()  # in memory first, because torch.save hides the reason of a failed write
         torch.save(checkpoint, content)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with replaced(Path(path)) as part, part.open("wb") as file:
             file.write(content.getbuffer())
             file.flush()
-            os.fsync(file.fileno())  # else a power cut may keep the rename and lose what was written
+            os.fsync(file.fileno())  # otherwise a power failure may keep the rename and lose the content
 
 
 class Stop:
-    """Whether a signal has asked the run to end; the handlers set it, the training loop looks at it."""
+    """Whether a signal has asked the run to stop: set by the signal handlers, read by the training loop."""
 
     signum: int | None = None
 
     @contextmanager
     def listening(self) -> Generator[None]:
-        """Ctrl-C and SIGTERM end the run after the step under way; the same once more ends it at once."""
+        """Ctrl-C and SIGTERM stop the run after the current step; a second signal stops it at once."""
 
         def ask(signum: int, frame: Any) -> None:
             if self.signum is not None:
                 raise Stopped(signum)
             self.signum = signum
-            log.info("stopping after this step; once more stops at once")
+            log.info("stopping after this step; a second signal stops at once")
 
-        if threading.current_thread() is not threading.main_thread():  # as in a notebook's or a launcher's thread
+        if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
             yield
             return
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -67,37 +67,37 @@ class Stop:
                 signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise Stopped if asked to."""
+        """Raise Stopped if a signal has asked for it."""
         if self.signum is not None:
             raise Stopped(self.signum)
 
 
 class ResumeCheckpoint(Checkpoint):
-    """Saves `last.ckpt` at the end of each epoch, every so many minutes within it, and when a signal asks to stop.
+    """Saves `last.ckpt` at the end of each epoch, every few minutes within an epoch, and when a signal asks to stop.
 
-    It comes after all other callbacks, as Lightning orders checkpoints, so that their state of the same step is in it.
+    Lightning runs checkpoint callbacks after all others, so the saved callback states are of the same step.
 
     Args:
-        dirpath: the folder of checkpoints.
-        filename: without its ending.
-        minutes: between two saves within an epoch; 0 saves at each step.
-        stop: whether to end after this step.
+        dirpath: folder of the checkpoints.
+        filename: without the suffix `.ckpt`.
+        minutes: between two saves within an epoch; 0 saves after each step.
+        stop: tells whether to stop after the current step.
     """
 
     def __init__(self, dirpath: str, filename: str = "last", minutes: float = 5.0, stop: Stop | None = None):
         self.path = Path(dirpath) / f"{filename}.ckpt"
         self.minutes, self.stop = minutes, stop or Stop()
-        self.ended = False  # whether something asked the training to end before its last epoch
-        self.watched: dict[str, Any] = {}  # at an epoch's end what plateau schedules are about to be given, by metric
+        self.ended = False  # whether a callback ended the training before its last epoch
+        self.watched: dict[str, Any] = {}  # metrics that plateau schedules receive after this save
         self._saved = time.monotonic()
 
     @property
     def state_key(self) -> str:
-        """The name in checkpoints, which runs of earlier versions have too."""
+        """The key in checkpoints, the same as in earlier versions."""
         return "Last"
 
     def state_dict(self) -> dict[str, Any]:
-        """What Lightning forgets."""
+        """State that Lightning does not save."""
         return {"ended": self.ended, "watched": self.watched}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class ResumeCheckpoint(Checkpoint):
 
     def _save(self, trainer: Trainer, epoch_ended: bool = False) -> None:
         if (guard := getattr(trainer.lightning_module, "loss_guard", None)) is not None:
-            guard.check(trainer.lightning_module)  # so that what is saved is good
+            guard.check(trainer.lightning_module)  # so that only finite weights are saved
         self.ended = trainer.should_stop
         metrics = {str(entry.monitor) for entry in trainer.lr_scheduler_configs if entry.reduce_on_plateau}
         self.watched = {name: trainer.callback_metrics.get(name) for name in metrics if epoch_ended}
@@ -114,7 +114,7 @@ class ResumeCheckpoint(Checkpoint):
         self._saved = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A training that had ended is not gone on with; a plateau schedule takes the step that it was saved before."""
+        """Keep a finished training finished; give plateau schedules the step that they missed because of the save."""
         trainer.should_stop = self.ended
         progress = trainer.fit_loop.epoch_loop.scheduler_progress
         for entry in trainer.lr_scheduler_configs if trainer.lightning_module.automatic_optimization else ():
@@ -128,7 +128,7 @@ class ResumeCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Within an epoch; its last batch is left to the epoch's end, which comes after the validation."""
+        """Save within an epoch, but not after its last batch: the save at the end of the epoch follows."""
         if trainer.is_last_batch:
             return
         if self.stop.signum is not None or time.monotonic() - self._saved >= 60 * self.minutes:
@@ -136,14 +136,14 @@ class ResumeCheckpoint(Checkpoint):
         self.stop.check()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """After the epoch's validation."""
+        """Save after the epoch's validation."""
         self._write_row(trainer)
         self._save(trainer, epoch_ended=True)
         self.stop.check()
 
     @staticmethod
     def _write_row(trainer: Trainer) -> None:
-        """The epoch's figures, which Lightning hands out later: a run killed in between would never write them."""
+        """Write the epoch's metrics now: Lightning logs them after the save, and a run may be killed in between."""
         figures = {name: value.item() for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
         figures |= {"lr": trainer.callback_metrics["lr"].item()} if "lr" in trainer.callback_metrics else {}
         step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1  # as Lightning numbers the row
@@ -153,5 +153,5 @@ class ResumeCheckpoint(Checkpoint):
                 logger.save()
 
     def on_test_batch_end(self, *args: Any, **more: Any) -> None:
-        """A test has nothing to save: it is done anew."""
+        """Stop if asked; a test is not saved but repeated."""
         self.stop.check()

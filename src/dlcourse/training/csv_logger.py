@@ -1,4 +1,4 @@
-"""metrics.csv: one row an epoch, kept when a run goes on."""
+"""metrics.csv: one row per epoch, kept when a run is resumed."""
 
 import csv
 from pathlib import Path
@@ -11,9 +11,9 @@ from dlcourse.runs.files import write_text
 
 
 class MetricsCSV(Logger):
-    """Writes `metrics.csv` into the run folder, whole and renamed at each row, so that it is never half a table.
+    """Writes `metrics.csv` into the run folder; each write replaces the whole file, so the table is always complete.
 
-    Lightning's CSVLogger deletes the file when it starts; this one keeps the rows before the step it goes on from.
+    Lightning's CSVLogger deletes the file at the start; this one keeps the rows before the step it resumes from.
     """
 
     def __init__(self, save_dir: str | Path):
@@ -35,11 +35,11 @@ class MetricsCSV(Logger):
         return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """They are in config.yaml."""
+        """Nothing to do: they are in config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add figures to the row of a step; a step reached again after a resume replaces what came after it."""
+        """Add metrics to the row of a step; rows of later steps, from before a resume, are removed."""
         step = step or 0
         self.rows = {s: row for s, row in self.rows.items() if s <= step}
         self.rows[step] = self.rows.get(step, {}) | {"step": step} | metrics

@@ -1,4 +1,4 @@
-"""What dlcourse does in place of Lightning 2.6.6, each with its reason; look at them again with a new version."""
+"""Replacements for parts of Lightning 2.6.6, each with its reason; review them with each new version."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 class StepShortcuts(LightningModule):
-    """Shorter ways through a training step; for nets whose step takes about a millisecond they matter."""
+    """A training step with less overhead; this matters for nets whose step takes about a millisecond."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; the name of the current hook without the checks of `nn.Module`.
+        """Set an attribute; skip the checks of `nn.Module` for the name of the current hook.
 
-        Lightning sets it forty times a step, and a plain string need not be looked at as a module.
+        Lightning sets it forty times per step, and a string cannot be a module or parameter.
         """
         if name == "_current_fx_name":
             self.__dict__[name] = value
@@ -23,7 +23,7 @@ class StepShortcuts(LightningModule):
             super().__setattr__(name, value)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
-        """Drop the gradients, without the hooks that `Optimizer.zero_grad` of torch 2.15 runs for profilers."""
+        """Reset the gradients without the profiler hooks of `Optimizer.zero_grad` in torch 2.15."""
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
@@ -32,11 +32,11 @@ class StepShortcuts(LightningModule):
 def gather_predictions(predictions: dict[str, Tensor], world_size: int) -> dict[str, Tensor]:
     """The predictions of all processes in the stored order of the samples.
 
-    Lightning's `all_gather` wants tensors of equal length, and the last process may have one sample less.
+    Lightning's `all_gather` requires tensors of equal length, but some processes may have one sample less.
 
     Args:
         predictions: of this process, by name; the first dimension is the sample.
-        world_size: number of processes; each got every `world_size`-th sample.
+        world_size: number of processes; each has every `world_size`-th sample.
     """
     if world_size == 1:
         return predictions
@@ -48,9 +48,9 @@ def gather_predictions(predictions: dict[str, Tensor], world_size: int) -> dict[
 
 
 def put_averaged_weights(trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
-    """Replace the weights of a weights-only checkpoint by averaged ones, where a callback averages them.
+    """Replace the weights of a weights-only checkpoint by the averaged ones if a callback averages them.
 
-    Lightning does not ask its callbacks when it saves weights alone.
+    Lightning does not call its callbacks when it saves only the weights.
     """
     if "optimizer_states" in checkpoint:
         return

@@ -1,4 +1,4 @@
-"""`lr_find=true`: a learning rate from a short run on a copy of the model, its rate rising by each step."""
+"""`lr_find=true`: the learning rate range test on a copy of the model."""
 
 import logging
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100
 
 
 class FoundRate(NamedTuple):
-    """The chosen learning rate, and the smoothed loss at each rate that was tried."""
+    """The chosen learning rate, and the smoothed loss at each tested rate."""
 
     rate: float
     rates: list[float]
@@ -24,18 +24,20 @@ class FoundRate(NamedTuple):
 
 
 def find_rate(trial: LightningModule, data: LightningDataModule, settings: DictConfig) -> FoundRate:
-    """The rate at which the loss falls fastest (Smith, 2015, arXiv:1506.01186), by Lightning's finder.
+    """The rate at which the loss falls fastest (Smith, 2015, arXiv:1506.01186), by Lightning's tuner.
 
     Args:
-        trial: a copy of the model that will be trained; its weights change, no random state does.
+        trial: a copy of the model; its weights change, random states do not.
         data: set up.
-        settings: of the trainer, precision decided.
+        settings: trainer settings with the final precision.
 
     Raises:
-        UserError: the model has no optimizer of Lightning's, or the loss never fell.
+        UserError: the model uses manual optimization, or the loss never falls.
     """
     if not trial.automatic_optimization:
-        raise UserError("lr_find does not work for a model with its own learning rule: set model.optimizer.lr")
+        raise UserError(
+            "lr_find=true does not support this model, which uses manual optimization: set model.optimizer.lr"
+        )
     logging.getLogger("lightning.pytorch.tuner").setLevel(logging.ERROR)
     with TemporaryDirectory() as folder, torch.random.fork_rng():
         quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
@@ -47,5 +49,5 @@ def find_rate(trial: LightningModule, data: LightningDataModule, settings: DictC
         )
     rate = finder.suggestion() if finder is not None else None
     if finder is None or rate is None:
-        raise UserError("lr_find did not find a rate at which the loss falls: set model.optimizer.lr")
+        raise UserError("lr_find=true: no learning rate found at which the loss falls: set model.optimizer.lr")
     return FoundRate(rate, finder.results["lr"], finder.results["loss"])

@@ -1,6 +1,6 @@
-"""Muon: momentum whose matrices are made orthogonal, with AdamW for everything that is no matrix.
+"""Muon: momentum with orthogonalized updates for matrices, and AdamW for all other parameters.
 
-Also what all optimisers are spared on a CPU.
+Also a shortcut for all optimizers on a CPU.
 """
 
 from collections.abc import Iterable
@@ -15,21 +15,21 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def skip_graph_capture_check(optimizer: Optimizer) -> None:
-    """Let an optimiser of weights on the CPU not look for a GPU at each step.
+    """Skip an optimizer's search for a GPU at each step; for weights on the CPU.
 
-    Torch's Adam asks before each step whether a GPU is recording a graph of it. Where Lightning is imported and there
-    is no GPU, that looks for NVIDIA's library on the disk each time: a tenth of a small net's step.
+    Torch's Adam checks before each step whether a CUDA graph is being captured. With Lightning imported and without a
+    GPU, this searches for NVIDIA's library on the disk each time, which takes a tenth of a small net's step.
     """
     if hasattr(optimizer, "_accelerator_graph_capture_health_check"):
         vars(optimizer)["_accelerator_graph_capture_health_check"] = _nothing
 
 
 def _nothing() -> None:
-    """In the place of a check that a CPU has no need of."""
+    """Replaces a check that is not needed on a CPU."""
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The nearest semi-orthogonal matrix [M, N], roughly: singular values between 0.7 and 1.2."""
+    """An approximation of the nearest semi-orthogonal matrix [M, N], with singular values between 0.7 and 1.2."""
     a, b, c = _COEFFICIENTS
     x = matrix.bfloat16()
     wide = x.shape[0] <= x.shape[1]
@@ -42,16 +42,16 @@ def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Muon for weights of two and more dimensions, convolutions taken as matrices; AdamW for gains and biases.
+    """Muon for weights of two or more dimensions (convolutions as matrices), AdamW for gains and biases.
 
-    torch.optim.Muon refuses the four dimensions of a convolution's weights.
+    torch.optim.Muon does not accept the four-dimensional weights of convolutions.
 
     Args:
         params: all parameters of a net.
-        lr: Muon's rate; an update changes a weight by about lr times 0.2, as AdamW's would.
-        momentum: of Muon, Nesterov's.
-        weight_decay: decoupled, of the matrices.
-        betas, eps: AdamW's, for the rest, at the same rate.
+        lr: learning rate; the size of an update is about that of AdamW, 0.2 lr per weight.
+        momentum: Nesterov momentum of Muon.
+        weight_decay: decoupled, for the matrices.
+        betas, eps: of AdamW, which uses the same learning rate.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One update of all parameters that have a gradient."""
+        """Update all parameters that have a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -94,13 +94,13 @@ class Muon(Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         momentum = state["momentum"].lerp_(gradient, 1 - group["momentum"])
         update = gradient.lerp(momentum, group["momentum"]).reshape(len(parameter), -1)
-        # The scale gives each entry the size that AdamW's would have (Liu et al., 2025, arXiv:2502.16982).
+        # The scale gives each entry the size of an AdamW update (Liu et al., 2025, arXiv:2502.16982).
         scale = 0.2 * max(update.shape) ** 0.5
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(orthogonalize(update).view(parameter.shape), alpha=-group["lr"] * scale)
 
     def _adam_step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """All of them in each operation: one by one, a GPU would wait for Python."""
+        """All parameters in each operation; in a loop over them a GPU would wait for Python."""
         first, second = group["betas"]
         for parameter in parameters:
             if not (state := self.state[parameter]):

@@ -1,4 +1,4 @@
-"""`trainer.precision: auto`: the faster of float32 and bfloat16 autocast, measured on the net itself."""
+"""`trainer.precision=auto`: the faster of float32 and bfloat16 autocast, measured on the net itself."""
 
 import copy
 import logging
@@ -8,35 +8,53 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-BUDGET, STEPS, ROWS = 0.7, 3, 32  # seconds and steps for each precision, and rows of the batch
+BUDGET, STEPS, ROWS = 0.7, 3, 32  # seconds and steps per precision, and samples of the batch
+
+
+class PlainOptimizers(Callback):
+    """Switches off fused optimizer steps, which exclude gradient clipping in mixed precision.
+
+    A fused step can unscale the gradients itself, after they would have been clipped, so Lightning refuses both
+    together; the plain step computes the same.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Change the optimizers after their state has been restored."""
+        if "mixed" not in trainer.precision:
+            return
+        for optimizer in trainer.optimizers:
+            optimizer._step_supports_amp_scaling = False  # ty: ignore[missing-attribute]
+            for group in optimizer.param_groups:
+                if group.get("fused"):
+                    group["fused"] = False
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device may compute faster in bfloat16: a GPU, or a CPU with instructions for it.
+    """Whether a device may be faster in bfloat16: a CUDA GPU, or a CPU with bfloat16 instructions.
 
-    A CPU without them emulates bfloat16 and takes three to five times as long as in float32.
+    A CPU without them emulates bfloat16, which takes three to five times as long as float32.
     """
     if device.type != "cpu":
         return device.type == "cuda"
     if platform.machine().lower() not in ("x86_64", "amd64"):
-        return True  # not known from here, so the measurement decides
+        return True  # not known for other architectures, so the measurement decides
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def choose_precision(model: LightningModule, batch: tuple[Tensor, Tensor], device: torch.device) -> str:
-    """`32-true` or `bf16-mixed`, whichever takes training steps faster; measured on a copy of the model.
+    """`32-true` or `bf16-mixed`, whichever trains faster; measured on a copy of the model.
 
-    No random state changes.
+    Random states do not change.
 
     Args:
         model: as it will be trained, with a method `training_loss(inputs, labels)`.
-        batch: images and labels; a few rows of it are used.
-        device: where training will run. MPS, a CPU without bfloat16 and a model without gradients stay with float32.
+        batch: images and labels; only a few samples of it are used.
+        device: of the training. MPS, a CPU without bfloat16 and a model without gradients use float32.
     """
     if not has_bfloat16(device) or not any(p.requires_grad for p in model.parameters()):
         return "32-true"
@@ -60,7 +78,7 @@ def choose_precision(model: LightningModule, batch: tuple[Tensor, Tensor], devic
 
 
 def _seconds(step: Callable[[], None]) -> float:
-    """Seconds of the fastest step after a first one that warms up, within the budget."""
+    """Seconds of the fastest step after a warm-up step, within the time budget."""
     start = time.perf_counter()
     step()
     taken = [time.perf_counter() - start] if time.perf_counter() - start > BUDGET else []

@@ -1,4 +1,4 @@
-"""What a run says while it trains: a bar on a terminal, a line an epoch in a file."""
+"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class EpochLine(Callback):
-    """Logs one line after each epoch's validation."""
+    """Logs one line after each epoch and its validation."""
 
     def __init__(self) -> None:
         self.start = 0.0
@@ -21,7 +21,7 @@ class EpochLine(Callback):
         self.start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Lightning calls this after the epoch's validation, so both figures are there."""
+        """Log the line; Lightning calls this after the epoch's validation."""
         if not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics
@@ -33,13 +33,13 @@ class EpochLine(Callback):
 
 
 class Bar(TQDMProgressBar):
-    """Lightning's bar for the batches of an epoch, without one for each validation."""
+    """Lightning's progress bar without the version number."""
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """No version number beside the bar."""
+        """All metrics but the version number."""
         return {k: v for k, v in super().get_metrics(trainer, pl_module).items() if k != "v_num"}
 
 
 def progress_callbacks() -> list[Callback]:
-    """A line an epoch always, the bar where somebody watches."""
+    """The line per epoch, and the progress bar on a terminal."""
     return [EpochLine(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]

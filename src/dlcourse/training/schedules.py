@@ -1,4 +1,4 @@
-"""Learning-rate schedules as Lightning wants them: functions of an optimiser and the steps of the whole fit."""
+"""Learning-rate schedules for Lightning: functions of an optimizer and the number of steps of the whole fit."""
 
 import math
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from dlcourse.errors import UserError
 
 
 def constant(optimizer: Optimizer, steps: int) -> dict[str, Any]:
-    """The optimiser's rate throughout; `steps` is not needed."""
+    """A constant learning rate; `steps` is not used."""
     del steps
     return {"scheduler": LambdaLR(optimizer, lambda _: 1.0)}
 
@@ -19,9 +19,9 @@ def one_cycle(optimizer: Optimizer, steps: int, warmup: float = 0.15) -> dict[st
     """Linear rise from 4 % to the full rate, then half a cosine down to zero (after Smith, 2018, arXiv:1803.09820).
 
     Args:
-        optimizer: what it steers.
-        steps: steps of the fit.
-        warmup: part of them in which the rate rises.
+        optimizer: its learning rate is scheduled.
+        steps: number of steps of the fit.
+        warmup: fraction of the steps in which the rate rises.
     """
 
     def factor(step: int) -> float:
@@ -39,10 +39,10 @@ def triangular(
     """Linear rise to the full rate, then linear fall.
 
     Args:
-        optimizer: what it steers.
-        steps: steps of the fit.
-        warmup: part of them in which the rate rises.
-        start, end: parts of the full rate at either end.
+        optimizer: its learning rate is scheduled.
+        steps: number of steps of the fit.
+        warmup: fraction of the steps in which the rate rises.
+        start, end: fractions of the full rate at the start and the end.
     """
 
     def factor(step: int) -> float:
@@ -63,9 +63,9 @@ def exponential(optimizer: Optimizer, steps: int, factor: float = 0.9) -> dict[s
     """The rate times `factor` after each epoch (row D2).
 
     Args:
-        optimizer: what it steers.
-        steps: not needed here.
-        factor: what the rate is multiplied by.
+        optimizer: its learning rate is scheduled.
+        steps: not used.
+        factor: factor of the rate.
     """
     del steps
     return {"scheduler": ExponentialLR(optimizer, factor), "interval": "epoch"}
@@ -80,21 +80,21 @@ def plateau(
     patience: int = 3,
     min_lr: float = 0.0,
 ) -> dict[str, Any]:
-    """Multiply the rate by `factor` after `patience` epochs without progress of `monitor` (rows D1, F3, G5).
+    """Multiply the rate by `factor` after `patience` epochs without improvement of `monitor` (rows D1, F3, G5).
 
-    That is how Keras counts, in which the sources are written; torch's scheduler waits for one epoch more.
+    This counts like Keras, which the sources use; torch's scheduler waits for one more epoch.
 
     Args:
-        optimizer: what it steers.
-        steps: not needed here.
-        monitor: metric that should improve.
-        mode: `min` where lower is better, else `max`.
-        factor: what the rate is multiplied by.
-        patience: epochs without progress, at least 1.
-        min_lr: the rate does not fall below.
+        optimizer: its learning rate is scheduled.
+        steps: not used.
+        monitor: name of the metric.
+        mode: `min` if lower is better, else `max`.
+        factor: factor of the rate.
+        patience: epochs without improvement, at least 1.
+        min_lr: lower bound of the rate.
     """
     del steps
     if patience < 1:
-        raise UserError(f"model.schedule.patience={patience} must be 1 or more")
+        raise UserError(f"model.schedule.patience={patience} is less than 1: use for example 3")
     scheduler = ReduceLROnPlateau(optimizer, mode, factor=factor, patience=patience - 1, min_lr=min_lr)
     return {"scheduler": scheduler, "monitor": monitor}

@@ -1,4 +1,4 @@
-"""How many threads a run computes with: never more than there are cores for, and a note where the user's choice is."""
+"""The number of CPU threads of a run: at most the number of cores, and a warning if the user asks for more."""
 
 import logging
 import os
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: those of the machine, of its affinity and of its container's quota.
+    """The number of cores that this process may use, by the machine, its affinity and the quota of its container.
 
-    A container may have two cores' time on a machine of 64; torch sees the 64.
+    A container may be limited to two cores on a machine with 64; torch sees all 64.
     """
     from joblib import cpu_count
 
@@ -21,7 +21,7 @@ def usable_cores() -> int:
 
 
 def asked_threads(count: int | None) -> int | None:
-    """What the user asked for: `threads`, else OMP_NUM_THREADS; None where neither says anything."""
+    """The number that the user asked for: `threads`, else OMP_NUM_THREADS, else None."""
     if count is not None:
         return count
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
@@ -29,17 +29,17 @@ def asked_threads(count: int | None) -> int | None:
 
 
 def advice(threads: int, cores: int, jobs: int = 1) -> str | None:
-    """A sentence where so many threads, of each of so many jobs at a time, are more than there are cores for."""
+    """A sentence if the threads of all parallel jobs are more than the cores, else None."""
     if threads * jobs <= cores:
         return None
     where = "1 core" if cores == 1 else f"{cores} cores"
-    each = f"{threads} threads" if jobs == 1 else f"up to {jobs} jobs at a time with {threads} threads each"
+    each = f"{threads} threads" if jobs == 1 else f"up to {jobs} parallel jobs with {threads} threads each"
     best = max(1, cores // jobs)
-    return f"{each} on {where} wait for each other, which may take many times as long: take threads={best}"
+    return f"{each} on {where} slow each other down, often many times: use threads={best}"
 
 
 def resolve_threads(count: int | None) -> int | None:
-    """The threads of a run, None to leave torch as it is; says so where the user asked for too many.
+    """The number of threads of a run, None for torch's default; a warning is printed if the user asks for too many.
 
     Args:
         count: `threads` of the config.
@@ -50,36 +50,36 @@ def resolve_threads(count: int | None) -> int | None:
     asked = asked_threads(count)
     if asked is None:
         return cores if torch.get_num_threads() > cores else None
-    if isinstance(asked, int) and (said := advice(asked, cores)):
-        log.warning(said)
+    if isinstance(asked, int) and (message := advice(asked, cores)):
+        log.warning(message)
     return count
 
 
 def check_side_by_side(jobs: int, count: int | None) -> None:
-    """Say where jobs of a sweep that run at the same time would take more threads than there are cores.
+    """Print a warning if the parallel jobs of a sweep would use more threads than cores.
 
-    Without `threads` and OMP_NUM_THREADS each has its share of the cores already.
+    Without `threads` and OMP_NUM_THREADS each job gets its share of the cores already.
 
     Args:
-        jobs: at a time; below zero as joblib counts, -1: as many as cores.
+        jobs: number of parallel jobs; negative numbers as in joblib, -1: one per core.
         count: `threads` of the config.
     """
     cores = usable_cores()
-    at_once = jobs if jobs > 0 else max(1, cores + 1 + jobs)
+    parallel = jobs if jobs > 0 else max(1, cores + 1 + jobs)
     asked = asked_threads(count)
-    if isinstance(asked, int) and at_once > 1 and (said := advice(asked, cores, at_once)):
-        log.warning(said)
+    if isinstance(asked, int) and parallel > 1 and (message := advice(asked, cores, parallel)):
+        log.warning(message)
 
 
 @contextmanager
 def torch_threads(count: int | None) -> Generator[None]:
-    """Let torch compute with so many threads of the CPU for a while; None changes nothing.
+    """Set the number of CPU threads of torch within the block; None keeps it.
 
     Raises:
-        UserError: that is no number of threads.
+        UserError: it is not a positive integer.
     """
     if count is not None and (not isinstance(count, int) or count < 1):
-        raise UserError(f"threads={count} is no number of threads: take 1 or more, or null")
+        raise UserError(f"threads={count} is not a positive integer: use 1 or more, or null")
     import torch  # late, as sweeps count cores without it
 
     before = torch.get_num_threads()

@@ -12,12 +12,12 @@ from dlcourse.plots.curves import save
 from dlcourse.sweeps.plots.sweep import LINES, LONGEST_LABEL, job_label, number
 from dlcourse.sweeps.table import Configuration, Sweep
 
-NAMED = 10  # configurations that a legend lists; of more, the best and the worst
+NAMED = 10  # configurations in a legend; with more, it lists the best and the worst
 Points = tuple[list[float], list[float]]
 
 
 def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
-    """By epoch, the figure that the jobs are held against and the loss: on the validation split, dashed in training.
+    """The leading metric and the loss by epoch: validation solid, training dashed.
 
     Without a validation split it is the figures in training; nothing is drawn where no job has two epochs of any.
 
@@ -66,13 +66,13 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
 
 
 def _splits(tables: dict[str, list[dict[str, str]]], name: str) -> list[str]:
-    """Those of validation and training that have curves of a figure."""
+    """The splits among validation and training that have curves of a metric."""
     curves = {split: [_points(table, f"{split}/{name}")[0] for table in tables.values()] for split in ("val", "train")}
     return [split for split, found in curves.items() if any(len(x) > 1 for x in found)]
 
 
 def _colours(rows: Sequence[Configuration]) -> list:
-    """A colour for each configuration: by the number where one is swept, else one after the other."""
+    """A colour for each configuration: by value where one number is swept, else in sequence."""
     numbers = [number(row.values[0]) if len(row.values) == 1 else float("nan") for row in rows]
     ramp = colormaps["viridis"]
     if len(rows) > 1 and all(value == value for value in numbers):

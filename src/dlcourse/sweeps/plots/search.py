@@ -1,4 +1,4 @@
-"""How a search went: the best figure by trial, and which parameters mattered."""
+"""Plots of a search: the best value by trial, and the importance of each parameter."""
 
 import logging
 from pathlib import Path
@@ -11,11 +11,11 @@ from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, save
 
 log = logging.getLogger(__name__)
 
-FEW = 20  # completed trials below which importances are a hint at most
+FEW = 20  # completed trials below which importances are only a rough estimate
 
 
 def draw_history(path: Path, study: Any) -> None:
-    """The figure of each trial and the best so far, by number.
+    """The value of each trial and the best value so far.
 
     Args:
         path: of the PNG.
@@ -52,7 +52,7 @@ def draw_history(path: Path, study: Any) -> None:
 
 
 def draw_importance(path: Path, study: Any) -> None:
-    """How much of the differences between completed trials each parameter explains (PED-ANOVA), as bars.
+    """The importance of each parameter among completed trials (PED-ANOVA), as bars.
 
     Watanabe et al., 2023, arXiv:2304.10255. Nothing is drawn of fewer than four trials, or where they do not differ.
 
@@ -71,14 +71,14 @@ def draw_importance(path: Path, study: Any) -> None:
     axes.set(xlabel="share of the importance", xlim=(0, 1.12 * max(values)))
     count = sum(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False))
     rough = ", few: rough" if count < FEW else ""
-    axes.set_title(f"{path.parent.name}: what mattered, by {count} completed trials{rough}", fontsize=11)
+    axes.set_title(f"{path.parent.name}: parameter importance from {count} completed trials{rough}", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     save(figure, path)
 
 
 def importances(study: Any) -> dict[str, float]:
-    """Each parameter's share of the importance, the largest first; empty where nothing can be said."""
+    """Each parameter's importance, the largest first; empty where it cannot be computed."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
     from optuna.trial import TrialState
 
@@ -88,5 +88,5 @@ def importances(study: Any) -> dict[str, float]:
     try:
         return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     except (ValueError, RuntimeError) as error:
-        log.warning("no importances: %s", error)
+        log.warning("parameter importance is not available: %s", error)
         return {}

@@ -1,4 +1,4 @@
-"""The picture of a sweep, as its keys ask for it: lines over a number, a heat map over two, bars over the rest."""
+"""The plot of a sweep: lines over one number, a heat map over two, bars for anything else."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
 from dlcourse.sweeps.table import Configuration, Sweep
 
 LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
-MOST_BARS, FEW_BARS = 40, 12  # configurations in all, and with a bar for each split
-LONGEST_LABEL = 70  # characters of a bar's
-WIDE = 8  # a swept number whose largest value is more than so many times the smallest is read on a logarithmic axis
+MOST_BARS, FEW_BARS = 40, 12  # at most so many bars, and so many with one bar per split
+LONGEST_LABEL = 70  # characters of a bar's label
+WIDE = 8  # ratio of the largest to the smallest swept number above which the axis is logarithmic
 COLOURS = {"train": TRAIN, "val": VALIDATION, "test": ANSWER}
 
 
 def draw_sweep(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
-    """One picture of the figure that the jobs are held against; bars and whiskers are mean and deviation over seeds.
+    """Plot the leading metric; error bars are the standard deviation over seeds.
 
     Args:
         path: of the PNG.
@@ -44,7 +44,7 @@ def draw_sweep(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
 
 
 def number(value: str) -> float:
-    """The number, NaN where it is none."""
+    """The text as a number, else NaN."""
     try:
         return float(value)
     except ValueError:
@@ -56,7 +56,7 @@ def _numbers(values: Sequence[str]) -> bool:
 
 
 def _series(sweep: Sweep) -> list[tuple[str, str]]:
-    """The figure on each split that has it, and its colour."""
+    """The metric on each split that has it, and its colour."""
     short = sweep.metric.partition("/")[2]
     found = [(f"{split}/{short}", colour) for split, colour in COLOURS.items() if f"{split}/{short}" in sweep.shown]
     return found or [(sweep.metric, ANSWER)]
@@ -94,13 +94,13 @@ def _line(axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label:
 
 
 def _finish(axes: Axes, sweep: Sweep, rows: Sequence[Configuration], x: int) -> None:
-    """Axes and title of a picture of lines."""
+    """Axes and title of a line plot."""
     shown = dict(sorted((number(row.values[x]), row.values[x]) for row in rows))
     places = list(shown)
     positive = [place for place in places if place > 0]
     if _logarithmic(places):
         axes.set_xscale("log")
-    elif min(places) == 0 and positive and _logarithmic(positive):  # no penalty at all, then powers of ten
+    elif min(places) == 0 and positive and _logarithmic(positive):  # zero, then powers of ten
         axes.set_xscale("symlog", linthresh=min(positive), linscale=0.5)
     if len(places) <= 12:
         axes.set_xticks(places, list(shown.values()))
@@ -124,7 +124,7 @@ def _title(sweep: Sweep, rows: Sequence[Configuration]) -> str:
 
 
 def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
-    """The first swept key upwards, the second to the right; the best cell is framed, a missing one left empty."""
+    """A heat map: the first swept key on the y axis, the second on the x axis; the best cell has a frame."""
     axis = [sorted({row.values[place] for row in rows}, key=number) for place in (0, 1)]
     cells = np.full([len(values) for values in axis], np.nan)
     for row in rows:
@@ -154,7 +154,7 @@ def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
 
 
 def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
-    """A row of bars a configuration, the best at the top; dots are its seeds."""
+    """One row of bars per configuration, the best on top; dots are seeds."""
     shown, series = rows[:MOST_BARS], _series(sweep)
     if len(shown) > FEW_BARS:
         series = [(sweep.metric, ANSWER)]
@@ -172,7 +172,7 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
                 axes.plot(figures, [height] * len(figures), ".", color="black", markersize=3)
     keys = sweep.config_keys()
     labels, what = [_label(keys, row.values) for row in shown], keys[0] if len(keys) == 1 else ""
-    if max(map(len, labels)) > LONGEST_LABEL:  # of a search, say; the table has the values
+    if max(map(len, labels)) > LONGEST_LABEL:  # for example of a search; the table has the values
         labels, what = [job_label(row) for row in shown], ""
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
@@ -182,19 +182,19 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     if sweep.higher and min(figures) > 0.5 and max(figures) <= 1:
         low, high = min(figures), max(figures)
         room = 0.25 * (high - low) + 0.002
-        axes.set_xlim(max(0, low - room), min(1, high + room))  # bars that all but fill it say nothing
+        axes.set_xlim(max(0, low - room), min(1, high + room))  # so that differences between long bars are visible
     axes.grid(alpha=0.3, axis="x")
     figure.legend(loc="outside lower center", ncols=len(series), fontsize=9)
     save(figure, path)
 
 
 def job_label(row: Configuration) -> str:
-    """The numbers of a configuration's jobs."""
+    """The job numbers of a configuration."""
     return f"job {', '.join(job.name for job in row.jobs)}"
 
 
 def _label(keys: Sequence[str], values: Sequence[str]) -> str:
-    """The values; with the last word of their keys where there are several."""
+    """The values, with the last part of each key where there are several."""
     if len(keys) < 2:
         return values[0] if values else "all jobs"
     return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in zip(keys, values, strict=True))

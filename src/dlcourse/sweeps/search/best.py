@@ -1,4 +1,4 @@
-"""What a search ends with: its best trial tested and written as a preset, and pictures of how it went."""
+"""The end of a search: test the best trial, write it as a preset, and plot the history."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     trials = study.get_trials(deepcopy=False)
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
         errors = [r.error for t in trials if (r := _result(folder / str(t.number))) and r.error]
-        raise UserError(f"no trial of {folder} was completed{f', the first: {errors[0]}' if errors else ''}")
+        raise UserError(f"all trials of {folder} failed{f'; the first error: {errors[0]}' if errors else ''}")
     job = folder / str(study.best_trial.number)
     measured = _test(job)
     best = _result(job)
@@ -39,16 +39,17 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     preset = folder / "experiment" / "best.yaml"
     preset.parent.mkdir(exist_ok=True)
     words = _header(study, job, measured, cfg)
-    write_text(preset, words + _preset(read_stored(job / CONFIG, builds=False), overrides, cfg, loader))
+    write_text(preset, words + _preset(read_stored(job / CONFIG), overrides, cfg, loader))
+    from dlcourse.plots.style import plotting
     from dlcourse.sweeps.plots.search import draw_history, draw_importance
 
-    draw_history(folder / "history.png", study)
-    draw_importance(folder / "importance.png", study)
+    with plotting("plots of the search"):
+        draw_history(folder / "history.png", study)
+        draw_importance(folder / "importance.png", study)
     states = [sum(t.state == s for t in trials) for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)]
     print("\n{} trials: {} completed, {} pruned, {} failed".format(len(trials), *states))
-    print(
-        f"best is trial {job.name}, chosen by {study.user_attrs['settings']['monitor']} {study.best_value:.4g}; again:"
-    )
+    monitor = study.user_attrs["settings"]["monitor"]
+    print(f"best trial: {job.name}, chosen by {monitor} {study.best_value:.4g}; run it again with:")
     print(f"  python -m dlcourse.train --config-dir {folder} experiment=best", flush=True)
 
 
@@ -60,7 +61,7 @@ def _result(job: Path) -> Result | None:
 
 
 def _test(job: Path) -> Result:
-    """The best trial on the test split, once, and its pictures: into a folder beside its result, as `evaluate` does."""
+    """Evaluate the best trial on the test split once, into a folder beside its result."""
     from dlcourse.commands.evaluate import evaluate
     from dlcourse.training.threads import torch_threads
 
@@ -76,7 +77,7 @@ def _test(job: Path) -> Result:
 
 
 def _header(study: "Study", job: Path, measured: Result, cfg: DictConfig) -> str:
-    """The three lines that every preset has."""
+    """The header of the preset."""
     result = read_result(job)
     assert result is not None
     references = result.references
@@ -96,7 +97,7 @@ def _header(study: "Study", job: Path, measured: Result, cfg: DictConfig) -> str
 
 
 def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: Any) -> str:
-    """A run's config as a preset: its choices, and every value that differs from what they would set."""
+    """A run's config as a preset: its choices, and every value that differs from their defaults."""
     from hydra.types import RunMode
 
     def composed(words: list[str]) -> DictConfig:

@@ -1,4 +1,4 @@
-"""What a search may choose: `search.space`, in the shape of the config itself, with a range or choices at its ends."""
+"""The search space: `search.space` has the structure of the config, with ranges or choices as leaves."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,13 @@ from dlcourse import config
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
 
-WORDS = ("low", "high", "log", "step", "choices")  # what describes a parameter; any other key goes a level down
+WORDS = (
+    "low",
+    "high",
+    "log",
+    "step",
+    "choices",
+)  # keys that describe a parameter; any other key is a level of the config
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Parameter:
     step: float | None = None
 
     def suggest(self, trial: Any) -> str:
-        """The word of the command line for what an Optuna trial proposes."""
+        """The override for the value that an Optuna trial proposes."""
         if self.choices:
             return f"{self.key}={trial.suggest_categorical(self.key, self.choices)}"
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -50,7 +56,7 @@ def read_space(cfg: DictConfig, given: Iterable[str]) -> list[Parameter]:
         given: keys that have their value: `model.optimizer.lr`, `model/optimizer`.
 
     Raises:
-        UserError: a key that there is not, an empty range, nothing left to choose.
+        UserError: a key is unknown, a range is empty, or the space is empty.
     """
     node = OmegaConf.to_container(cfg.search.get("space") or OmegaConf.create(), resolve=True)
     assert isinstance(node, dict)
@@ -58,7 +64,7 @@ def read_space(cfg: DictConfig, given: Iterable[str]) -> list[Parameter]:
     fixed = set(given)
     found = [parameter for parameter in _parameters(node, "", known) if parameter.key not in fixed]
     if not found:
-        raise UserError("search.space leaves nothing to choose: give it a key, as in model.optimizer.lr, with a range")
+        raise UserError("search.space is empty: add a key with a range, for example model.optimizer.lr")
     return found
 
 
@@ -74,7 +80,7 @@ def _parameters(node: Mapping[Any, Any], prefix: str, known: list[str]) -> list[
         if not isinstance(inner, dict):
             where = f"search.space.{key}"
             raise UserError(
-                f"{where}={inner} is neither a range nor choices: take {{low: 0, high: 1}} or {{choices: [0, 1]}}"
+                f"{where}={inner} is neither a range nor choices: use {{low: 0, high: 1}} or {{choices: [0, 1]}}"
             )
         found += _parameters(inner, key, known)
     return found
@@ -84,13 +90,11 @@ def _parameter(key: str, described: dict[str, Any], known: list[str]) -> Paramet
     group = key.replace(".", "/")
     names = config.choices(group) if (config.CONF / group).is_dir() else []
     if key not in known and not names:
-        raise UserError(f"search.space: there is no key {key}{config.nearest(key, known)}")
+        raise UserError(f"search.space: unknown key {key}{config.nearest(key, known)}")
     if "choices" in described:
         choices = described["choices"]
         if not isinstance(choices, list) or not choices or len(described) > 1:
-            raise UserError(
-                f"search.space.{key} needs a list of choices and nothing beside it, as in {{choices: [0, 1]}}"
-            )
+            raise UserError(f"search.space.{key} needs a list of choices only, for example {{choices: [0, 1]}}")
         for name in choices if names else ():
             if name not in names:
                 raise UserError(f"search.space: {group}={name} is unknown{config.nearest(str(name), names)}")
@@ -107,23 +111,25 @@ def _range(key: str, described: dict[str, Any]) -> Parameter:
     if low > high:
         raise UserError(f"{where}: low={low} is above high={high}: swap them")
     if log and low <= 0:
-        raise UserError(f"{where}: low={low} has no logarithm: take a low above 0, or leave log out")
+        raise UserError(f"{where}: log needs low above 0, but low={low}: raise it, or leave log out")
     if step is not None and (step <= 0 or log):
-        raise UserError(f"{where}: step={step} must be above 0 and without log: mend it, or leave it out")
+        raise UserError(
+            f"{where}: step={step} must be above 0 and cannot be combined with log: change it, or leave it out"
+        )
     if type(low) is not type(high):
         low, high = float(low), float(high)
     return Parameter(key, (), low, high, log, step)
 
 
 def _number(where: str, word: str, value: Any) -> float:
-    """The value, a whole number as such."""
+    """The value as a number; integers stay integers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise UserError(f"{where}: {word}={value} is no number: give low and high, as in {{low: 0, high: 1}}")
+        raise UserError(f"{where}: {word}={value} is not a number: pass low and high, for example {{low: 0, high: 1}}")
     return value
 
 
 def as_word(value: Any) -> str:
-    """A value as the command line has it: `[[64,128]]`, `true`, `'a b'`."""
+    """A value in the notation of the command line: `[[64,128]]`, `true`, `'a b'`."""
     if isinstance(value, list):
         return f"[{','.join(map(as_word, value))}]"
     if isinstance(value, dict):
@@ -137,5 +143,5 @@ def as_word(value: Any) -> str:
 
 
 def plain(space: Iterable[Parameter]) -> dict[str, dict[str, Any]]:
-    """A space as plain values, to be stored with the study."""
+    """A space as plain values, which are stored with the study."""
     return {p.key: {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(p).items()} for p in space}

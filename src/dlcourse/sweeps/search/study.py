@@ -1,4 +1,4 @@
-"""A search's memory: an Optuna study in a journal file, which survives a kill."""
+"""The Optuna study of a search, in a journal file that survives a kill."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ PRUNERS = ("median", "hyperband", "none")
 
 
 def require_optuna() -> None:
-    """Raise a UserError with the command that installs Optuna, where it is not."""
+    """Raise a UserError with the install command if Optuna is missing."""
     if find_spec("optuna") is None:
         raise UserError(
             "a search needs Optuna: install it with pip install 'optuna>=4.5,<6', or uv sync --extra search"
@@ -25,7 +25,7 @@ def require_optuna() -> None:
 
 
 def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: dict[str, Any], resume: bool) -> "Study":
-    """The study of a sweep's folder, made or gone on with.
+    """Create or resume the study of a sweep folder.
 
     Args:
         folder: of the sweep.
@@ -34,18 +34,20 @@ def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: di
         resume: whether there may be one already.
 
     Raises:
-        UserError: there is one and it is not to be resumed, it was begun with other settings, or is under way.
+        UserError: it exists and resume is false, it was started with other settings, or it is running.
     """
     import optuna
 
     path = folder / JOURNAL
     known = path.exists()
     if known and not resume:
-        raise UserError(f"{folder} holds a search already: go on with it by resume=true, or choose another name=NAME")
+        raise UserError(
+            f"{folder} already contains a search: continue it with resume=true, or choose another name=NAME"
+        )
     if not known and any(folder.glob("*/result.json")):
-        raise UserError(f"{folder} holds a sweep that is no search: choose another name=NAME")
+        raise UserError(f"{folder} contains a sweep that is not a search: choose another name=NAME")
     folder.mkdir(parents=True, exist_ok=True)
-    seen = path.stat().st_mtime if known else 0.0  # the last sign of life of a part that was killed
+    seen = path.stat().st_mtime if known else 0.0  # the last change by a process that was killed
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=_storage(path), study_name="search", direction=direction, load_if_exists=True)
     begun = study.user_attrs.get("settings")
@@ -56,7 +58,7 @@ def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: di
     before = study.user_attrs.get("parts", [])
     if before and before[-1][1] is None and _alive(*before[-1][2:]):
         raise UserError(
-            f"process {before[-1][3]} is at work in {folder}: wait for it or end it, or choose another name=NAME"
+            f"process {before[-1][3]} is running in {folder}: wait for it, stop it, or choose another name=NAME"
         )
     parts = [[start, end or seen, *where] for start, end, *where in before]
     study.set_user_attr("parts", [*parts, [time.time(), None, platform.node(), os.getpid()]])
@@ -64,7 +66,7 @@ def begin(folder: Path, direction: Literal["minimize", "maximize"], settings: di
 
 
 def _alive(machine: str, process: int) -> bool:
-    """Whether a process of this machine is at work; where that cannot be asked, it is taken for dead."""
+    """Whether a process runs on this machine; False where that is unknown."""
     if machine != platform.node() or process == os.getpid() or os.name != "posix":
         return False
     try:
@@ -82,26 +84,29 @@ def _compare(folder: Path, begun: dict[str, Any], settings: dict[str, Any]) -> N
         if isinstance(value, dict) and isinstance(old, dict):
             for key in [*old, *value]:
                 if old.get(key) != value.get(key):
+                    what = "value" if name == "words" else name
                     raise UserError(
-                        f"{folder} was begun with another {name} for {key}: take that one, or another name=NAME"
+                        f"{folder} was started with another {what} for {key}: use it, or choose another name=NAME"
                     )
         elif old != value:
-            raise UserError(f"{folder} was begun with {name}={old}, not {value}: take that one, or another name=NAME")
+            raise UserError(
+                f"{folder} was started with {name}={old}, not {value}: use that, or choose another name=NAME"
+            )
 
 
 def spent(study: "Study") -> float:
-    """Seconds of all parts of a search, the one under way included."""
+    """Seconds of all parts of a search, including the current one."""
     return sum((end or time.time()) - start for start, end, *_ in study.user_attrs["parts"])
 
 
 def end_part(study: "Study") -> None:
-    """Note that this part of the search is over."""
+    """Record the end of this part of the search."""
     *parts, (start, _, *where) = study.user_attrs["parts"]
     study.set_user_attr("parts", [*parts, [start, time.time(), *where]])
 
 
 def sampler(seed: int, startup: int, number: int) -> Any:
-    """What proposes trial `number`: a function of the seed and the trials before, however often resumed."""
+    """The sampler of trial `number`: it depends on the seed and the earlier trials only, also after a resume."""
     import numpy as np
     import optuna
 
@@ -110,7 +115,7 @@ def sampler(seed: int, startup: int, number: int) -> Any:
 
 
 def load(path: Path) -> "Study":
-    """The study in a journal, with its pruner, as a trial's job sees it."""
+    """Load the study of a journal, with its pruner, for the job of a trial."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

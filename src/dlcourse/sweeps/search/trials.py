@@ -1,4 +1,4 @@
-"""The search itself: ask for a trial, run it as a job of the sweep, tell how it went, until the budget is spent."""
+"""The search: propose a trial, run it as a job of the sweep, record its result, until the budget is used up."""
 
 import logging
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REPEATS = 20  # proposals in a row that were made before, after which a space of few choices counts as searched
+REPEATS = 20  # repeated proposals in a row after which a small space counts as searched
 
 
 def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any) -> "Study":
-    """Run or go on with a search, and conclude it.
+    """Run or resume a search, and write its results.
 
     Args:
         arguments: the command line's words.
@@ -34,21 +34,23 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
         loader: Hydra's, composes a job's config.
 
     Raises:
-        UserError: in one sentence, before the first trial; or no trial came to an end.
+        UserError: a setting is wrong, which is found before the first trial, or no trial completed.
     """
     given = _given(arguments, loader)
     require(cfg, "model", "data")
     if cfg.data.get("validation") == 0:
-        raise UserError("a search chooses by validation, and nothing is held out: set data.validation=0.2, say")
+        raise UserError(
+            "a search needs validation data, but data.validation=0: set it, for example data.validation=0.2"
+        )
     if "split" in cfg.data and not cfg.data.split[1]:
-        raise UserError("a search chooses by validation, and nothing is held out: set data.split=[80,10,10], say")
+        raise UserError("a search needs validation data: set data.split, for example data.split=[80,10,10]")
     studies.require_optuna()
     settings = _settings(cfg)
     space = read_space(cfg, [*given, *(key.replace("/", ".") for key in given)])
     kept = {key: word for key, word in given.items() if not key.startswith(("search.", "hydra"))}
     begun = {
         "space": plain(space),
-        # the budget and where things lie may change from part to part
+        # the budget and the paths may change between parts
         "words": {key: word for key, word in kept.items() if kind(key) not in (RECORD, APPEARANCE, PLACE)},
         "monitor": cfg.model.get("monitor", "val/loss"),
         **{word: settings[word] for word in ("seed", "startup", "pruner", "warmup")},
@@ -60,7 +62,9 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     try:
         _go(study, folder, space, words, settings, launcher)
     except KeyboardInterrupt:
-        log.warning("the search was interrupted: the same command with name=%s resume=true goes on", folder.name)
+        log.warning(
+            "the search was interrupted: continue it with the same command and name=%s resume=true", folder.name
+        )
         raise
     finally:
         studies.end_part(study)
@@ -71,10 +75,10 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
 
 
 def _given(arguments: Sequence[str], loader: Any) -> dict[str, str]:
-    """The command line's words by key.
+    """The overrides of the command line by key.
 
     Raises:
-        UserError: one of them is a sweep of its own.
+        UserError: one of them has several values.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -83,7 +87,7 @@ def _given(arguments: Sequence[str], loader: Any) -> dict[str, str]:
         key = override.get_key_element().lstrip("+~")
         if override.is_sweep_override():
             raise UserError(
-                f"{override.input_line} is a sweep, and a search chooses values itself: give {key} one value, "
+                f"{override.input_line} has several values, but a search chooses values itself: pass one for {key}, "
                 f"or let the search choose with '+search.space.{key.replace('/', '.')}={{choices: [...]}}'"
             )
         found[key] = override.input_line or ""
@@ -91,7 +95,7 @@ def _given(arguments: Sequence[str], loader: Any) -> dict[str, str]:
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
-    """The budget and the sampler's settings, checked."""
+    """The checked settings of the budget and the sampler."""
     found = {str(key): value for key, value in cfg.search.items() if key != "space"}
     for word, whole, least in (("trials", True, 1), ("minutes", False, 0), ("seed", True, 0), ("startup", True, 1),
                                ("warmup", True, 0)):  # fmt: skip
@@ -99,18 +103,18 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
         if value is None and word in ("trials", "minutes"):
             continue
         if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or value < least:
-            raise UserError(f"search.{word}={value} is no {'whole ' * whole}number of {least} or more: give one")
+            raise UserError(f"search.{word}={value} is not {'an integer' if whole else 'a number'} of {least} or more")
     if found["trials"] is None and found["minutes"] is None:
-        raise UserError("a search needs an end: set search.trials or search.minutes")
+        raise UserError("a search needs a budget: set search.trials or search.minutes")
     if found["pruner"] not in studies.PRUNERS:
-        raise UserError(f"search.pruner={found['pruner']} is unknown: take {', '.join(studies.PRUNERS)}")
+        raise UserError(f"search.pruner={found['pruner']} is unknown: use {', '.join(studies.PRUNERS)}")
     return found
 
 
 def _go(
     study: "Study", folder: Path, space: list[Any], words: list[str], settings: dict[str, Any], launcher: Any
 ) -> None:
-    """Trials until the budget is spent, first those that a kill broke off."""
+    """Run trials until the budget is used up, first those that a kill interrupted."""
     import optuna
     from optuna.trial import TrialState
 
@@ -118,7 +122,7 @@ def _go(
         trial = optuna.Trial(study, frozen._trial_id)
         if set(frozen.params) == {parameter.key for parameter in space}:
             _run(study, trial, folder, [*words, *(p.suggest(trial) for p in space)], launcher)
-        else:  # broken off while it was proposed
+        else:  # interrupted while it was proposed
             study.tell(trial, state=TrialState.FAIL)
     again = 0
     while settings["trials"] is None or len(study.get_trials(deepcopy=False)) < settings["trials"]:
@@ -133,12 +137,12 @@ def _go(
         trial = study.ask()
         proposed = [parameter.suggest(trial) for parameter in space]
         twin = next((t for t in done if t.params == trial.params and t.state != TrialState.RUNNING), None)
-        if twin is not None:  # it would end as that one did
-            print(f"trial {trial.number} is trial {twin.number} again", flush=True)
+        if twin is not None:  # its result is known
+            print(f"trial {trial.number} repeats trial {twin.number}", flush=True)
             study.tell(trial, twin.value if twin.state == TrialState.COMPLETE else None, state=twin.state)
             again += 1
             if again == REPEATS:
-                print("nothing new was proposed for a while: the search ends", flush=True)
+                print("the last proposals were all known: the search ends", flush=True)
                 break
             continue
         again = 0
@@ -146,7 +150,7 @@ def _go(
 
 
 def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: Any) -> None:
-    """One trial as job number `trial.number`, unless it came to its end before a kill; its outcome is told."""
+    """Run a trial as job `trial.number`, unless it ended before a kill, and record its result."""
     from optuna.trial import TrialState
 
     job = folder / str(trial.number)
@@ -155,7 +159,7 @@ def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: A
         error = "the job ended without a result"
         try:
             launcher.launch([words], initial_job_idx=trial.number)
-        except (HydraException, OmegaConfBaseException) as problem:  # the values do not go together
+        except (HydraException, OmegaConfBaseException) as problem:  # the values cannot be combined
             error = " ".join(str(problem).split())
         result = _ended(job)
         if result is None:
@@ -175,24 +179,28 @@ def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: A
               f"{study.best_value:.4g}", flush=True)  # fmt: skip
     else:
         if result.status == "completed":
-            log.warning("trial %d has no %s, by which the search chooses: hold pictures out", trial.number, monitor)
+            log.warning(
+                "trial %d did not record %s, which the search minimizes or maximizes: hold out validation data",
+                trial.number,
+                monitor,
+            )
         study.tell(trial, state=TrialState.FAIL)
 
 
 def _ended(job: Path) -> Result | None:
-    """The result of a job that is over, None of one to begin or to go on with."""
+    """The result of a job that has ended, else None."""
     try:
         result = read_result(job)
-    except UserError:  # half a file, as a full disk leaves it
+    except UserError:  # an incomplete file, for example after a full disk
         return None
     return result if result and result.status in ("completed", "pruned", "failed") else None
 
 
 def job_callbacks(cfg: DictConfig, hydra_cfg: Any) -> list[Any]:
-    """What a trial's training needs beside its config.
+    """The callbacks of a trial.
 
     Raises:
-        UserError: there is no search that the job is a trial of.
+        UserError: the search of the trial does not exist.
     """
     from dlcourse.sweeps.search.pruning import Report
 

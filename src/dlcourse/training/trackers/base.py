@@ -1,7 +1,7 @@
-"""Experiment trackers that a run can do without: MLflow and Weights & Biases.
+"""The base class of the experiment trackers, MLflow and Weights & Biases.
 
-Their clients work in a thread of their own, in order. Whatever one of them raises, or does not answer for too long, is
-said once and ends the tracking, never the run; what was measured is in the run folder all the same.
+A tracker's client runs in its own thread. An error or a timeout prints one warning and ends the tracking, never the
+run; all results are in the run folder anyway.
 """
 
 import logging
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class Tracker(Logger):
-    """What is common to them: a queue of calls, and the end of it.
+    """A logger that passes its calls on to a client in another thread, in order.
 
     Args:
         save_dir: the run folder.
-        patience: seconds that the end of a run waits for the tracker at most.
+        patience: longest time in seconds that the end of a run waits for the tracker.
 
     Raises:
         UserError: its package is not installed.
@@ -41,7 +41,7 @@ class Tracker(Logger):
         super().__init__()
         if self.package and find_spec(self.package) is None:
             raise UserError(
-                f"logger={self.package} needs a package that is not installed: uv sync --extra {self.package}"
+                f"logger={self.package} requires a package that is not installed: uv sync --extra {self.package}"
                 f" (or pip install {self.package})"
             )
         self.folder, self.patience = Path(save_dir).absolute(), patience
@@ -51,15 +51,15 @@ class Tracker(Logger):
 
     @abstractmethod
     def begin(self, parameters: dict[str, str]) -> None:
-        """Start, or go on with, the folder's run; in the thread."""
+        """Start or resume the tracker's run for the folder; called in the thread."""
 
     @abstractmethod
     def figures(self, values: dict[str, float], step: int) -> None:
-        """Take figures of a step; in the thread."""
+        """Log the metrics of a step; called in the thread."""
 
     @abstractmethod
     def end(self, result: Result) -> None:
-        """Take the result, the pictures and the checkpoint, and close; in the thread."""
+        """Log the result, the plots and the checkpoint, and close; called in the thread."""
 
     @property
     def name(self) -> str:
@@ -71,33 +71,33 @@ class Tracker(Logger):
 
     @property
     def key(self) -> str:
-        """The same for the same folder, so that a resumed run goes on in its own."""
+        """An identifier of the folder, so that a resumed run continues in the same run of the tracker."""
         return sha256(str(self.folder).encode()).hexdigest()[:16]
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """They are taken from config.yaml."""
+        """Nothing to do: parameters are read from config.yaml."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Hand figures on."""
+        """Pass metrics on."""
         values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
         if values:
-            self._hand_on(self.figures, values, step or 0)
+            self._enqueue(self.figures, values, step or 0)
 
     @rank_zero_only
     def finish(self, result: Result) -> None:
-        """Hand on what came of the run, and wait for the tracker, but not for ever."""
+        """Pass the result on, and wait for the tracker for at most `patience` seconds."""
         if self._thread is None and self.failed is None and result.status != "completed":
-            return  # a run that did not begin
-        self._hand_on(self.end, result)
+            return  # the run never started
+        self._enqueue(self.end, result)
         self._calls.put(None)
         if self._thread is not None:
             self._thread.join(self.patience)
             if self._thread.is_alive():
                 self._give_up(f"no answer for {self.patience:g} s")
 
-    def _hand_on(self, call: Callable[..., None], *arguments: Any) -> None:
+    def _enqueue(self, call: Callable[..., None], *arguments: Any) -> None:
         if self.failed is not None:
             return
         if self._thread is None:
@@ -112,16 +112,16 @@ class Tracker(Logger):
             if self.failed is None:
                 try:
                     call(*arguments)
-                except BaseException as error:  # some clients leave by SystemExit
+                except BaseException as error:  # some clients raise SystemExit
                     self._give_up(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
     def _give_up(self, reason: str) -> None:
         if self.failed is None:
             self.failed = reason
-            log.warning("%s cannot be reached or used (%s); the run goes on without it", self.name, reason)
+            log.warning("%s failed (%s); the run continues without it", self.name, reason)
 
     def _parameters(self) -> dict[str, str]:
-        """Every option of the run by its dotted name."""
+        """All options of the run by their dotted names."""
         stored = self.folder / CONFIG
         if not stored.exists():
             return {}
@@ -137,17 +137,17 @@ class Tracker(Logger):
         walk(OmegaConf.to_container(OmegaConf.load(stored)), "")
         return {name: value for name, value in found.items() if not name.startswith(("begun.", "hydra."))}
 
-    def pictures(self) -> list[Path]:
-        """What was drawn."""
+    def plots(self) -> list[Path]:
+        """The PNG files of the run's plots."""
         return sorted((self.folder / "plots").glob("*.png"))
 
     def files(self) -> list[Path]:
-        """The run in short: result, config and curves."""
+        """result.json, config.yaml and metrics.csv."""
         return [path for name in (RESULT, CONFIG, "metrics.csv") if (path := self.folder / name).exists()]
 
 
 def sweep_folder() -> Path | None:
-    """The folder of the sweep that this run is a job of."""
+    """The folder of the sweep if this run is a job of one."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 

@@ -12,14 +12,14 @@ from dlcourse.training.trackers.base import Tracker, sweep_folder
 
 
 class MLflow(Tracker):
-    """MLflow, in a local file or on a server: parameters, figures, pictures, checkpoint; a sweep holds its jobs.
+    """MLflow, in a local file or on a server: parameters, metrics, plots, checkpoint; jobs are nested in their sweep.
 
     Args:
         save_dir, patience: see `Tracker`.
         uri: `sqlite:///FILE`, or a server's `http://...`.
-        experiment: that the runs go into.
-        checkpoint: keep best.ckpt there too.
-        timeout: seconds for one request to a server.
+        experiment: name of the MLflow experiment.
+        checkpoint: whether to log best.ckpt.
+        timeout: of one request to a server, in seconds.
     """
 
     package = "mlflow"
@@ -40,9 +40,9 @@ class MLflow(Tracker):
         self.client: Any = None
 
     def begin(self, parameters: dict[str, str]) -> None:
-        """Find the folder's run, or create it, under its sweep where it is a job of one."""
+        """Find or create the MLflow run of the folder; the run of a job is nested in its sweep."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(self.timeout))
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # seven of them wait for minutes
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # the default of seven retries takes minutes
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -60,7 +60,7 @@ class MLflow(Tracker):
         self.client.update_run(self.run_id, status="RUNNING")
         known = self.client.get_run(self.run_id).data.params
         new = [Param(name, value[:500]) for name, value in parameters.items() if name not in known]
-        for start in range(0, len(new), 100):  # as many as a request may have
+        for start in range(0, len(new), 100):  # the limit of one request
             self.client.log_batch(self.run_id, params=new[start : start + 100])
 
     def _title(self) -> str:
@@ -75,9 +75,9 @@ class MLflow(Tracker):
                 local = self.uri.startswith("sqlite:///")
                 beside = Path(self.uri.removeprefix("sqlite:///")).absolute().with_name("mlartifacts")
                 return self.client.create_experiment(self.experiment, beside.as_uri() if local else None)
-            except Exception:  # a job beside this one was quicker
+            except Exception:  # a parallel job has created it
                 time.sleep(0.5)
-        raise RuntimeError(f"the experiment {self.experiment} can neither be found nor made")
+        raise RuntimeError(f"experiment {self.experiment} could neither be found nor created")
 
     def _find(self, key: str) -> str | None:
         found = self.client.search_runs([self.experiment_id], f"tags.`dlcourse.key` = '{key}'", max_results=1)
@@ -88,7 +88,7 @@ class MLflow(Tracker):
         return self.client.create_run(self.experiment_id, tags=tags | more, run_name=title).info.run_id
 
     def _parent(self, folder: Path) -> str:
-        """The sweep's own run; of jobs that start at once the one that makes a folder first makes it."""
+        """The MLflow run of the sweep; of parallel jobs the one that creates the folder .mlflow creates it."""
         key = sha256(str(folder).encode()).hexdigest()[:16]
         try:
             (folder / ".mlflow").mkdir(parents=True)
@@ -102,18 +102,18 @@ class MLflow(Tracker):
         return found
 
     def figures(self, values: dict[str, float], step: int) -> None:
-        """One request for all of them."""
+        """Log all metrics in one request."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
         self.client.log_batch(self.run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
 
     def end(self, result: Result) -> None:
-        """The result's figures, the files, and the status."""
+        """Log the metrics of the result, the files and the status."""
         self.figures({k: float(v) for k, v in result.metrics.items() if v is not None}, int(result.epochs or 0))
         for path in self.files():
             self.client.log_artifact(self.run_id, str(path))
-        for path in self.pictures():
+        for path in self.plots():
             self.client.log_artifact(self.run_id, str(path), "plots")
         best = self.folder / "checkpoints" / "best.ckpt"
         if self.checkpoint and best.exists():

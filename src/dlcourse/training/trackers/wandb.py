@@ -11,14 +11,14 @@ from dlcourse.training.trackers.base import Tracker, sweep_folder
 
 
 class Wandb(Tracker):
-    """Weights & Biases: parameters, figures, pictures, checkpoint; a sweep's jobs in a group.
+    """Weights & Biases: parameters, metrics, plots, checkpoint; the jobs of a sweep form a group.
 
     Args:
         save_dir, patience: see `Tracker`.
-        project: that the runs go into.
-        mode: `offline` writes into the run folder, for `wandb sync` later; `online` wants WANDB_API_KEY.
-        checkpoint: keep best.ckpt there too.
-        timeout: seconds for the start.
+        project: name of the project.
+        mode: `offline` writes into the run folder, for a later `wandb sync`; `online` requires WANDB_API_KEY.
+        checkpoint: whether to log best.ckpt.
+        timeout: of the start, in seconds.
     """
 
     package = "wandb"
@@ -34,17 +34,17 @@ class Wandb(Tracker):
     ):
         super().__init__(save_dir, patience)
         if mode not in ("offline", "online"):
-            raise UserError(f"logger.wandb.mode={mode} is unknown: take offline or online")
+            raise UserError(f"unknown logger.wandb.mode={mode}: use offline or online")
         self.project, self.mode, self.checkpoint, self.timeout = project, mode, checkpoint, timeout
         self.sweep = sweep_folder()
         self.run: Any = None
 
     def begin(self, parameters: dict[str, str]) -> None:
-        """One run, without a question on the terminal."""
+        """Start a run without prompts on the terminal."""
         os.environ.setdefault("WANDB_SILENT", "true")
         wandb: Any = import_module("wandb")
         if self.mode == "online" and not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key):
-            raise RuntimeError("no API key: set WANDB_API_KEY, or take logger.wandb.mode=offline")
+            raise RuntimeError("API key not found: set WANDB_API_KEY, or use logger.wandb.mode=offline")
         self.run = wandb.init(
             project=self.project, name=self.folder.name, id=self.key, resume="allow", mode=self.mode,
             dir=str(self.folder), config=parameters, group=self.sweep.name if self.sweep else None, reinit="create_new",
@@ -52,15 +52,15 @@ class Wandb(Tracker):
         )  # fmt: skip
 
     def figures(self, values: dict[str, float], step: int) -> None:
-        """With their step as a figure, since a resumed run may go back in steps."""
+        """Log the step as a metric, because a resumed run may go back in steps."""
         self.run.log(values | {"trainer/global_step": step})
 
     def end(self, result: Result) -> None:
-        """Figures into the summary, pictures, files and checkpoint."""
+        """Log the metrics of the result into the summary, and plots, files and checkpoint."""
         wandb: Any = import_module("wandb")
         self.run.summary.update({name: value for name, value in result.metrics.items() if value is not None})
-        if pictures := self.pictures():
-            self.run.log({f"plots/{path.stem}": wandb.Image(str(path)) for path in pictures})
+        if plots := self.plots():
+            self.run.log({f"plots/{path.stem}": wandb.Image(str(path)) for path in plots})
         best = self.folder / "checkpoints" / "best.ckpt"
         for path in [*self.files(), *([best] if self.checkpoint and best.exists() else [])]:
             self.run.save(str(path), base_path=str(self.folder), policy="now")

@@ -1,0 +1,164 @@
+"""Finds labelled image files: one folder for each class, or a CSV file."""
+
+import csv
+import logging
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcourse.data.image_files import as_text, files_below, printable
+from dlcourse.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+LISTED = 10  # names in one message
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Image files with labels.
+
+    Attributes:
+        files: of the images.
+        labels: number of each image's class.
+        splits: given for each image: `train`, `val`, `test` or empty.
+        classes: names.
+    """
+
+    files: list[Path]
+    labels: list[int]
+    splits: list[str]
+    classes: tuple[str, ...]
+
+
+def find(path: Path) -> Labelled:
+    """Read a folder of class folders, or a CSV file.
+
+    Raises:
+        UserError: it does not exist or is not in a known form.
+    """
+    if not path.exists():
+        raise UserError(
+            f"data.path={printable(path)} not found: give a folder with one folder of images for each class, "
+            "or a CSV file with the columns file,label"
+        )
+    return from_folders(path) if path.is_dir() else from_csv(path)
+
+
+def from_folders(path: Path) -> Labelled:
+    """Images in one folder for each class, optionally within train/, val/ and test/.
+
+    Files outside of the class folders are ignored, and images in nested folders count to the class; both are reported.
+    """
+    folders = _folders(path)
+    by_split = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
+    if "train" in by_split.values():
+        _report("ignored, since they are not split folders", [f for f in folders if f not in by_split], path)
+        parents = list(by_split.items())
+        _report("ignored, since they are not in a split folder", _loose(path), path)
+    else:
+        parents = [(path, "")]
+    found = []  # file, class name, split
+    for parent, split in parents:
+        _report("ignored, since they are not in a class folder", _loose(parent), path)
+        for folder in _folders(parent):
+            files = files_below(folder)
+            if not files:
+                raise UserError(
+                    f"the class folder {printable(folder)} is empty: add images, or use a folder without it"
+                )
+            nested = sorted({file.parent for file in files} - {folder})
+            _report(f"nested folders, whose images count to the class {printable(folder.name)!r}", nested, path)
+            found += [(file, as_text(folder.name), split) for file in files]
+    if not found:
+        tables = [file for file in _loose(path) if file.suffix.lower() == ".csv"]
+        hint = f", or set data.path={printable(tables[0])}" if tables else ""
+        raise UserError(
+            f"{printable(path)} does not contain class folders: give a folder with one folder of images for each "
+            f"class{hint}"
+        )
+    return _labelled(found, path)
+
+
+def from_csv(path: Path) -> Labelled:
+    """The files of a CSV with the columns file, label and optionally split; names are relative to the CSV's folder."""
+    rows = _rows(path)
+    found, missing, seen = [], [], {}
+    for number, row in enumerate(rows, 2):
+        name, label, split = (str(row.get(key) or "").strip() for key in ("file", "label", "split"))
+        if not name or not label:
+            raise UserError(f"{path}: row {number} lacks a {'file' if not name else 'label'}: complete it")
+        if split and split.lower() not in SPLITS:
+            raise UserError(f"{path}: row {number} has the unknown split {split!r}: use train, val or test")
+        file = path.parent / name
+        if not file.is_file() and (path.parent / name.replace("\\", "/")).is_file():
+            file = path.parent / name.replace("\\", "/")  # written on Windows
+        if not file.is_file():
+            missing.append((number, name))
+        if seen.setdefault(file, number) != number:
+            raise UserError(f"{path}: rows {seen[file]} and {number} name the same file {name}: keep one of them")
+        found.append((file, label, SPLITS[split.lower()] if split else ""))
+    if missing:
+        number, name = missing[0]
+        raise UserError(
+            f"{path}: {len(missing)} of {len(rows)} files not found, first {printable(name)} in row {number}: "
+            f"give paths relative to {printable(path.parent.absolute())}"
+        )
+    if not found:
+        raise UserError(f"{path} is empty: give one row file,label for each image")
+    folders = {file.parent for file, _, _ in found}
+    others = [file for folder in folders for file in _loose(folder) if file not in seen and file != path]
+    _report("ignored, since the CSV gives them no label", sorted(others), path.parent)
+    return _labelled(found, path)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [name.strip().lower() for name in reader.fieldnames or ()]
+            if not {"file", "label"} <= set(columns):
+                raise UserError(
+                    f"{path} does not begin with the columns file,label: separate columns by commas and name them "
+                    "in the first row"
+                )
+            reader.fieldnames = columns
+            return list(reader)
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{path} could not be read ({error}): give a CSV file with the columns file,label") from None
+
+
+def _labelled(found: Sequence[tuple[Path, str, str]], path: Path) -> Labelled:
+    names = sorted({name for _, name, _ in found}, key=_order)
+    same: dict[str, str] = {}
+    for name in names:
+        other = same.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            raise UserError(f"{printable(path)} has the classes {other!r} and {name!r}: give them one name")
+    if len(names) < 2:
+        raise UserError(f"{printable(path)} has one class, {names[0]!r}: give at least two to tell apart")
+    number = {name: i for i, name in enumerate(names)}
+    files, labels, splits = zip(*((file, number[name], split) for file, name, split in found), strict=True)
+    return Labelled(list(files), list(labels), list(splits), tuple(names))
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    """Numbers first and by value, then names."""
+    return (False, int(name), name) if name.isdecimal() else (True, 0, name)
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _loose(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
+
+
+def _report(what: str, paths: Iterable[Path], root: Path) -> None:
+    names = [printable(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths]
+    if names:
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        log.warning("%s: %s%s", what, ", ".join(names[:LISTED]), more)

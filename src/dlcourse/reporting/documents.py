@@ -1,0 +1,163 @@
+"""RESULTS.md and docs/experiments.md, made from the published results and the headers of the presets."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from dlcourse.config import CONF, choices
+from dlcourse.errors import UserError
+from dlcourse.reporting.collect import Run, settles
+from dlcourse.reporting.entries import Entry, entries, headline
+from dlcourse.reporting.published import PUBLISHED, groups, hardware
+from dlcourse.runs import metrics
+from dlcourse.runs.files import write_text
+from dlcourse.runs.table import text_table, verdict
+
+RESULTS, EXPERIMENTS = Path("RESULTS.md"), Path("docs/experiments.md")
+AREAS = {  # heading: ids of references.yaml, presets; the first that fits
+    "Clocks": (r"G", r"clocks/"),
+    "Digits and maps": (r"A[^45]", r"digits/a[^45]"),
+    "Small nets": (r"A[45]|B", r"digits/|xor/"),
+    "Image classification": (r"[C-F]", r"mnist/|fashion_mnist/|cifar"),
+    "Faces": (r"H", r"faces/|toons/"),
+    "More": (r"", r""),
+}
+TIME = re.compile(r", ([^,]+ minutes?) on 2 cores")
+HEAD = """# Results
+
+One row for each figure that the source projects report (`conf/references.yaml`): theirs, ours, and the command that
+measures ours. `python -m dlcourse.report results=true` makes this page from `outputs/published/*.json`; do not edit it.
+
+- **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch
+  counts where nothing is held out. The test split is used once; the notes name the exceptions.
+- **verdict**: better, worse or the same; where theirs is a random draw, the ratio ours / theirs (`1.02 times`).
+  **rendered**: ours is measured on images that our renderer draws, theirs on other files, so they cannot be compared.
+  **not run**: not measured yet.
+- **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16,
+  as `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
+- **time**: of one run without start-up: wall time, or CPU time where the machine was shared.
+- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. The `model=clock_...` rows use both cores, the others one.
+
+How the figures came about and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
+[small nets](docs/notes/small-nets.md), [images](docs/notes/images.md), [faces](docs/notes/faces.md).
+All presets: [docs/experiments.md](docs/experiments.md).
+"""
+
+PRESETS = """# Which experiment shows what
+
+`python -m dlcourse.train experiment=NAME` runs a preset. The time is that of one run on 2 cores of a server without a
+GPU, most with `threads=1`. "Rendered" figures are measured on images that our renderer draws. This page is made from
+the headers of the presets by `python -m dlcourse.report results=true`.
+"""
+
+
+def results_text(folder: Path = PUBLISHED) -> str:
+    """RESULTS.md: one row for each reference by area, then the other published results.
+
+    Raises:
+        UserError: a published result cannot be read.
+    """
+    published = groups(folder)
+    rows = [entry for entry in entries(run for runs in published.values() for run in runs) if entry.first]
+    header = ["id", "what", "metric", "ours", "theirs", "verdict", "command", "time", "hardware"]
+    text = HEAD
+    for title, held in _by_area(rows, lambda entry: entry.id, 0):
+        cells = [
+            [row.id, row.reference["what"], _metric(row.metric), _ours(row.metric, row.runs), row.theirs_text,
+             row.verdict, f"`{_command(row)}`", _time(row.runs), hardware(row.runs, folder)]
+            for row in held
+        ]  # fmt: skip
+        text += f"\n## {title}\n\n{text_table(header, cells, markdown=True)}\n"
+    shown = {run.name for row in rows for run in row.runs}
+    others = [_other(runs, folder) for runs in published.values() if not shown & {run.name for run in runs}]
+    if others:
+        header = ["command", "metric", "ours", "held against", "verdict", "time", "hardware"]
+        text += f"\n## Other published results\n\n{text_table(header, others, markdown=True)}\n"
+    return text
+
+
+def _other(runs: Sequence[Run], folder: Path) -> list[str]:
+    """The cells of a published result that is not in a row of a reference."""
+    run = runs[0]
+    metric = (headline(run) or ("", 0.0))[0]
+    held = [row for row in run.result.references if row.get("metric") == metric]
+    mean = metrics.spread([other.metrics[metric] for other in runs]).mean if metric else None
+    said = "rendered" if run.result.rendered else ", ".join(verdict(mean, row, False) for row in held)
+    theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
+    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs), hardware(runs, folder)]
+
+
+def _by_area(things: Iterable[Any], name: Callable[[Any], str], part: int) -> Iterator[tuple[str, list[Any]]]:
+    """Items by area, in the order of the areas; empty areas are left out."""
+    found: dict[str, list[Any]] = {title: [] for title in AREAS}
+    for thing in things:
+        found[next(title for title, patterns in AREAS.items() if re.match(patterns[part], name(thing)))].append(thing)
+    yield from ((title, held) for title, held in found.items() if held)
+
+
+def _metric(metric: str) -> str:
+    return metric.replace("_", " ").replace("/", " ")
+
+
+def _ours(metric: str, runs: Sequence[Run]) -> str:
+    values = [run.metrics[metric] for run in runs if metric in run.metrics]
+    return f"{metrics.spread_text(metric, metrics.spread(values))} ({len(values)})" if values else "–"
+
+
+def _time(runs: Sequence[Run]) -> str:
+    """Mean time of a run: CPU time where it is less than wall time, as on a shared machine."""
+    known = [min(filter(None, (run.seconds, metrics.finite(run.result.cpu_seconds))), default=0) for run in runs]
+    return metrics.duration(sum(known) / len(known)) if known else ""
+
+
+def _command(entry: Entry) -> str:
+    return _typed(entry.runs[0]) if entry.runs else entry.command.removeprefix("python -m dlcourse.")
+
+
+def _typed(run: Run) -> str:
+    """The command without options for place and speed."""
+    words = [w.replace("'", "") for w in run.overrides if settles(w) and not w.startswith("trainer.precision=")]
+    return shlex.join([run.result.verb, *words])
+
+
+def experiments_text() -> str:
+    """The table of presets by area, from the headers of their YAML files."""
+    text = PRESETS
+    header = ["preset", "shows", "reported", "measured", "time on 2 cores"]
+    for title, names in _by_area(choices("experiment"), str, 1):
+        text += f"\n## {title}\n\n{text_table(header, [_preset(name) for name in names], markdown=True)}\n"
+    return text
+
+
+def _preset(name: str) -> list[str]:
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text("utf8").splitlines()[1:]
+    comments = [line.removeprefix("# ") for line in lines[: next(i for i, x in enumerate(lines) if x[:1] != "#")]]
+    said = dict(line.split(": ", 1) for line in comments if line.startswith(("Reported: ", "Measured: ")))
+    measured = said.get("Measured", "").partition("; train")[0]
+    time = TIME.search(measured)
+    texts = (comments[0], said.get("Reported", ""), TIME.sub("", measured))
+    return [f"`{name}`", *map(_short, texts), time[1] if time else ""]
+
+
+def _short(text: str, most: int = 120) -> str:
+    """The text as a table cell; a long one is cut at the first semicolon, or after the first words."""
+    return text if len(text) <= most else shorten(text.partition("; ")[0], most, placeholder=" …")
+
+
+def write_results() -> str:
+    """Write RESULTS.md and docs/experiments.md, and return their names.
+
+    Raises:
+        UserError: this is not the root of a checkout, or a published result cannot be read.
+    """
+    if not EXPERIMENTS.parent.is_dir() or not PUBLISHED.is_dir():
+        raise UserError(
+            f"results=true: {PUBLISHED} or {EXPERIMENTS.parent} not found: run it in the root of a checkout"
+        )
+    texts = {RESULTS: results_text(), EXPERIMENTS: experiments_text()}
+    for path, text in texts.items():
+        write_text(path, text)
+    return " and ".join(map(str, texts))

@@ -1,0 +1,48 @@
+"""Own images from class folders or arrays to metrics, plots and predictions, with one command each."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.data.test_folder import write_classes
+
+MLP = ["model=mlp", "model.net.widths=[16]", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=3"]
+
+
+def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
+    own = write_classes(tmp_path / "own")
+    words = ["data=folder", f"data.path={own}", "data.size=16", "data.balance=true", "model.class_weights=auto"]
+    code, out, err = command("train", *MLP, *words, "references=[C1]", f"hydra.run.dir={tmp_path / 'run'}")
+    assert code == 0, err
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["references"] == [] and result["metrics"]["test/accuracy"] > 0.5
+    assert (tmp_path / "run" / "plots" / "confusion.png").exists()
+    code, _, err = command("evaluate", f"run={tmp_path / 'run'}", "plots=false")
+    assert code == 0, err
+    odd = own / "2" / os.fsdecode(b"caf\xe9\na\\b $x$.png")
+    (own / "2" / "3.png").rename(odd)
+    (own / "broken.png").write_bytes(b"no image")
+    code, out, err = command("predict", f"run={tmp_path / 'run'}", f"input={own}", f"hydra.run.dir={tmp_path / 'p'}")
+    assert code == 0 and "skipped broken.png: image could not be decoded" in out, err
+    with (tmp_path / "p" / "predictions.csv").open(encoding="utf8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [str(Path(row["file"]).relative_to(own)) for row in rows]
+    assert len(rows) == 60 and "2/caf\\xe9\na\\b $x$.png" in names and "10/0.png" in names
+    assert (tmp_path / "p" / "contact_sheet.png").exists()
+
+
+def test_five_channels_are_trained_without_contact_sheets(command, tmp_path):
+    x = np.random.default_rng(0).integers(0, 255, (60, 9, 9, 5), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", x=x, y=np.array(["a", "b", "c"])[np.arange(60) % 3])
+    words = ["data=arrays", f"data.path={tmp_path / 'own.npz'}", "trainer.max_epochs=1"]
+    code, _, err = command("train", *MLP, *words, f"hydra.run.dir={tmp_path / 'run'}")
+    assert code == 0, err
+    assert (tmp_path / "run" / "plots" / "confusion.png").exists()
+    assert not (tmp_path / "run" / "plots" / "samples.png").exists()
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    code, _, err = command("predict", f"run={tmp_path / 'run'}", f"input={tmp_path / 'a.png'}")
+    assert code == 1 and "5-channel" in err
