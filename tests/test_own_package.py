@@ -1,5 +1,7 @@
 """A package outside the checkout: its names are offered, its runs are loaded with `trust` and not without."""
 
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -10,26 +12,20 @@ from dlcourse import config
 from dlcourse.errors import UserError
 from dlcourse.runs.stored_config import read_stored
 
-NET = """import os
-from os import getcwd
-from torch import nn
-
-class Tiny(nn.Sequential):
-    def __init__(self, in_shape, outputs, width=8):
-        c, h, w = in_shape
-        super().__init__(nn.Conv2d(c, width, 3), nn.ReLU(), nn.Flatten(),
-                         nn.Linear(width * (h - 2) * (w - 2), sum(outputs)))
-"""
+GUIDE = (Path(__file__).parents[1] / "docs/guides/own-package.md").read_text("utf8")
+FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)```$", GUIDE, re.M | re.S))
+COMMANDS = [shlex.split(line)[3:] for line in re.findall(r"^python -m dlcourse\.\w+ .*mypackage.*$", GUIDE, re.M)]
 WORDS = ["model=mlp", "data=digits8", "trainer=cpu", "plots=false", "trainer.max_epochs=1", "data.view=picture"]
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """`mypackage` with a net and its YAML, importable but not installed."""
+    """The guide's `mypackage`, importable but not installed, which also imports something of the standard library."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"import os\nfrom os import getcwd\n{text}" if path.suffix == ".py" else text)
     package = tmp_path / "src" / "mypackage"
-    (package / "conf/model/net").mkdir(parents=True)
-    (package / "__init__.py").write_text(NET)
-    (package / "conf/model/net/mytiny.yaml").write_text("_target_: mypackage.Tiny\n_partial_: true\nwidth: 4\n")
     monkeypatch.syspath_prepend(str(package.parent))
     yield package
     config.use_config_dir(None)
@@ -46,12 +42,18 @@ def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
         in Path("run/train.log").read_text()
     )
     code, _, error = command("evaluate", "run=run", "plots=false")
-    assert code == 1 and "builds mypackage.Tiny, not part of dlcourse" in error and "trust=[mypackage]" in error
+    assert code == 1 and "asks for mypackage.Tiny, not part of dlcourse" in error and "trust=[mypackage]" in error
     assert command("evaluate", "run=run", "plots=false", "trust=[mypackage]")[0] == 0
     assert command("evaluate", "--config-dir", str(package / "conf"), "run=run", "plots=false")[0] == 0
     Path("run/result.json").unlink()
     assert command("train", "run=run")[0] == 1
     assert command("train", "run=run", "trust=[mypackage]")[0] == 0
+
+
+def test_the_commands_of_the_guide(command, package):
+    train, evaluate = COMMANDS
+    assert command("train", *train, "trainer=cpu", "trainer.max_epochs=1", "plots=false")[0] == 0
+    assert command("evaluate", *evaluate, "plots=false")[0] == 0
 
 
 def test_names_of_the_config_folder_are_offered(command, package):

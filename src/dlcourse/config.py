@@ -68,8 +68,12 @@ def config_roots() -> list[Path]:
 
 def choices(group: str) -> list[str]:
     """All names of a config group, including those in its folders, such as `clocks/fast`."""
-    root = CONF / group
-    return sorted(p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml") if not _nested(p, root))
+    found = set()
+    for root in (parent / group for parent in config_roots()):
+        if root.is_dir():
+            files = [path for path in root.rglob("*.yaml") if not _nested(path, root)]
+            found |= {path.relative_to(root).with_suffix("").as_posix() for path in files}
+    return sorted(found)
 
 
 def config_groups() -> list[str]:
@@ -121,4 +125,9 @@ def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None 
 
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, [empty_list(word) for word in overrides])
+        return hydra.compose(verb, [*map(empty_list, overrides), *_search_path(config_dir)])
+
+
+def _search_path(config_dir: str | Path | None) -> list[str]:
+    """The override that adds a config folder to Hydra's search path; none without a folder."""
+    return [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.config import choices, config_groups, empty_list
+from dlcourse.config import choices, config_groups, empty_list, use_config_dir
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
@@ -41,6 +41,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     Raises:
         UserError: an unknown flag, a pattern without a match, a folder that is not a run.
     """
+    use_config_dir(_config_dir(arguments))
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
     arguments = expand_patterns(arguments, groups, swept)
@@ -93,7 +94,7 @@ def _trust(arguments: list[str]) -> list[str]:
 
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     """The arguments that `train run=DIR` accepts; one that would change the stored config raises a UserError."""
-    stored = read_stored(run / CONFIG)
+    stored = read_stored(run / CONFIG, _trust(arguments))
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")

@@ -25,7 +25,7 @@ LIMIT = 4 * 2**20  # bytes of an exported checkpoint
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
+def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str] = ()) -> Result:
     """Quantize a run's best weights, test them and write them into a folder.
 
     Args:
@@ -46,7 +46,7 @@ def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
     quiet()
     if bits not in BITS:
         raise UserError(f"bits={bits} is not supported: use 8 or 16")
-    cfg, model = load_run(run)
+    cfg, model = load_run(run, trust)
     before = read_result(run)
     if before is None or before.status != "completed":
         raise UserError(f"{run} is not a completed run: resume it with train run={run}")

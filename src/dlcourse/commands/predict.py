@@ -21,13 +21,14 @@ from dlcourse.runs.table import text_table
 BATCH = 100
 
 
-def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
+def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run; its best checkpoint is used.
         source: an image file or a folder of images.
         folder: output folder.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
         One row per image: its file and the model's predictions.

@@ -22,7 +22,7 @@ from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
-from dlcourse.runs.stored_config import read_stored
+from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
 from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
 from dlcourse.training.trainer import check_options, quiet
@@ -92,6 +92,8 @@ def run(
         drop_empty(folder)
         raise
     with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
+        if (names := foreign_targets(cfg)) and not helper:
+            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
         return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
 
 

@@ -39,7 +39,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     preset = folder / "experiment" / "best.yaml"
     preset.parent.mkdir(exist_ok=True)
     words = _header(study, job, measured, cfg)
-    write_text(preset, words + _preset(read_stored(job / CONFIG), overrides, cfg, loader))
+    write_text(preset, words + _preset(read_stored(job / CONFIG, builds=False), overrides, cfg, loader))
     from dlcourse.plots.style import plotting
     from dlcourse.sweeps.plots.search import draw_history, draw_importance
 
