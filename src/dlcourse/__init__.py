@@ -37,12 +37,16 @@ def run(cfg: "DictConfig", *, folder: str | Path, **options: Any) -> dict[str, A
     return train.run(cfg, folder=folder, **options)
 
 
-def load_run(folder: str | Path) -> "BaseModule":
+def load_run(folder: str | Path, trust: tuple[str, ...] = ()) -> "BaseModule":
     """The model of a run with its best weights, in evaluation mode.
+
+    Args:
+        folder: of the run.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Raises:
         UserError: the folder is not a run folder, or its files do not belong together.
     """
     from dlcourse.models import build
 
-    return build.load_run(Path(folder))[1]
+    return build.load_run(Path(folder), trust)[1]

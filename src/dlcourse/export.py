@@ -18,7 +18,7 @@ def task(cfg: DictConfig) -> Any:
     from dlcourse.runs.table import result_table
 
     output = Path(cfg.output) if cfg.output is not None else READER
-    result = export(Path(cfg.run), output, cfg.bits)
+    result = export(Path(cfg.run), output, cfg.bits, cfg.trust)
     print(result_table(result, output))
     print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test metrics are measured with these weights")
     return result

@@ -22,6 +22,7 @@ def task(cfg: DictConfig) -> Any:
         Path(cfg.run) if cfg.run is not None else built_in(),
         Path(cfg.input),
         Path(HydraConfig.get().runtime.output_dir),
+        cfg.trust,
     )
 
 

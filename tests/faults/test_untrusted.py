@@ -80,7 +80,7 @@ def test_a_config_that_asks_for_more_than_is_shipped(command, theirs, what, verb
     key, value = ASKING[what]
     OmegaConf.update(stored, key, value, merge=False, force_add=True)
     OmegaConf.save(stored, theirs / "config.yaml")
-    refused(command, "it is not built from a stored run", verb, f"run={theirs}")
+    refused(command, "it is not loaded from a stored run", verb, f"run={theirs}")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_log_that_leads_to_another_file(command, theirs, tmp_path):
     (theirs / "result.json").unlink()
     (theirs / "train.log").unlink(missing_ok=True)
     (theirs / "train.log").symlink_to(tmp_path / "mine")
-    refused(command, "train.log is a link", "train", f"run={theirs}")
+    refused(command, "train.log is a symbolic link", "train", f"run={theirs}")
     assert (tmp_path / "mine").read_text() == "mine"
 
 

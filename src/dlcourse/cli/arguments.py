@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.config import choices, config_groups, empty_list
+from dlcourse.config import choices, config_groups, empty_list, use_config_dir
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
@@ -41,6 +41,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     Raises:
         UserError: an unknown flag, a pattern without a match, a folder that is not a run.
     """
+    use_config_dir(_config_dir(arguments))
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
     arguments = expand_patterns(arguments, groups, swept)
@@ -73,9 +74,27 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     return found
 
 
+def _config_dir(arguments: list[str]) -> Path | None:
+    """The folder of `--config-dir DIR`, `--config-dir=DIR` or `-cd DIR`."""
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, equals, value = word.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            folder = Path(value if equals else after)
+            if not folder.is_dir():
+                raise UserError(f"{flag} {folder}: folder not found")
+            return folder.absolute()
+    return None
+
+
+def _trust(arguments: list[str]) -> list[str]:
+    """The names in `trust=[A,B]`."""
+    given = next((word.partition("=")[2] for word in arguments if word.startswith("trust=")), "")
+    return [name.strip(" '\"") for name in given.strip("[]").split(",")]
+
+
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     """The arguments that `train run=DIR` accepts; one that would change the stored config raises a UserError."""
-    stored = read_stored(run / CONFIG)
+    stored = read_stored(run / CONFIG, _trust(arguments))
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")

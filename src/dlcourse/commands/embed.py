@@ -98,7 +98,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
 
 def _sources(cfg: DictConfig) -> tuple[DataModule, BaseModule | None]:
     """The data, set up, and the model whose features are mapped; None for the data itself."""
-    run_cfg, model = load_run(Path(cfg.run)) if cfg.run is not None else (cfg, None)
+    run_cfg, model = load_run(Path(cfg.run), cfg.trust) if cfg.run is not None else (cfg, None)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()

@@ -69,7 +69,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     """
     quiet()
     run = Path(cfg.run) if cfg.run is not None else built_in()
-    run_cfg, model = load_run(run)
+    run_cfg, model = load_run(run, cfg.trust)
     before = read_result(run) or Result("train", "completed")
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)

@@ -6,6 +6,7 @@ dimension), everything else in half precision. `predict run=FOLDER` loads such a
 
 import io
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +25,14 @@ LIMIT = 4 * 2**20  # bytes of an exported checkpoint
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
+def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str] = ()) -> Result:
     """Quantize a run's best weights, test them and write them into a folder.
 
     Args:
         run: folder of a completed run.
         output: the output folder; an earlier export in it is replaced.
         bits: 8 or 16, see `packed`.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
         The result of the run with the test metrics of the quantized weights, as in the folder's result.json.
@@ -44,7 +46,7 @@ def export(run: Path, output: Path = READER, bits: int = 8) -> Result:
     quiet()
     if bits not in BITS:
         raise UserError(f"bits={bits} is not supported: use 8 or 16")
-    cfg, model = load_run(run)
+    cfg, model = load_run(run, trust)
     before = read_result(run)
     if before is None or before.status != "completed":
         raise UserError(f"{run} is not a completed run: resume it with train run={run}")

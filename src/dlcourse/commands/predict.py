@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from dlcourse.runs.table import text_table
 BATCH = 100
 
 
-def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
+def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run; its best checkpoint is used.
         source: an image file or a folder of images.
         folder: output folder.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
         One row per image: its file and the model's predictions.
@@ -35,7 +37,7 @@ def predict(run: Path, source: Path, folder: Path) -> list[dict[str, Any]]:
         UserError: the run does not exist, or none of the files could be decoded.
     """
     files = picture_files(source)
-    _, model = load_run(run)
+    _, model = load_run(run, trust)
     shape = model.task.picture_shape()
     if shape is None:
         raise UserError(

@@ -46,7 +46,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
         UserError: the run does not exist, its model cannot do what is asked, or a number is out of range.
     """
     _check(cfg)
-    run_cfg, model = load_run(Path(cfg.run))
+    run_cfg, model = load_run(Path(cfg.run), cfg.trust)
     if not isinstance(model, Generative):
         raise UserError(
             f"{cfg.run} holds a {type(model).__name__}, which is not a generative model: use a run of vae or gan"

@@ -22,10 +22,12 @@ from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
-from dlcourse.runs.stored_config import read_stored
+from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
 from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
 from dlcourse.training.trainer import check_options, quiet
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -68,7 +70,7 @@ def run(
     cfg = cfg.copy()
     try:
         if helper:
-            cfg = read_stored(stored)
+            cfg = read_stored(stored, _trust(cfg))
         elif stored.exists():
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
@@ -90,7 +92,15 @@ def run(
         drop_empty(folder)
         raise
     with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
+        if (names := foreign_targets(cfg)) and not helper:
+            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
         return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+
+
+def _trust(cfg: DictConfig) -> list[str]:
+    """What this command trusts: the names in `trust`, and those that its own config builds."""
+    trust: Any = cfg.get("trust") or []
+    return [*([trust] if isinstance(trust, str) else trust), *targets(cfg)]
 
 
 def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -99,7 +109,7 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
     Raises:
         UserError: the command changes a key that belongs to the run.
     """
-    stored = read_stored(path)
+    stored = read_stored(path, _trust(cfg))
     asked = cfg.copy()
     if asked.get("model") is not None:
         OmegaConf.resolve(asked)

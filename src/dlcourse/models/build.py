@@ -1,7 +1,8 @@
-"""From a config to objects, and from a run folder back to its model."""
+"""Build objects from a config, and load the model of a run folder."""
 
 import inspect
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def build_model(cfg: DictConfig, task: Task) -> BaseModule:
 
 
 def check_model(cfg: DictConfig) -> None:
-    """Refuse what the model's settings alone show to be impossible, before minutes of preparing data."""
+    """Reject settings that are invalid regardless of the data, before the data is prepared."""
     require(cfg, "model")
     kind = get_class(cfg.model._target_)
     if issubclass(kind, BaseModule):
@@ -125,13 +126,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_run(folder: Path) -> tuple[DictConfig, BaseModule]:
+def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[DictConfig, BaseModule]:
     """A run's config and its model with the best weights.
+
+    Args:
+        folder: of the run.
+        trust: packages or full class names outside dlcourse that the run may build.
 
     Raises:
         UserError: the folder is not a run folder, or its parts do not belong together.
     """
-    cfg = read_stored(folder / CONFIG)
+    cfg = read_stored(folder / CONFIG, trust)
     path = folder / "checkpoints" / "best.ckpt"
     path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # a run that export packed
     checkpoint = load_checkpoint(path)

@@ -88,4 +88,6 @@ def draw_jobs(folder: Path) -> None:
     from dlcourse.models.build import load_checkpoint
 
     best = "checkpoints/best.ckpt"
-    draw_all(folder, [(read_stored(job / CONFIG), load_checkpoint(job / best)["state_dict"]) for job in done])
+    draw_all(
+        folder, [(read_stored(job / CONFIG, builds=False), load_checkpoint(job / best)["state_dict"]) for job in done]
+    )

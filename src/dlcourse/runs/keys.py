@@ -24,6 +24,7 @@ KEYS = {
     "resume": RECORD,
     "search": RECORD,
     "sweep_margin": RECORD,
+    "trust": RECORD,
     "data_dir": PLACE,
     "data.data_dir": PLACE,
     "run": SOURCE,

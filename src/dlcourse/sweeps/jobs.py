@@ -65,7 +65,7 @@ def _recorded(job: Path) -> list[str]:
     """The overrides that the job's own folder records."""
     result = job_result(job)
     if result is None and (job / CONFIG).exists():
-        return list(OmegaConf.select(read_stored(job / CONFIG), "begun.overrides") or [])
+        return list(OmegaConf.select(read_stored(job / CONFIG, builds=False), "begun.overrides") or [])
     return result.overrides if result is not None else []
 
 

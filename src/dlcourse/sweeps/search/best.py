@@ -39,7 +39,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     preset = folder / "experiment" / "best.yaml"
     preset.parent.mkdir(exist_ok=True)
     words = _header(study, job, measured, cfg)
-    write_text(preset, words + _preset(read_stored(job / CONFIG), overrides, cfg, loader))
+    write_text(preset, words + _preset(read_stored(job / CONFIG, builds=False), overrides, cfg, loader))
     from dlcourse.plots.style import plotting
     from dlcourse.sweeps.plots.search import draw_history, draw_importance
 
@@ -69,7 +69,7 @@ def _test(job: Path) -> Result:
     done = read_result(folder)
     if done is not None:
         return done
-    stored = read_stored(job / CONFIG)
+    stored = read_stored(job / CONFIG, builds=False)
     with torch_threads(stored.get("threads")):
         asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False}
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})

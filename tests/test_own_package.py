@@ -1,0 +1,96 @@
+"""A package outside the checkout: its names are offered, its runs are loaded with `trust` and not without."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from dlcourse import config
+from dlcourse.errors import UserError
+from dlcourse.runs.stored_config import read_stored
+
+GUIDE = (Path(__file__).parents[1] / "docs/guides/own-package.md").read_text("utf8")
+FILES = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)```$", GUIDE, re.M | re.S))
+COMMANDS = [shlex.split(line)[3:] for line in re.findall(r"^python -m dlcourse\.\w+ .*mypackage.*$", GUIDE, re.M)]
+WORDS = ["model=mlp", "data=digits8", "trainer=cpu", "plots=false", "trainer.max_epochs=1", "data.view=picture"]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The guide's `mypackage`, importable but not installed, which also imports something of the standard library."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"import os\nfrom os import getcwd\n{text}" if path.suffix == ".py" else text)
+    package = tmp_path / "src" / "mypackage"
+    monkeypatch.syspath_prepend(str(package.parent))
+    yield package
+    config.use_config_dir(None)
+    config.plugins.cache_clear()
+    sys.modules.pop("mypackage", None)
+
+
+def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
+    own = ["--config-dir", str(package / "conf"), *WORDS, "model/net=mytiny"]
+    code, _, error = command("train", *own, "hydra.run.dir=run")
+    assert code == 0, error
+    assert (
+        "this run builds mypackage.Tiny: commands that load it need trust=[mypackage]"
+        in Path("run/train.log").read_text()
+    )
+    code, _, error = command("evaluate", "run=run", "plots=false")
+    assert code == 1 and "asks for mypackage.Tiny, not part of dlcourse" in error and "trust=[mypackage]" in error
+    assert command("evaluate", "run=run", "plots=false", "trust=[mypackage]")[0] == 0
+    assert command("evaluate", "--config-dir", str(package / "conf"), "run=run", "plots=false")[0] == 0
+    Path("run/result.json").unlink()
+    assert command("train", "run=run")[0] == 1
+    assert command("train", "run=run", "trust=[mypackage]")[0] == 0
+
+
+def test_the_commands_of_the_guide(command, package):
+    train, evaluate = COMMANDS
+    assert command("train", *train, "trainer=cpu", "trainer.max_epochs=1", "plots=false")[0] == 0
+    assert command("evaluate", *evaluate, "plots=false")[0] == 0
+
+
+def test_names_of_the_config_folder_are_offered(command, package):
+    folder = str(package / "conf")
+    code, _, error = command("train", "--config-dir", folder, *WORDS, "model/net=mytini")
+    assert code == 1 and "mytiny" in error
+    code, _, error = command("train", "--config-dir", "nowhere", *WORDS)
+    assert code == 1 and "nowhere: folder not found" in error
+
+
+def test_a_library_class_of_the_command_line(command):
+    more = ["+callbacks.rate._target_=lightning.pytorch.callbacks.LearningRateMonitor", "hydra.run.dir=run"]
+    code, _, error = command("train", *WORDS, *more)
+    name = "lightning.pytorch.callbacks.LearningRateMonitor"
+    assert code == 0, error
+    assert f"trust=[{name}]" in Path("run/train.log").read_text()
+    assert command("evaluate", "run=run", "plots=false")[0] == 1
+    assert command("evaluate", "run=run", "plots=false", f"trust=[{name}]")[0] == 0
+
+
+@pytest.mark.parametrize("target", ["mypackage.os.system", "mypackage.getcwd", "mypackage.nothing", "mypackages.Tiny"])
+def test_trust_covers_what_the_package_defines_and_nothing_that_it_imports(package, tmp_path, target):
+    (tmp_path / "config.yaml").write_text(f"model:\n  _target_: {target}\n")
+    with pytest.raises(UserError, match=target):
+        read_stored(tmp_path / "config.yaml", ["mypackage"])
+
+
+def test_an_installed_plugin_is_trusted_and_offers_its_configs(command, package):
+    installed = package.parent / "mypackage-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mypackage\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[dlcourse.plugins]\nmypackage = mypackage:conf\n")
+    config.plugins.cache_clear()
+    code, _, error = command("train", *WORDS, "model/net=mytiny", "hydra.run.dir=run")
+    assert code == 0 and "trust=" not in Path("run/train.log").read_text(), error
+    assert command("evaluate", "run=run", "plots=false")[0] == 0
+    shutil.rmtree(package / "conf")
+    config.plugins.cache_clear()
+    code, _, error = command("train", *WORDS)
+    assert code == 1 and "plugin mypackage=mypackage:conf: config folder" in error and "not found" in error
