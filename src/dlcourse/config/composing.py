@@ -1,0 +1,33 @@
+"""The composition of a config from the words of a command line."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from dlcourse.config.folders import CONF
+
+
+def empty_list(word: str) -> str:
+    """`logger=null` and `callbacks=null` as the empty lists that Hydra requires; other words as they are."""
+    return word.replace("null", "[]") if word in ("logger=null", "callbacks=null") else word
+
+
+def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None = None) -> DictConfig:
+    """The config of a command line, without running it: `compose("model=clock_cyclic", "data=clocks")`.
+
+    Args:
+        overrides: as on the command line.
+        verb: the command.
+        config_dir: a folder with more configs, as `--config-dir`.
+    """
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(verb, [*map(empty_list, overrides), *_search_path(config_dir)])
+
+
+def _search_path(config_dir: str | Path | None) -> list[str]:
+    """The override that adds a config folder to Hydra's search path; none without a folder."""
+    return [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
