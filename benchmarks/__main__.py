@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
         return 0
     for name in asked.names:
         if name not in known:
-            raise UserError(f"there is no benchmark {name}{nearest(name, known)}")
+            raise UserError(f"unknown benchmark {name}{nearest(name, known)}")
     if asked.runs and asked.names != ["clock_time"]:
         raise UserError("--runs is for clock_time alone: python -m benchmarks clock_time --runs DIR DIR")
     asked.output.mkdir(parents=True, exist_ok=True)

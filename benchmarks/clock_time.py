@@ -25,7 +25,7 @@ def seconds_to(folder: Path, goal: float) -> tuple[float, bool]:
     """
     table, result = folder / "metrics.csv", folder / "result.json"
     if not table.exists() or not result.exists():
-        raise UserError(f"{folder} is no finished run: it lacks metrics.csv or result.json")
+        raise UserError(f"{folder} is not a finished run: metrics.csv or result.json not found")
     fit = json.loads(result.read_text("utf8"))["seconds"]["fit"]
     with table.open(encoding="utf8", newline="") as file:
         found = [row for row in csv.DictReader(file) if row.get("val/error_minutes")]
@@ -44,6 +44,6 @@ def rows(quick: bool, *runs: str) -> Iterator[Row]:
         raise UserError("clock_time wants two run folders: python -m benchmarks clock_time --runs OURS TRANSFER")
     (ours, reached), (theirs, there) = (seconds_to(Path(run), GOAL) for run in runs)
     if not reached:
-        raise UserError(f"{runs[0]} never came to an error of {GOAL:g} minutes on validation: train it longer")
+        raise UserError(f"{runs[0]} did not reach an error of {GOAL:g} minutes on validation: train it longer")
     against = "the transfer recipe" if there else f"the transfer recipe, not there after {theirs:.0f} s"
     yield spent(f"clocks to {GOAL:g} minute", ours, against, theirs, least=2)

@@ -1,4 +1,4 @@
-"""What watching for losses that are no numbers costs: the same steps without.
+"""What watching for losses that are not finite costs: the same steps without.
 
 Times the steps of a small dense net on scikit-learn's digits, a step of which is as short as any, with the watch and
 without it, in turns, in processor seconds, which other work on the machine does not touch; and the watch's call alone.

@@ -1,4 +1,4 @@
-"""The lazy search: what it finds solves the problem, and its tries are a geometric law's."""
+"""Random search: its solutions solve the problem, and its tries follow a geometric distribution."""
 
 import torch
 

@@ -57,7 +57,7 @@ def test_the_game_ends_with_the_score_and_enter_plays_again(phone):
     phone.press(*"13:10", "Enter", "Enter", *"12:01", "Enter", "Enter")
     text = seen(phone)
     assert "You win. You were nearer 1 times, the net 1, of 2." in text
-    assert re.search(r"you\s*1\s*minutes off", text) and re.search(r"the net\s*27.5\s*minutes off", text)
+    assert re.search(r"you\s*1\s*minutes of error", text) and re.search(r"the net\s*27.5\s*minutes of error", text)
     assert "1:101:1002:0555" in re.sub(r"\s", "", text)
     phone.press("Enter")
     assert "clock 1 of 2" in seen(phone)

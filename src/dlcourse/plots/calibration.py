@@ -22,7 +22,7 @@ def draw_calibration(path: Path, bins: Sequence[Bin], error: float) -> None:
     filled = [row for row in bins if row.count]
     middles, width = [(row.low + row.high) / 2 for row in filled], 0.9 / len(bins)
     upper.bar(middles, [row.accuracy for row in filled], width, color=TRAIN, label="right answers")
-    upper.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1, label="as sure as right")
+    upper.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1, label="perfect calibration")
     upper.plot(
         [row.confidence for row in filled],
         [row.confidence for row in filled],
@@ -39,7 +39,7 @@ def draw_calibration(path: Path, bins: Sequence[Bin], error: float) -> None:
     confidence = sum(row.count * row.confidence for row in filled) / max(1, total)
     accuracy = sum(row.count * row.accuracy for row in filled) / max(1, total)
     gap = confidence - accuracy
-    verdict = "as sure as right" if abs(gap) < 0.005 else "too sure" if gap > 0 else "not sure enough"
+    verdict = "perfect calibration" if abs(gap) < 0.005 else "too sure" if gap > 0 else "not sure enough"
     upper.set_title(
         f"Expected calibration error {error:.1%}\n{confidence:.1%} sure on average, {accuracy:.1%} right: {verdict}",
         fontsize=11,

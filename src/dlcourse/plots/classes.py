@@ -35,12 +35,12 @@ class Classifier(Protocol):
 def draw(folder: Path, model: Classifier, data: DataModule) -> None:
     """Draw all plots of a tested classifier into `folder`/plots, each with its numbers as CSV.
 
-    Left out is what cannot be drawn: contact sheets of features, calibration without probabilities.
+    It skips what cannot be drawn: contact sheets of features, calibration without probabilities.
 
     Args:
         folder: the run folder.
-        model: whose `answers` are drawn.
-        data: whose `arrays` hold the pictures.
+        model: its `last_predictions` are drawn.
+        data: its `arrays` contain the images.
     """
     plots, task, answers = folder / "plots", model.task, model.last_predictions
     plots.mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     Args:
         folder: the run folder.
         model: tested, so that it knows the data.
-        data: whose `arrays` hold the pictures.
+        data: its `arrays` contain the images.
     """
     plots = folder / "plots"
     if (folder / "metrics.csv").exists():

@@ -23,7 +23,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     Args:
         folder: the run folder.
         model: tested, so that `model.probe` holds the scores.
-        data: whose `arrays` hold the pictures and factors.
+        data: its `arrays` contain the images and factors.
     """
     if not model.probe:
         return

@@ -52,7 +52,7 @@ def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
         share.set_ylabel("% off by more than a minute", color=VALIDATION)
         if logarithmic:
             axes.set_yscale("symlog", linthresh=1)
-        axes.set(xlabel=factor.label, ylabel="minutes off, mean", xlim=(part[0].low, part[-1].high))
+        axes.set(xlabel=factor.label, ylabel="minutes of error, mean", xlim=(part[0].low, part[-1].high))
         axes.set_ylim(bottom=0, top=1.35 * max(figures))
         counts = [row.count for row in part]
         axes.set_title(f"{sum(counts)} pictures, {min(counts)} to {max(counts)} a point", fontsize=9)
@@ -65,7 +65,9 @@ def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> N
     """The worst predictions [N] of the hard subset [N, S, S], with its mean error."""
     error = circular_error(minutes, truth)
     worst = error.argsort(descending=True, stable=True)[:24]
-    title = f"Bright reflection and upside down: {error.mean():.2f} minutes off in {len(error)} pictures; the worst"
+    title = (
+        f"Bright reflection and upside down: {error.mean():.2f} minutes of error in {len(error)} pictures; the worst"
+    )
     draw_answers(path, pictures[worst], minutes[worst], truth[worst], title)
 
 
@@ -76,7 +78,7 @@ def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found
     left, right = figure.subplots(1, 2, sharex=True)
     coverage = [100 * row.coverage for row in found]
     left.plot(coverage, [row.error_minutes for row in found], color=TRAIN)
-    left.set(ylabel="minutes off, mean", title="Error among the surest answers")
+    left.set(ylabel="minutes of error, mean", title="Error among the surest answers")
     right.plot(coverage, [100 * row.within_one_minute for row in found], color=TRAIN, label="within one minute")
     right.plot(
         coverage,

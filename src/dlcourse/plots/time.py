@@ -47,11 +47,13 @@ def _draw_errors(path: Path, truth: Tensor, error: Tensor) -> None:
     bars = histogram.bar(names, (counts / len(error)).tolist(), color=TRAIN)
     histogram.bar_label(bars, [f"{int(count)}" for count in counts], fontsize=7)
     histogram.tick_params("x", rotation=60)
-    histogram.set(title=f"Error of {len(error)} answers, mean {error.mean():.2f}", xlabel="minutes off", ylabel="share")
+    histogram.set(
+        title=f"Error of {len(error)} answers, mean {error.mean():.2f}", xlabel="minutes of error", ylabel="share"
+    )
     for axes, part, size, name in ((by_hour, truth // 60, 12, "hour"), (by_minute, truth % 60, 60, "minute")):
         count = torch.bincount(part, minlength=size).clamp_min(1)
         axes.bar(range(size), (torch.bincount(part, error, size) / count).tolist(), color=TRAIN, width=1)
-        axes.set(title=f"Mean error by {name}", xlabel=f"true {name}", ylabel="minutes off")
+        axes.set(title=f"Mean error by {name}", xlabel=f"true {name}", ylabel="minutes of error")
     save(figure, path)
 
 

@@ -29,7 +29,7 @@ def draw(folder: Path, model: XORSearch, data: DataModule) -> None:
         f"2-{model.hidden}-1, all weights from {name}: {count:,} attempts, mean {mean:,.0f} tries{sd}; "
         f"{model.tries_per_second / 1e6:.1f} million tries a second"
     )
-    law = "geometric law of the same mean"
+    law = "geometric distribution of the same mean"
     # P(tries > t) = (1 - p)^t with p = 1 / mean.
     rate = -math.log1p(-1 / mean) if mean > 1 else math.inf
     edges = torch.linspace(0, max(tries.max().item(), 1), BINS + 1, dtype=torch.float64).round()

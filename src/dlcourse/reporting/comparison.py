@@ -221,8 +221,8 @@ def _markdown(
         return text_table(header, plain, markdown=True)
 
     parts: Mapping[str, str] = {
-        "What came of it": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
-        "What was set differently": table(["key", "A", "B"], settings) if settings else "Nothing.",
+        "Metrics": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
+        "Different settings": table(["key", "A", "B"], settings) if settings else "Nothing.",
         "Classes": table(
             ["class", "wrong in A", "wrong in B", "points better"],
             [[c.name, f"{100 * c.a:.1f} %", f"{100 * c.b:.1f} %", f"{c.gain:+.1f}"] for c in classes],
