@@ -59,7 +59,9 @@ def test_predict_without_a_run_takes_the_built_in_one(run_folder, command, tmp_p
 
 
 def test_without_one_a_sentence_says_how_to_get_it(tmp_path):
-    with pytest.raises(UserError, match=r"no built-in reader: give run=DIR.*dlcourse.export run=DIR"):
+    with pytest.raises(
+        UserError, match=r"built-in reader not found in this copy of dlcourse: give run=DIR.*dlcourse.export run=DIR"
+    ):
         built_in(tmp_path)
 
 

@@ -126,8 +126,8 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or no checkpoint"),
-        (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "is not there"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or not a checkpoint"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "not found"),
         (lambda f: (f / "config.yaml").unlink(), "is no run"),
         (lambda f: (f / "config.yaml").write_text("model: ${oc.env:HOME}"), "not a config that dlcourse wrote"),
         (lambda f: (f / "config.yaml").write_text("model: {_target_: os.system, command: id}"), "asks for os.system"),
@@ -144,7 +144,7 @@ def test_a_spoilt_run_is_named(tiny_run, spoil, words):
 def test_a_checkpoint_of_another_model_is_refused(tiny_run):
     first, second = Path(tiny_run(folder="a")["folder"]), Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
     (second / "checkpoints" / "best.ckpt").replace(first / "checkpoints" / "best.ckpt")
-    with pytest.raises(UserError, match="holds another model"):
+    with pytest.raises(UserError, match="does not match the model"):
         load_run(first)
 
 

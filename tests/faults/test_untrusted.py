@@ -151,10 +151,10 @@ def endless(path: Path) -> None:
 @pytest.mark.parametrize("make", [pickled, pickled_as_of_old, bare_pickle, pipe, endless])
 def test_a_checkpoint_that_would_run_or_never_end(command, theirs, make):
     make(theirs / "checkpoints" / "best.ckpt")
-    refused(command, "best.ckpt is damaged or no checkpoint", "evaluate", f"run={theirs}")
+    refused(command, "best.ckpt is damaged or not a checkpoint", "evaluate", f"run={theirs}")
     (theirs / "result.json").unlink()
     make(theirs / "checkpoints" / "last.ckpt")
-    refused(command, "last.ckpt is damaged or no checkpoint", "train", f"run={theirs}")
+    refused(command, "last.ckpt is damaged or not a checkpoint", "train", f"run={theirs}")
 
 
 def test_a_log_that_leads_to_another_file(command, theirs, tmp_path):

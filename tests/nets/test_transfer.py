@@ -89,8 +89,8 @@ def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model.init_from=none.pth"], "none.pth is not there"),
-        (["model.init_from=words.txt"], "no file of weights"),
+        (["model.init_from=none.pth"], "none.pth not found"),
+        (["model.init_from=words.txt"], "not a readable file of weights"),
         (["model.init_from=other.pth"], "other.pth is not of vgg16: it lacks 0.weight and 25 other weights"),
         (["model.backbone=vgg19"], "backbone=vgg19 is unknown"),
         (["model.net.trained=-1", "model.init_from=other.pth"], "trained=-1 is below 0"),
@@ -106,7 +106,7 @@ def test_wrong_weights_get_one_sentence(tmp_path, words, said):
 
 def test_missing_weights_are_noticed_before_pictures_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("pictures were drawn"))
-    with pytest.raises(UserError, match=r"none.pth is not there"):
+    with pytest.raises(UserError, match=r"none.pth not found"):
         run(compose("model=clock_transfer", "data=clocks", "model.init_from=none.pth"), folder=tmp_path / "out")
     assert not (tmp_path / "out" / "config.yaml").exists()
 

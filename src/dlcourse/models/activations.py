@@ -1,4 +1,4 @@
-"""What the last linear layer of a net receives: the features of a run."""
+"""Features of a run: the inputs of its net's last linear layer."""
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +8,14 @@ from dlcourse.models.base import BaseModule
 
 
 def features(model: BaseModule, inputs: Tensor) -> Tensor:
-    """What the last linear layer of a model's net is given: stored inputs [N, ...] to [N, D].
+    """Inputs of the last linear layer of a model's net: stored inputs [N, ...] to features [N, D].
 
     Raises:
-        UserError: the net has no such layer.
+        UserError: the net does not contain a linear layer.
     """
-    given: list[Tensor] = []
+    layer_inputs: list[Tensor] = []
     hooks = [
-        layer.register_forward_pre_hook(lambda _, args: given.append(args[0].detach()))
+        layer.register_forward_pre_hook(lambda _, args: layer_inputs.append(args[0].detach()))
         for layer in model.net.modules()
         if isinstance(layer, nn.Linear)
     ]
@@ -24,11 +24,11 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
     found = []
     with torch.inference_mode():
         for batch in inputs.split(BATCH):
-            given.clear()
+            layer_inputs.clear()
             model(batch.to(device))
-            if not given:
-                raise UserError(f"{type(model).__name__} has no linear layer whose input could be mapped")
-            found.append(given[-1].float().cpu())  # the last one that was used
+            if not layer_inputs:
+                raise UserError(f"{type(model).__name__} does not contain a linear layer: use another run")
+            found.append(layer_inputs[-1].float().cpu())  # of the layer that ran last
     for hook in hooks:
         hook.remove()
     return torch.cat(found)

@@ -1,4 +1,4 @@
-"""The LightningModule behind every model family: scaling, optimiser, metrics and checkpoints that all of them share."""
+"""Base LightningModule of the model families: scaling, optimiser, metrics and checkpoints."""
 
 import math
 from abc import ABC, abstractmethod
@@ -22,22 +22,22 @@ SCHEMA = 1  # of checkpoints
 
 
 class BaseModule(StepShortcuts, ABC):
-    """How a net is trained and judged on a kind of task. A subclass says what is learnt and measured.
+    """Trains and evaluates a net on one kind of task. A subclass defines the loss and the metrics.
 
     Args:
-        task: what the data asks.
+        task: description of the data: shapes, classes, statistics.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of the heads.
         optimizer: makes the optimiser from the parameters.
         schedule: makes Lightning's scheduler entry from (optimiser, total steps).
-        seed: of everything random in a training step.
+        seed: of the random numbers drawn in a training step.
     """
 
-    kind: str  # of the tasks that the family can learn
-    extra_plots: tuple[str, ...] = ()  # modules of dlcourse.plots that draw what only this family has
-    precision: str | None = None  # that `trainer.precision=auto` takes without measuring
+    kind: str  # of task that the family learns
+    extra_plots: tuple[str, ...] = ()  # modules of dlcourse.plots with plots of this family only
+    precision: str | None = None  # that `trainer.precision=auto` selects without a measurement
     full_batch = False  # whether a training batch is the whole training split, in its stored order
-    last_predictions: dict[str, Tensor]  # of the last split that was measured, on the CPU
+    last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
 
@@ -56,17 +56,17 @@ class BaseModule(StepShortcuts, ABC):
                 f"{type(self).__name__} learns {self.kind} but {task.data} asks for {task.kind}: choose other data"
             )
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
-        # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
+        # Convolutions are faster with channels last, by a quarter in bfloat16.
         self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
         self.register_buffer("mean", _per_channel(task.mean, task))
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
         self.loss_guard = LossGuard()
-        self.split = "test"  # what test_step is measuring
+        self.split = "test"  # that test_step evaluates
         self.last_predictions = {}
         self._gathered: list[dict[str, Tensor]] = []
         self._noted: dict[str, list[Tensor]] = {}
 
-    # What a family defines ------------------------------------------------------------------------------------------
+    # Defined by each family ------------------------------------------------------------------------------------------
 
     @abstractmethod
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -74,48 +74,48 @@ class BaseModule(StepShortcuts, ABC):
 
     @abstractmethod
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """What the outputs [N, K] say, by name: tensors whose first dimension is N."""
+        """Predictions from outputs [N, K], by name: tensors whose first dimension is N."""
 
     @abstractmethod
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Metrics of a whole split from its answers, which hold the `labels` too."""
+        """Metrics of a whole split from its predictions, which include the `labels`."""
 
     @abstractmethod
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """A row of words and numbers for each answer, as `predict` prints them."""
+        """One row of text and numbers for each prediction, as `predict` prints them."""
 
     def attach_data(self, data: DataModule) -> None:
-        """Take from the data what `measure` needs beside the answers; most families need nothing."""
+        """Keep the data that `compute_metrics` needs besides the predictions; by default nothing."""
 
     def extra_results(self) -> dict[str, Any]:
-        """What result.json should say of how the metrics were measured."""
+        """Entries of result.json that describe how the metrics were computed."""
         return {}
 
-    # What all of them share -----------------------------------------------------------------------------------------
+    # Shared by all families -----------------------------------------------------------------------------------------
 
     def plots(self) -> tuple[str, ...]:
-        """Modules of dlcourse.plots that draw the family: the one of its kind and its own."""
+        """Modules of dlcourse.plots for this family: that of its kind, then its own."""
         return (self.kind, *self.extra_plots)
 
     def parameter_count(self) -> int:
-        """Trainable numbers of the model; of one net where several are trained at once."""
+        """Number of trainable parameters; of one net if several are trained at once."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def check_shape(self, inputs: Tensor) -> None:
-        """Refuse stored inputs [N, ...] that are not of as many features, or pixels, as the task's.
+        """Refuse stored inputs [N, ...] whose number of features or pixels differs from the task's.
 
         Raises:
-            UserError: in one sentence.
+            UserError: the number differs.
         """
         if inputs[0].numel() != math.prod(self.task.in_shape):
             raise UserError(
-                f"the model learnt {self.task.shape_text()} but is given {list(inputs.shape[1:])}: choose other data"
+                f"the model expects {self.task.shape_text()} not {list(inputs.shape[1:])}: choose other data"
             )
 
     def normalize(self, inputs: Tensor) -> Tensor:
-        """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
+        """Stored inputs [N, H, W], [N, H, W, C] or [N, F] to standardised net inputs [N, C, H, W] or [N, F].
 
-        Pictures of another size are resized.
+        Images of another size are resized.
         """
         if inputs.ndim == 2 or len(self.task.in_shape) == 1:
             self.check_shape(inputs)
@@ -126,34 +126,34 @@ class BaseModule(StepShortcuts, ABC):
         return x.contiguous(memory_format=torch.channels_last)
 
     def _standardize(self, x: Tensor) -> Tensor:
-        """Less the mean, by the deviation; a batch in memory once, not three times, takes half the time."""
+        """Subtract the mean and divide by the standard deviation, in place, which takes half the time."""
         centred = x - self.mean if x.dtype == torch.float32 else x.float().sub_(self.mean)
         return centred.div_(self.std)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs as stored to net outputs [N, K]."""
+        """Stored inputs to net outputs [N, K]."""
         return self.net(self.normalize(inputs))
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
-        """Refuse what the model's config alone shows to be impossible, before data is prepared; here nothing.
+        """Check the model's config before the data is prepared; by default nothing.
 
         Raises:
-            UserError: what is missing, and the remedy.
+            UserError: something is missing; the message names the remedy.
         """
 
     def adapt(self, inputs: Tensor) -> None:
-        """Let a net that starts from the data's statistics, one with a method `adapt`, see some training inputs."""
+        """Initialise a net that has a method `adapt` from the statistics of some training inputs."""
         adapt = getattr(self.net, "adapt", None)
         if adapt is not None:
             adapt(self.normalize(inputs))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """What a training step minimises; a family that trains on something else than `loss` says so here."""
+        """The loss that a training step minimises; by default `loss`."""
         return self.loss(self(inputs), labels)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Dropout and the like become a function of (seed, step), so that a resumed run draws the same."""
+        """Seed the random layers (dropout) by (seed, step), so that a resumed run draws the same numbers."""
         reseed(mix(self.seed, 3, self.global_step, self.global_rank), self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -166,22 +166,22 @@ class BaseModule(StepShortcuts, ABC):
         return loss
 
     def note(self, name: str, value: Tensor) -> None:
-        """Keep a training step's figure; the epoch's mean is logged as `train/<name>`."""
+        """Record a value of a training step; the epoch's mean is logged as `train/<name>`."""
         self._noted.setdefault(name, []).append(value.detach())
 
     def _log_epoch(self) -> None:
-        """Log the epoch's means once; a log call each step would cost more than a small net's step."""
+        """Log the epoch's means once: logging each step would cost more than a step of a small net."""
         means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
         self._noted.clear()
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect one batch's answers."""
+        """Collect the predictions of one batch."""
         self._collect(batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect one batch's answers of `split`."""
+        """Collect the predictions of one batch of `split`."""
         self._collect(batch)
 
     def _collect(self, batch: Batch) -> None:
@@ -191,7 +191,7 @@ class BaseModule(StepShortcuts, ABC):
         self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val/*`; Lightning's sanity check and a validation within fit use it alike."""
+        """Log `val/*`, also in Lightning's sanity check."""
         self._conclude("val")
 
     def on_test_epoch_end(self) -> None:
@@ -204,7 +204,7 @@ class BaseModule(StepShortcuts, ABC):
         answers = gather_predictions(mine, self.trainer.world_size)
         self.last_predictions = answers
         metrics = {"loss": answers["loss"].mean().item()} | self.compute_metrics(answers)
-        # every process holds the same figures now, so there is nothing left to average
+        # every process holds the same metrics now, so sync_dist is not needed
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
@@ -221,12 +221,12 @@ class BaseModule(StepShortcuts, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
-        if self._noted:  # within an epoch: its means go on from there
+        if self._noted:  # within an epoch: a resumed run continues its means
             checkpoint["dlcourse"]["noted"] = {name: torch.stack(values) for name, values in self._noted.items()}
         put_averaged_weights(self.trainer, self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """What the epoch under way had noted."""
+        """Restore the values recorded so far in the current epoch."""
         noted = checkpoint.get("dlcourse", {}).get("noted", {})
         self._noted = {name: list(values) for name, values in noted.items()}
 

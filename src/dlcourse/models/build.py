@@ -1,4 +1,4 @@
-"""From a config to objects, and from a run folder back to its model."""
+"""Build objects from a config, and load the model of a run folder."""
 
 import inspect
 import warnings
@@ -74,7 +74,7 @@ def build_data(cfg: DictConfig) -> DataModule:
     OmegaConf.resolve(cfg)
     data = build(cfg.data)
     if not isinstance(data, DataModule):
-        raise UserError(f"data={cfg.data.get('name')} is no data set ({cfg.data._target_}): choose one of conf/data")
+        raise UserError(f"data={cfg.data.get('name')} is not a data set ({cfg.data._target_}): choose one of conf/data")
     data.settings = OmegaConf.to_container(cfg.data)
     return data
 
@@ -85,12 +85,14 @@ def build_model(cfg: DictConfig, task: Task) -> BaseModule:
     OmegaConf.resolve(cfg)
     model = build(cfg.model, task=task)
     if not isinstance(model, BaseModule):
-        raise UserError(f"model={cfg.model.get('name')} is no model ({cfg.model._target_}): choose one of conf/model")
+        raise UserError(
+            f"model={cfg.model.get('name')} is not a model ({cfg.model._target_}): choose one of conf/model"
+        )
     return model
 
 
 def check_model(cfg: DictConfig) -> None:
-    """Refuse what the model's settings alone show to be impossible, before minutes of preparing data."""
+    """Check the model's settings before the data is prepared, which may take minutes."""
     require(cfg, "model")
     kind = get_class(cfg.model._target_)
     if issubclass(kind, BaseModule):
@@ -98,26 +100,26 @@ def check_model(cfg: DictConfig) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint as tensors and plain values; nothing in it can run.
+    """Load a checkpoint of tensors and plain values; it cannot execute code.
 
     Raises:
-        UserError: it is missing, damaged or not one of ours.
+        UserError: the file is missing, damaged or not a checkpoint of dlcourse.
     """
     if not path.exists():
-        raise UserError(f"{path} is not there: the run has kept no checkpoint yet")
+        raise UserError(f"{path} not found: the run has not saved a checkpoint yet")
     try:
         if not path.is_file():
-            raise ValueError("no file")  # a pipe would be waited for
-        with warnings.catch_warnings(action="ignore"):  # what torch has to say of old formats
+            raise ValueError("not a file")  # reading a pipe would block
+        with warnings.catch_warnings(action="ignore"):  # torch warns about old formats
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a file that is damaged torch raises whatever its parts do
-        raise UserError(f"{path} is damaged or no checkpoint ({type(error).__name__}): take another run") from None
+    except Exception as error:  # torch raises many kinds of errors for a damaged file
+        raise UserError(f"{path} is damaged or not a checkpoint ({type(error).__name__}): use another run") from None
     ours = checkpoint.get("dlcourse") if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(ours.get("schema"), int) or "state_dict" not in checkpoint:
-        raise UserError(f"{path} is not a checkpoint of dlcourse: take one that train wrote")
+        raise UserError(f"{path} is not a checkpoint of dlcourse: use one that train wrote")
     if ours["schema"] > SCHEMA:
         raise UserError(
-            f"{path} was written by a later dlcourse (schema {ours['schema']}, known is {SCHEMA}): install that one"
+            f"{path} was written by a newer dlcourse (schema {ours['schema']}, supported: {SCHEMA}): upgrade dlcourse"
         )
     return checkpoint
 
@@ -126,38 +128,38 @@ def load_run(folder: Path) -> tuple[DictConfig, BaseModule]:
     """A run's config and its model with the best weights.
 
     Raises:
-        UserError: the folder is no run, or its parts do not belong together.
+        UserError: the folder is not a run folder, or its files do not match.
     """
     cfg = read_stored(folder / CONFIG)
     path = folder / "checkpoints" / "best.ckpt"
-    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # of a run that export packed
+    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # of an exported run
     checkpoint = load_checkpoint(path)
     try:
         task = Task.from_dict(checkpoint["dlcourse"]["task"])
     except (KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} does not say what its model learnt: take one that train wrote") from None
+        raise UserError(f"{path} does not describe its task: use a checkpoint that train wrote") from None
     model = build_model(cfg, task)
     try:
         model.load_state_dict(weights_of(checkpoint))
     except (RuntimeError, TypeError, AttributeError, KeyError, ValueError):
         raise UserError(
-            f"{path} holds another model than {folder / CONFIG} describes: take the checkpoint of that run"
+            f"{path} does not match the model in {folder / CONFIG}: use the checkpoint of that run"
         ) from None
     return cfg, model.eval()
 
 
-READER = Path(__file__).parents[1] / "clock_reader"  # the one that ships
+READER = Path(__file__).parents[1] / "clock_reader"  # the built-in reader
 
 
 def built_in(folder: Path = READER) -> Path:
-    """The reader that ships, as a run's folder.
+    """Run folder of the built-in clock reader.
 
     Raises:
-        UserError: this copy of dlcourse has none.
+        UserError: this copy of dlcourse does not include it.
     """
     if not (folder / "weights.pt").exists():
         raise UserError(
-            "this copy of dlcourse has no built-in reader: give run=DIR, a folder that train wrote, or make one with "
-            "python -m dlcourse.export run=DIR"
+            "built-in reader not found in this copy of dlcourse: give run=DIR, a folder that train wrote, or create it "
+            "by python -m dlcourse.export run=DIR"
         )
     return folder

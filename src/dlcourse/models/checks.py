@@ -4,35 +4,35 @@ from dlcourse.errors import UserError
 
 
 def at_least_one(**counts: int) -> None:
-    """Refuse counts below 1, named as their keys in the config are.
+    """Refuse counts below 1; each argument is named like its config key.
 
     Raises:
-        UserError: one of them is.
+        UserError: a count is below 1.
     """
     for name, value in counts.items():
         if value < 1:
-            raise UserError(f"model.{name}={value} is below 1: take 10, say")
+            raise UserError(f"model.{name}={value} is below 1: use for example 10")
 
 
 def above_zero(**numbers: float) -> None:
-    """Refuse numbers that are not above zero, named as their keys in the config are.
+    """Refuse numbers that are not above zero; each argument is named like its config key.
 
     Raises:
-        UserError: one of them is not.
+        UserError: a value is not a number, not finite or not above zero.
     """
     for name, value in numbers.items():
         key = "optimizer.lr" if name == "lr" else name
         if not isinstance(value, (int, float)):
-            raise UserError(f"model.{key}={value} is no number: take 0.3, say")
+            raise UserError(f"model.{key}={value} is not a number: use for example 0.3")
         if not 0 < value < float("inf"):
-            raise UserError(f"model.{key}={value} is not above 0: take 0.3, say")
+            raise UserError(f"model.{key}={value} is not a finite number above 0: use for example 0.3")
 
 
 def one_of(choices: tuple[str, ...], **words: str) -> None:
-    """Refuse a word that is none of the choices.
+    """Refuse a value that is not one of the choices.
 
     Raises:
-        UserError: it is none of them.
+        UserError: the value is unknown.
     """
     for name, value in words.items():
         if value not in choices:

