@@ -124,11 +124,11 @@ def test_a_data_set_without_labels_is_not_coloured(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, not 3: give it more"),
+        (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, not 3: use more samples"),
         (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, not 60"),
-        (["data=digits8", "method=umpa"], "there is no method umpa: take pca, tsne, umap"),
+        (["data=digits8", "method=umpa"], "unknown method umpa: use pca, tsne, umap"),
         (["data=digits8", "method=umap", "methods.umap.n_neighbors=1"], "n_neighbors=1 is below 2"),
-        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is no distance on the map"),
+        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is not between 0 and 1"),
         (["data=digits8", "method=tsne", "methods.tsne.perplexity=0"], "perplexity=0 is below 1"),
         (["data=digits8", "split=val"], "digits8 has no val split: take train, test"),
     ],

@@ -113,7 +113,7 @@ def test_pictures_without_a_scene_are_refused(tiny_run, command, tmp_path):
     np.save(tmp_path / "labels.npy", np.zeros((100, 2), np.int64))
     words = [f"run={folder}", "data=clocks_course", f"data.path={tmp_path}", "game=true", "trainer=cpu"]
     code, _, error = command("evaluate", *words)
-    assert code == 1 and "game=true needs pictures whose hidden parameters are known: add data=clocks" in error
+    assert code == 1 and "game=true needs images whose hidden parameters are known: add data=clocks" in error
     assert not list(Path(folder).glob("evaluations/*"))
 
 

@@ -134,10 +134,10 @@ def test_truncated_noise_is_normalised_by_its_own_statistics(runs):
 @pytest.mark.parametrize(
     ("model", "words", "said"),
     [
-        ("autoencoder", [], "an Autoencoder has learnt no distribution to draw from"),
-        ("autoencoder", ["interpolate=9"], "has learnt no distribution"),
-        ("gan", ["between=[a.png,b.png]"], "a GAN has no encoder"),
-        ("gan", ["input=a.png"], "a GAN has no encoder"),
+        ("autoencoder", [], "an Autoencoder cannot generate samples from noise"),
+        ("autoencoder", ["interpolate=9"], "cannot generate samples from noise"),
+        ("gan", ["between=[a.png,b.png]"], "a GAN does not have an encoder"),
+        ("gan", ["input=a.png"], "a GAN does not have an encoder"),
         ("vae", ["between=[a.png,nowhere.png]"], "nowhere.png does not exist"),
         ("vae", ["between=[a.png]"], "are not two pictures"),
         ("vae", ["between=[a.png,text.png]"], "text.png is no picture"),

@@ -310,8 +310,8 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
         ("vae", ["model.noise=wide"], "model.noise=wide is not a standard deviation"),
         ("vae", ["model.prior=other"], "model.prior=other is unknown"),
         ("vae", ["model.beta=-1"], "model.beta=-1 must be 0 or more"),
-        ("gan", ["model.shown_epochs=[-1]"], "the first is 0: take"),
-        ("vae", ["model.shown_epochs=last"], "are numbers of epochs"),
+        ("gan", ["model.shown_epochs=[-1]"], "the first is 0: use"),
+        ("vae", ["model.shown_epochs=last"], "must be epoch numbers"),
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),
@@ -340,8 +340,8 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
     ("words", "said"),
     [
         (["trainer.max_steps=3"], "counts two steps a batch"),
-        (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
-        (["model/schedule=plateau"], "no loss that should fall"),
+        (["trainer.gradient_clip_val=1"], "does not support gradient clipping or accumulation"),
+        (["model/schedule=plateau"], "needs a falling loss"),
         (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
 )
@@ -354,4 +354,4 @@ def test_there_are_no_answers_for_own_pictures(face_run, command, faces, tmp_pat
     result = face_run("vae", "plots=false", "trainer.max_epochs=1")
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
     code, _, err = command("predict", f"run={result['folder']}", f"input={tmp_path / 'a.png'}")
-    assert code == 1 and "draws pictures and answers nothing" in err and "dlcourse.sample" in err
+    assert code == 1 and "generates images and cannot predict" in err and "dlcourse.sample" in err

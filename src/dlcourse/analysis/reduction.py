@@ -1,4 +1,4 @@
-"""Points of many dimensions on a plane: PCA, t-SNE and UMAP, each able to place points that it was not fitted to.
+"""Dimensionality reduction to 2-D: PCA, t-SNE and UMAP, each of which can also embed new points.
 
 What a fitted reduction needs to go on is its points and their places, so that is all that is ever stored of one.
 """
@@ -83,7 +83,7 @@ class TSNE(Reduction):
     def __init__(self, perplexity: float = 30, seed: int = 0):
         super().__init__(seed)
         if perplexity < 1:
-            raise UserError(f"perplexity={perplexity} is below 1: take 30, say")
+            raise UserError(f"perplexity={perplexity} is below 1: use for example 30")
         self.perplexity = perplexity
 
     @property
@@ -141,9 +141,9 @@ class UMAP(Reduction):
     def __init__(self, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0):
         super().__init__(seed)
         if n_neighbors < 2:
-            raise UserError(f"n_neighbors={n_neighbors} is below 2: take 15, say")
+            raise UserError(f"n_neighbors={n_neighbors} is below 2: use for example 15")
         if not 0 <= min_dist <= 1:
-            raise UserError(f"min_dist={min_dist} is no distance on the map: take 0 to 1")
+            raise UserError(f"min_dist={min_dist} is not between 0 and 1: use for example 0.1")
         self.n_neighbors, self.min_dist = n_neighbors, min_dist
 
     @property
@@ -184,10 +184,10 @@ def reduction(method: str, **options: Any) -> Reduction:
     """The method of that name, with its options.
 
     Raises:
-        UserError: there is no such method, or it refuses an option.
+        UserError: the method is unknown, or an option is invalid.
     """
     if method not in METHODS:
-        raise UserError(f"there is no method {method}: take {', '.join(METHODS)}")
+        raise UserError(f"unknown method {method}: use {', '.join(METHODS)}")
     return METHODS[method](**options)
 
 
@@ -198,7 +198,7 @@ def check_enough(method: str, smallest: int, count: int) -> None:
         UserError: in one sentence, with how many it needs.
     """
     if count < smallest:
-        raise UserError(f"{method} needs at least {smallest} samples, not {count}: give it more")
+        raise UserError(f"{method} needs at least {smallest} samples, not {count}: use more samples")
 
 
 def quality(points: np.ndarray, places: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""How a clock reader's error depends on what the renderer hides: curves, the hard subset, and whether it knows.
+"""Error of a clock reader against the renderer's hidden factors: curves, the hard subset and calibration.
 
 Each curve has pictures of its own, drawn like the data set's but for one factor, which goes evenly through a range
 that is wider than what is trained on.
@@ -58,7 +58,7 @@ HARD: Mapping[str, Any] = {
 
 
 class Bin(NamedTuple):
-    """Answers of about the same value of a factor; errors in minutes, NaN where there are no answers."""
+    """Answers of about the same value of a factor; errors in minutes, NaN without answers."""
 
     factor: str
     low: float
@@ -84,10 +84,10 @@ def needs_scenes(data: DataModule, asked: str) -> Clocks:
     """The data set, where its pictures have hidden parameters.
 
     Raises:
-        UserError: they have none.
+        UserError: they are unknown.
     """
     if not isinstance(data, Clocks):
-        raise UserError(f"{asked} needs pictures whose hidden parameters are known: add data=clocks")
+        raise UserError(f"{asked} needs images whose hidden parameters are known: add data=clocks")
     return data
 
 
@@ -182,12 +182,12 @@ def risks(sure: Tensor, error: Tensor, steps: int = 50) -> list[Risk]:
 
 
 class Examined(NamedTuple):
-    """What came of examining a reader: tables and pictures are made of it."""
+    """Results of `examine`, from which tables and plots are made."""
 
     metrics: dict[str, float]
     curves: list[Bin]
     hard: tuple[Tensor, Tensor, Tensor]  # pictures [N, S, S], the answers in minutes [N], the times that they show [N]
-    calibration: list[Calibrated]  # empty, as the risks, where the encoding has no distribution
+    calibration: list[Calibrated]  # empty, as the risks, if the encoding does not give a distribution
     risks: list[Risk]
 
 

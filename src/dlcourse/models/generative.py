@@ -1,4 +1,4 @@
-"""What the families share that draw pictures: their scale, samples, snapshots over training and scores."""
+"""Base class of the generative models: image scale, samples, snapshots during training and scores."""
 
 import logging
 from abc import abstractmethod
@@ -21,33 +21,33 @@ from dlcourse.models.base import BaseModule
 
 log = logging.getLogger(__name__)
 
-SHOWN = 25  # pictures of a snapshot
+SHOWN = 25  # images of a snapshot
 FRAMES = 60  # snapshots of a training at most
-REAL = 5000  # training pictures that others are compared with
-QUICK = 100  # of either where only a few batches are tested
-DRAW = 250  # pictures drawn at once
+REAL = 5000  # training images in the comparisons
+QUICK = 100  # images of each kind if only a few batches are tested
+DRAW = 250  # images generated at once
 
 
 class Generative(BaseModule):
-    """Base of models that draw pictures from a short vector, the latent.
+    """Base class of models that generate images from a latent vector.
 
-    The nets see pictures in -1 to 1. A snapshot of the same pictures after each epoch (`frames`) travels with the
-    checkpoint that a run goes on from. At the end of a run its samples, or its reconstructions, are compared with
-    training pictures in a named feature space, and beside them stands what other real pictures and the mean of the
-    training pictures would get.
+    The nets use images in -1 to 1. The checkpoint from which a run resumes contains snapshots of the same images
+    after each epoch (`frames`). At the end of a run its samples, or its reconstructions, are compared with training
+    images in a named feature space; the scores of other real images and of the mean training image serve as
+    reference.
 
     Args:
-        task: what the data asks, of kind `pictures`.
+        task: description of the data, of kind `pictures`.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
-        shown_epochs: whose snapshots `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
+        shown_epochs: epochs that `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
         optimizer, schedule, seed: see `BaseModule`.
     """
 
     kind = "pictures"
-    samples = True  # whether it can draw from noise
-    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # drawn beside the loss
+    samples = True  # whether it generates images from noise
+    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # plotted besides the loss
 
     def __init__(
         self,
@@ -61,11 +61,13 @@ class Generative(BaseModule):
         shown_epochs: int | Sequence[int] = (),
     ):
         if outputs[0] < 1:
-            raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: take 32, say")
+            raise UserError(f"model.latent={outputs[0]} leaves nothing to draw from: use for example 32")
         check_choice(features)
         shown = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
         if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
-            raise UserError(f"model.shown_epochs={list(shown)} are numbers of epochs, the first is 0: take [0,19,39]")
+            raise UserError(
+                f"model.shown_epochs={list(shown)} must be epoch numbers, the first is 0: use for example [0,19,39]"
+            )
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
@@ -73,12 +75,12 @@ class Generative(BaseModule):
         self.latent, self.features = outputs[0], features
         self.shown_epochs = shown
         self.frames: dict[int, Tensor] = {}  # by epoch
-        self.data: DataModule | None = None  # whose pictures it is compared with
+        self.data: DataModule | None = None  # whose images are compared with the model's
         self.space: FeatureSpace | None = None
         self._real: dict[str, Tensor] = {}
-        self._counts: list[int] = []  # of pictures that were compared: the model's, and of training
+        self._counts: list[int] = []  # of compared images: the model's, the training split's
 
-    # What a family defines ------------------------------------------------------------------------------------------
+    # Defined by each family ------------------------------------------------------------------------------------------
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
@@ -88,32 +90,34 @@ class Generative(BaseModule):
         """Stored pictures to latents [N, L].
 
         Raises:
-            UserError: the family has no encoder.
+            UserError: the family does not include an encoder.
         """
-        raise UserError(f"a {type(self).__name__} has no encoder to find the latents of given pictures with")
+        raise UserError(
+            f"a {type(self).__name__} does not have an encoder for given images: use a run of a vae or autoencoder"
+        )
 
     def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
-        """Latents [N, L] as the model wants them for samples, nearer to the middle for a truncation below 1."""
+        """Latents [N, L] to generate samples from; a truncation below 1 scales them towards 0."""
         if not self.samples:
             raise UserError(
-                f"an {type(self).__name__} has learnt no distribution to draw from: give it pictures by "
+                f"an {type(self).__name__} cannot generate samples from noise: give images by "
                 "between=[A,B] or input=FOLDER, or train a vae or gan"
             )
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
         return truncation * z.to(self.device)
 
     def recalibrate_batch_norm(self, truncation: float) -> None:
-        """Be ready to draw from noise truncated so; nets that remember nothing of the noise have nothing to do."""
+        """Adapt batch normalisation to truncated noise; by default nothing."""
 
-    # What all of them share -----------------------------------------------------------------------------------------
+    # Shared by all families -----------------------------------------------------------------------------------------
 
     def to_uint8(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] in -1 to 1 as data sets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
+        """Pictures [N, C, H, W] in -1 to 1 as datasets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
         levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
         return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
 
     def resize_like(self, pictures: Tensor) -> Tensor:
-        """Stored pictures resized to those that the model draws, so that both can stand in one row."""
+        """Stored images resized to the size of the model's images."""
         if pictures.shape[1:3] == self.task.in_shape[1:]:
             return pictures
         x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
@@ -122,7 +126,7 @@ class Generative(BaseModule):
 
     @torch.no_grad()
     def decode_images(self, z: Tensor) -> Tensor:
-        """Latents [N, L] to pictures as they are stored, batch normalisation as after training."""
+        """Latents [N, L] to pictures as they are stored, with the net in evaluation mode."""
         training = self.training
         self.eval()
         try:
@@ -132,7 +136,7 @@ class Generative(BaseModule):
 
     @torch.no_grad()
     def reconstructed(self, pictures: Tensor) -> Tensor:
-        """Stored pictures, each drawn again from its own latent."""
+        """Reconstructions of stored images."""
         return self.decode_images(self.latents(pictures))
 
     @torch.no_grad()
@@ -147,11 +151,11 @@ class Generative(BaseModule):
         return torch.cat(parts)
 
     def sampled(self, count: int, *step: int) -> Tensor:
-        """As many samples as stored pictures, a function of (seed, step)."""
+        """Generate `count` samples as stored images, a function of (seed, step)."""
         return self.decode_images(self.sample_latents(count, seeded(self.seed, 4, *step)))
 
     def attach_data(self, data: DataModule) -> None:
-        """Be compared with this data's training pictures from now on."""
+        """Compare with the training images of this data from now on."""
         self.data = data
         self._real.clear()
 
@@ -160,31 +164,31 @@ class Generative(BaseModule):
         return self.net(self.normalize(inputs))
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """There is none against labels.
+        """Not defined: generative models do not use labels.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError(f"a {type(self).__name__} has no loss against labels: it minimises `training_loss`")
+        raise TypeError(f"a {type(self).__name__} does not define a loss against labels: use `training_loss`")
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """There is nothing to answer.
+        """Not defined: generative models do not predict.
 
         Raises:
-            UserError: always; it says what to do instead.
+            UserError: always; the message names the alternative.
         """
         raise UserError(
-            f"a {type(self).__name__} draws pictures and answers nothing about them: "
-            "python -m dlcourse.sample run=DIR input=FILE_OR_FOLDER draws yours again"
+            f"a {type(self).__name__} generates images and cannot predict: use "
+            "python -m dlcourse.sample run=DIR input=FILE_OR_FOLDER to reconstruct your images"
         )
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """As `answer`."""
+        """As `predictions`: raises a UserError."""
         self.predictions(torch.empty(0))
         return []
 
     def snapshot(self) -> Tensor:
-        """What the model draws now, for a picture of its training: stored pictures [25, ...]."""
+        """Current images of the model for the plots of its training: stored images [25, ...]."""
         return self.sampled(SHOWN, 0)
 
     def on_train_epoch_end(self) -> None:
@@ -195,7 +199,7 @@ class Generative(BaseModule):
             self.frames[self.current_epoch] = self.snapshot()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """As in `BaseModule`, and the snapshots where it is for going on."""
+        """As in `BaseModule`; also the snapshots if the run can resume from this checkpoint."""
         super().on_save_checkpoint(checkpoint)
         if "optimizer_states" in checkpoint:
             checkpoint["dlcourse"]["frames"] = dict(self.frames)
@@ -212,24 +216,24 @@ class Generative(BaseModule):
         return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """At a test the scores of `compared`; a validation during training does without them."""
+        """The scores of `compared` at a test; nothing for a validation during training."""
         testing = self.trainer.state.fn == "test" and self.split != "train" and self.data is not None
         return self.compared(len(answers["labels"])) if testing else {}
 
     def compared(self, count: int) -> dict[str, float]:
-        """Samples, and the first `count` pictures of `split`, against training pictures, and the training mean.
+        """Compare samples, the first `count` images of `split` and the training mean with training images.
 
         Returns:
-            `frechet_distance`, `kid`, `precision`, `recall` and `variety` of samples, of a model that has none of
-            reconstructions, as `reconstruction_...`; the same of the split's own pictures, the floor, as `real_...`;
-            the first two of the mean picture as `mean_picture_...`; and `nearest_ratio`, how far a sample is from its
-            nearest training picture, as a multiple of how far a real one is: much below 1, pictures were memorised.
+            `frechet_distance`, `kid`, `precision`, `recall` and `variety` of samples, or of reconstructions as
+            `reconstruction_...` if the model cannot sample; the same of the split's own images as `real_...`; the first
+            two of the mean image as `mean_picture_...`; and `nearest_ratio`, the median distance of a sample to its
+            nearest training image divided by that of a real image: far below 1, the model memorised images.
         """
         assert self.data is not None
         quick = isinstance(self.trainer.limit_test_batches, int)
         count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
         if count < QUICK and not quick:
-            log.warning("only %d pictures are compared: such distances say little", count)
+            log.warning("only %d images are compared: the distances are unreliable", count)
         real = self.real_features(most)
         self._counts = [count, len(real)]
         own = self.data.arrays[self.split][0][:count]
@@ -251,7 +255,7 @@ class Generative(BaseModule):
         return found
 
     def real_features(self, most: int | None = None) -> Tensor:
-        """Features [M, D] of the first training pictures, at most so many, or as many as were compared with."""
+        """Features [M, D] of the first `most` training images; by default as many as in the comparison."""
         assert self.data is not None
         most = most or (self._counts[1] if self._counts else REAL)
         key = f"features{most}"
@@ -261,11 +265,11 @@ class Generative(BaseModule):
         return self._real[key]
 
     def features_of(self, pictures: Tensor) -> Tensor:
-        """Features [N, D] of stored pictures, in the space that the model is judged in."""
+        """Features [N, D] of stored pictures, in the model's feature space."""
         return self._space()(pictures)
 
     def mean_picture(self) -> Tensor:
-        """Of the training pictures, as one is stored."""
+        """Mean of the training images, as a stored image."""
         assert self.data is not None
         if "mean" not in self._real:
             self._real["mean"] = mean_picture(self.data.arrays["train"][0])
@@ -273,7 +277,7 @@ class Generative(BaseModule):
 
     def _space(self) -> FeatureSpace:
         if self.space is None:
-            from dlcourse.models.run_features import feature_space  # which builds models itself
+            from dlcourse.models.run_features import feature_space  # imports this module through build
 
             self.space = feature_space(self.features, self.device)
         return self.space

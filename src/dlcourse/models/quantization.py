@@ -1,4 +1,4 @@
-"""Weights in eight or sixteen bits."""
+"""Quantisation of weights to eight or sixteen bits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def weights_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """A checkpoint's weights by name; those that `reader.packed` stored as whole numbers with their scale again."""
+    """A checkpoint's weights by name; dequantises those that `packed` stored as integers."""
     state = checkpoint["state_dict"]
     found = {name: value for name, value in state.items() if not name.endswith(":scale")}
     for name, value in found.items():
@@ -18,10 +18,10 @@ def weights_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def packed(state: Mapping[str, Tensor], bits: int = 8) -> dict[str, Tensor]:
-    """Weights by name, smaller.
+    """Quantise weights by name.
 
     Args:
-        state: tensors of any kind; those of whole numbers stay as they are.
+        state: tensors of any type; integer tensors stay unchanged.
         bits: 8, or 16 for half precision throughout.
     """
     found: dict[str, Tensor] = {}

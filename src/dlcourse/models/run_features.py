@@ -1,4 +1,4 @@
-"""Feature spaces by name, or from the net of a run."""
+"""Feature spaces by name or from the net of a run."""
 
 import hashlib
 from pathlib import Path
@@ -32,7 +32,7 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
     cfg, model = load_run(folder)
     shape = model.task.picture_shape()
     if shape is None or shape[1] != shape[2]:
-        raise UserError(f"model.features={folder} has learnt {model.task.shape_text()}: take a run of square pictures")
+        raise UserError(f"model.features={folder} was trained on {model.task.shape_text()}: use a run on square images")
     model = model.eval().requires_grad_(False).to(device)
 
     def net(x: Tensor) -> Tensor:
