@@ -113,7 +113,7 @@ def test_a_folder_that_keeps_nothing_costs_time_only(tmp_path, caplog):
     pictures, space = torch.from_numpy(small_faces(6)), feature_space("random")
     (tmp_path / "file").write_text("in the way")
     assert torch.equal(space.cached(pictures, tmp_path / "file" / "data"), space(pictures))
-    assert "features are not kept" in caplog.text
+    assert "features are not cached" in caplog.text
 
 
 def test_variety_is_the_variance_beside_the_real_one():

@@ -52,7 +52,7 @@ def test_principal_components_keep_what_varies_most():
         ({"test_latents": np.zeros((200, 4))}, "training latents have 9 dimensions, test ones 4"),
         ({"test_factors": np.zeros((200, 2))}, r"the test split has .* factors \[200, 2\]"),
         ({"train_latents": np.full((400, 9), np.nan)}, "not finite"),
-        ({"train_factors": np.zeros((400, 3))}, "size has one value only"),
+        ({"train_factors": np.zeros((400, 3))}, "size has only one value"),
         ({"categories": (0, 4)}, "3 factors but 2 entries of categories"),
     ],
 )

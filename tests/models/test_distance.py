@@ -173,7 +173,7 @@ def test_mistakes_are_named(tmp_path, words, message):
 def test_a_width_that_does_not_fit_is_named(tmp_path):
     model = build_model(compose("model=knn", "data=digits8"), task(4, 2))
     model.fit_arrays(torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 0]))
-    with pytest.raises(UserError, match=r"learnt 4 features but is given \[5\]"):
+    with pytest.raises(UserError, match=r"expects 4 features, not \[5\]"):
         model(torch.rand(2, 5))
     folder = tmp_path / "run"
     fitted(folder, "data=digits8", "model=knn")

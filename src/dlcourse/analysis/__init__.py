@@ -1,1 +1,1 @@
-"""What outputs and latents say: classification, distances, reduction, fidelity, robustness."""
+"""Analysis of outputs and latents: classification, distances, reduction, fidelity, robustness."""

@@ -1,8 +1,8 @@
-"""What the answers of a classifier say: figures, the hardest classes, confusions, calibration and the worst mistakes.
+"""Analysis of a classifier's predictions: metrics, hardest classes, confusion, calibration and worst mistakes.
 
-Everything here works on the answers of a split, a dict of tensors on the CPU whose first dimension is N:
-`labels` int64 [N] or [N, 2] (fine and coarse class), and `probabilities` float32 [N, K] or, from a classifier that
-has none, `classes` int64 [N].
+All functions take the predictions of a split, a dict of tensors on the CPU whose first dimension is N:
+`labels` int64 [N] or [N, 2] (fine and coarse class), and `probabilities` float32 [N, K] or, from a classifier without
+probabilities, `classes` int64 [N].
 """
 
 import math
@@ -20,7 +20,7 @@ SUREST = 1 - 2**-24
 
 
 class Classes(Protocol):
-    """What a task tells of its classes: names, names of the groups, and the group of each class."""
+    """Class description of a task: names, names of the groups, and the group of each class."""
 
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -41,7 +41,7 @@ class ClassError(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """How often one class is taken for another one; `share` is that of the true class's pictures."""
+    """How often one class is predicted for another; `share` is that of the true class's pictures."""
 
     truth: int
     answered: int
@@ -60,7 +60,7 @@ class Bin(NamedTuple):
 
 
 def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
-    """The figures of a split, as shares of 1.
+    """The metrics of a split, as shares of 1.
 
     Args:
         answers: of the split.
@@ -68,7 +68,7 @@ def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
 
     Returns:
         `accuracy`; `top5_accuracy` of more than ten classes; `coarse_accuracy` where the labels have two columns;
-        `ece`, the expected calibration error. Those that need probabilities only where there are some.
+        `ece`, the expected calibration error. Metrics of probabilities are left out without them.
     """
     truth, probabilities = true_class(answers), answers.get("probabilities")
     right = answered_class(answers) == truth

@@ -1,4 +1,4 @@
-"""Named spaces in which pictures are compared: what a fixed net makes of them.
+"""Named feature spaces in which images are compared: the outputs of a fixed net.
 
 A Frechet distance means something only together with its space, so each has a name, which result.json and tables state.
 """
@@ -55,7 +55,7 @@ class FeatureSpace(NamedTuple):
         try:
             return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
         except UserError as error:
-            log.warning("features are not kept: %s", error)
+            log.warning("features are not cached: %s", error)
             return self(pictures)
 
 
@@ -63,7 +63,7 @@ def check_choice(choice: str) -> None:
     """Refuse an unknown name; a folder is read when it is needed.
 
     Raises:
-        UserError: with the choices.
+        UserError: the space is unknown; the message lists the choices.
     """
     if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
         raise UserError(f"model.features={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
@@ -100,7 +100,7 @@ def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: 
 class RandomFeatures(nn.Module):
     """An untrained convolutional net whose weights are a function of a fixed seed: means of each stage's maps.
 
-    Distances in it are about brightness, contrast, edges and texture, not about what is seen. They are comparable with
+    Distances in it depend on brightness, contrast, edges and texture, not on content. They are comparable with
     one another, as the net is the same everywhere.
     """
 

@@ -1,4 +1,4 @@
-"""How alike two sets of pictures are, from their features in a named space (dlcourse/features.py)."""
+"""Similarity of two sets of images, from their features in a named space (see feature_spaces.py)."""
 
 from typing import NamedTuple
 

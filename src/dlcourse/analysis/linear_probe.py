@@ -1,4 +1,4 @@
-"""What a representation holds: how well the factors of a picture can be read from it by a linear map."""
+"""Linear probe: how well a linear model predicts the factors of an image from its representation."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ def linear_probe(
     for column, (name, count) in enumerate(zip(factors, kinds, strict=True)):
         wanted, truth = train_factors[:, column].astype(float), test_factors[:, column].astype(float)
         if len(np.unique(wanted)) < 2:
-            raise UserError(f"{name} has one value only among the {len(wanted)} samples: probe with more of them")
+            raise UserError(f"{name} has only one value among the {len(wanted)} samples: probe with more of them")
         if count:
             model = LogisticRegression(C=INVERSE_PENALTY, max_iter=STEPS, tol=1e-3)
             model.fit(train, _values(wanted, count))
@@ -72,7 +72,7 @@ def means(scores: dict[str, float], categories: Sequence[int]) -> dict[str, floa
 def baseline(
     train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()
 ) -> dict[str, float]:
-    """The scores of a probe that sees nothing: 0 for numbers, the share of the commonest value for categories."""
+    """The scores of a probe without inputs: 0 for numbers, the share of the commonest value for categories."""
     from sklearn.dummy import DummyClassifier
 
     kinds = list(categories) or [0] * len(factors)
@@ -87,7 +87,7 @@ def baseline(
 
 
 def principal_components(train: np.ndarray, test: np.ndarray, dimension: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Raw pictures as so many numbers, the plainest representation of that size to compare a latent with.
+    """PCA of raw images, the baseline representation of that size for a latent.
 
     Args:
         train, test: pictures [N, ...] and [M, ...] of any type; the axes are those of `train`.

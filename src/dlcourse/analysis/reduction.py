@@ -1,4 +1,4 @@
-"""Points of many dimensions on a plane: PCA, t-SNE and UMAP, each able to place points that it was not fitted to.
+"""Dimensionality reduction to 2-D: PCA, t-SNE and UMAP, each of which can also embed new points.
 
 What a fitted reduction needs to go on is its points and their places, so that is all that is ever stored of one.
 """

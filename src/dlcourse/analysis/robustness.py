@@ -84,7 +84,7 @@ def needs_scenes(data: DataModule, asked: str) -> Clocks:
     """The data set, where its pictures have hidden parameters.
 
     Raises:
-        UserError: they have none.
+        UserError: they are unknown.
     """
     if not isinstance(data, Clocks):
         raise UserError(f"{asked} needs rendered images with known scene parameters: add data=clocks")
@@ -182,7 +182,7 @@ def risks(sure: Tensor, error: Tensor, steps: int = 50) -> list[Risk]:
 
 
 class Examined(NamedTuple):
-    """What came of examining a reader: tables and pictures are made of it."""
+    """Results of `examine`, from which tables and plots are made."""
 
     metrics: dict[str, float]
     curves: list[Bin]

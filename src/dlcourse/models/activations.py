@@ -1,4 +1,4 @@
-"""What the last linear layer of a net receives: the features of a run."""
+"""Features of a run: the inputs of its net's last linear layer."""
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
     Raises:
         UserError: the net does not have a linear layer.
     """
-    given: list[Tensor] = []
+    layer_inputs: list[Tensor] = []
     hooks = [
-        layer.register_forward_pre_hook(lambda _, args: given.append(args[0].detach()))
+        layer.register_forward_pre_hook(lambda _, args: layer_inputs.append(args[0].detach()))
         for layer in model.net.modules()
         if isinstance(layer, nn.Linear)
     ]
@@ -24,7 +24,7 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
     found = []
     with torch.inference_mode():
         for batch in inputs.split(BATCH):
-            given.clear()
+            layer_inputs.clear()
             model(batch.to(device))
             if not given:
                 raise UserError(f"{type(model).__name__} does not have a linear layer, which features are taken from")

@@ -13,9 +13,9 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.generative import SHOWN, Generative
 
-ACTIVE = 0.01  # variance of a latent's mean over the data, above which it is in use (Burda et al., 2015)
+ACTIVE = 0.01  # a latent unit is active if the variance of its mean over the data is larger (Burda et al., 2015)
 LEVELS = 255
-PROBED = 3000  # training pictures that a probe learns to read factors from
+PROBED = 3000  # training images that the linear probe is fitted to
 
 
 class Autoencoder(Generative):
@@ -41,7 +41,7 @@ class Autoencoder(Generative):
         shown_epochs: int | Sequence[int] = (),
     ):
         super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features, shown_epochs)
-        self.probe: dict[str, float] = {}  # how well each factor of the data can be read from the latents
+        self.probe: dict[str, float] = {}  # score of a linear probe for each factor of the data
 
     @staticmethod
     def heads(latent: int) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class Autoencoder(Generative):
         return (latent,)
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Stored pictures to latents [N, L]; of a distribution, to its mean."""
+        """Latents [N, L] of stored images; the mean if the encoder outputs a distribution."""
         return self(inputs)[:, : self.latent]
 
     def decode(self, z: Tensor) -> Tensor:
@@ -77,9 +77,9 @@ class Autoencoder(Generative):
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """`reconstruction_rmse`: root mean squared error of a pixel in levels of 255; and the scores of `compared`.
 
-        `mean_picture_rmse` is the same for the training mean in place of each reconstruction. Where the data knows the
-        factors of its pictures, `factors_r2` and `factors_accuracy` say how well a linear probe reads them from the
-        latents, the mean over the numbers and over the categories among them.
+        `mean_picture_rmse` is the same error with the training mean in place of each reconstruction. If the data has
+        labelled factors, `factors_r2` and `factors_accuracy` are the scores of a linear probe on the latents:
+        the mean over the numeric factors and the mean over the categorical factors.
         """
         found = {"reconstruction_rmse": LEVELS / 2 * answers["squared_error"].mean().sqrt().item()}
         if self.data is not None and self.trainer.state.fn == "test":
@@ -100,9 +100,9 @@ class Autoencoder(Generative):
         """The score of each factor, by a linear probe fitted on training images."""
         assert self.data is not None
         pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
-        learnt, asked = self.latents(pictures).numpy(), answers["latent"].numpy()
+        train, test = self.latents(pictures).numpy(), answers["latent"].numpy()
         task = self.data.task
-        return linear_probe(learnt, factors.numpy(), asked, answers["labels"].numpy(), task.factors, task.categories)
+        return linear_probe(train, factors.numpy(), test, answers["labels"].numpy(), task.factors, task.categories)
 
 
 class VAE(Autoencoder):
@@ -114,8 +114,8 @@ class VAE(Autoencoder):
         warmup: part of the steps in which that weight rises from 0.
         noise: standard deviation of a pixel in levels of 255, the same for all; or `learned`, with the weights
             (Rybkin et al., 2020, arXiv:2006.13202).
-        prior: where samples are drawn from: `normal`, N(0, 1), or `fitted`, a normal distribution with the mean and
-            covariance that the latents of the training pictures were seen to have (Ghosh et al., 2019,
+        prior: distribution of the samples' latents: `normal`, N(0, 1), or `fitted`, a normal distribution with the
+            mean and covariance of the latents of the training images (Ghosh et al., 2019,
             arXiv:1903.12436).
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
@@ -143,7 +143,7 @@ class VAE(Autoencoder):
         if prior not in ("normal", "fitted"):
             raise UserError(f"model.prior={prior} is unknown: use normal or fitted")
         if beta < 0 or not 0 <= warmup <= 1:
-            raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} a share of the steps")
+            raise UserError(f"model.beta={beta} must be 0 or more and model.warmup={warmup} between 0 and 1")
         learned = noise == "learned"
         if not learned and (not isinstance(noise, (int, float)) or noise <= 0):
             raise UserError(
@@ -158,7 +158,7 @@ class VAE(Autoencoder):
 
     @staticmethod
     def heads(latent: int) -> tuple[int, ...]:
-        """Means and logarithms of the variances."""
+        """Means and log variances."""
         return (latent, latent)
 
     def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
@@ -166,22 +166,22 @@ class VAE(Autoencoder):
         z = super().sample_latents(count, generator, truncation)
         if self.prior == "normal":
             return z
-        # a little on the diagonal, or rounding may leave a direction that hardly varies a variance below zero
+        # a small diagonal term: rounding could make the smallest eigenvalue negative
         covariance = self.latent_covariance + 1e-5 * self.latent_covariance.diag().mean() * torch.eye(
             self.latent, device=z.device
         )
         return self.latent_mean + z @ torch.linalg.cholesky(covariance).T
 
     def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and logarithms of the variances of the latents of stored pictures, both [N, L]."""
+        """Means and log variances of the latents of stored images, both [N, L]."""
         means, logs = self(inputs).float().split(self.latent, 1)
         return means, logs.clamp(-12, 8)
 
     def log_likelihood(self, drawn: Tensor, x: Tensor) -> Tensor:
-        """Logarithm of the density of pictures x [N, C, H, W] around the drawn ones, in nats a picture [N].
+        """Log density of images x [N, C, H, W] given the reconstructions, in nats per image [N].
 
-        The density is that of pixels counted in levels of 255, so that, the noise being wider than a level, it is also
-        the logarithm of the probability of the stored whole numbers, and does not depend on how the net scales them.
+        The density refers to pixels in levels of 255, so it does not depend on how the net scales them. The noise is
+        wider than a level, so the density approximates the probability of the stored integers.
         """
         return self._log_likelihood(squared_error(drawn, x), x[0].numel())
 
@@ -190,7 +190,7 @@ class VAE(Autoencoder):
         return -0.5 * square - pixels * (self.log_noise + math.log(LEVELS / 2) + 0.5 * math.log(2 * math.pi))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Minus the bound in nats a pixel, with the divergence's present weight."""
+        """Negative ELBO in nats per pixel, with the current weight of the divergence."""
         x = self.normalize(inputs)
         means, logs = self.posterior(inputs)
         z = means + (logs / 2).exp() * torch.randn_like(means)
@@ -209,15 +209,15 @@ class VAE(Autoencoder):
 
     @torch.no_grad()
     def _follow(self, means: Tensor, logs: Tensor, rate: float = 0.01) -> None:
-        """Moving mean and covariance of the latents, for the fitted prior."""
+        """Update the moving mean and covariance of the latents, for the fitted prior."""
         spread = logs.exp().mean(0).diag()
         off = means - self.latent_mean
         self.latent_mean.lerp_(means.mean(0), rate)
-        with torch.autocast(off.device.type, enabled=False):  # in bfloat16 it would be no covariance any more
+        with torch.autocast(off.device.type, enabled=False):  # in bfloat16 the matrix would lose positive definiteness
             self.latent_covariance.lerp_(off.T @ off / len(off) + spread, rate)
 
     def snapshot(self) -> Tensor:
-        """Samples of the same draws each time."""
+        """Samples from the same latents each time."""
         return self.sampled(SHOWN, 0)
 
     def _collect(self, batch: Batch) -> None:
@@ -241,9 +241,9 @@ class VAE(Autoencoder):
         )
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """As of an autoencoder; `elbo` and `kl` in nats a picture, `bits_per_pixel` (of each channel), `active_units`.
+        """As `Autoencoder`; also `elbo` and `kl` in nats per image, `bits_per_pixel` (per channel), `active_units`.
 
-        `elbo` is of one draw for each picture and, whatever beta was, the bound itself.
+        `elbo` uses one draw for each image and weighs the divergence by 1, independently of beta.
         """
         kl = answers["kl"].sum(1).mean().item()
         elbo = answers["log_likelihood"].mean().item() - kl
@@ -258,10 +258,10 @@ class VAE(Autoencoder):
 
 
 def squared_error(drawn: Tensor, x: Tensor) -> Tensor:
-    """Mean squared error of each picture of [N, C, H, W]: [N], in float32."""
+    """Mean squared error of each image of [N, C, H, W]: [N], in float32."""
     return (drawn.float() - x).square().flatten(1).mean(1)
 
 
 def kl_divergence(means: Tensor, logs: Tensor) -> Tensor:
-    """Divergence of N(means, exp(logs)) from N(0, 1), in nats a dimension [N, L]."""
+    """Divergence of N(means, exp(logs)) from N(0, 1), in nats for each dimension [N, L]."""
     return 0.5 * (means.square() + logs.exp() - 1 - logs)

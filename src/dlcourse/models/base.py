@@ -30,14 +30,14 @@ class BaseModule(StepShortcuts, ABC):
         outputs: sizes of the heads.
         optimizer: makes the optimiser from the parameters.
         schedule: makes Lightning's scheduler entry from (optimiser, total steps).
-        seed: of everything random in a training step.
+        seed: of the random numbers drawn in a training step.
     """
 
     kind: str  # of the tasks that the family supports
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
-    last_predictions: dict[str, Tensor]  # of the last split that was measured, on the CPU
+    last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
 
@@ -56,12 +56,12 @@ class BaseModule(StepShortcuts, ABC):
                 f"{type(self).__name__} needs {self.kind}, but {task.data} has {task.kind}: choose other data"
             )
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
-        # Convolutions are faster, in bfloat16 by a quarter, where a pixel's channels lie side by side.
+        # Convolutions are faster with channels last, by a quarter in bfloat16.
         self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
         self.register_buffer("mean", _per_channel(task.mean, task))
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
         self.loss_guard = LossGuard()
-        self.split = "test"  # what test_step is measuring
+        self.split = "test"  # that test_step evaluates
         self.last_predictions = {}
         self._gathered: list[dict[str, Tensor]] = []
         self._noted: dict[str, list[Tensor]] = {}
@@ -105,7 +105,7 @@ class BaseModule(StepShortcuts, ABC):
         """Refuse stored inputs [N, ...] with another number of features or pixels than the task's.
 
         Raises:
-            UserError: in one sentence.
+            UserError: the number differs.
         """
         if inputs[0].numel() != math.prod(self.task.in_shape):
             raise UserError(
@@ -114,9 +114,9 @@ class BaseModule(StepShortcuts, ABC):
             )
 
     def normalize(self, inputs: Tensor) -> Tensor:
-        """Inputs as stored, [N, H, W], [N, H, W, C] or features [N, F], as the net takes them: [N, C, H, W] or [N, F].
+        """Stored inputs [N, H, W], [N, H, W, C] or [N, F] to standardised net inputs [N, C, H, W] or [N, F].
 
-        Pictures of another size are resized.
+        Images of another size are resized.
         """
         if inputs.ndim == 2 or len(self.task.in_shape) == 1:
             self.check_shape(inputs)
@@ -132,7 +132,7 @@ class BaseModule(StepShortcuts, ABC):
         return centred.div_(self.std).to(self.mean.dtype)  # another one under trainer.precision=64-true and the like
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs as stored to net outputs [N, K]."""
+        """Stored inputs to net outputs [N, K]."""
         return self.net(self.normalize(inputs))
 
     @classmethod
@@ -140,7 +140,7 @@ class BaseModule(StepShortcuts, ABC):
         """Refuse wrong settings before data is prepared; by default accept all.
 
         Raises:
-            UserError: what is missing, and the remedy.
+            UserError: something is missing; the message names the remedy.
         """
 
     def adapt(self, inputs: Tensor) -> None:
@@ -171,7 +171,7 @@ class BaseModule(StepShortcuts, ABC):
         self._noted.setdefault(name, []).append(value.detach())
 
     def _log_epoch(self) -> None:
-        """Log the epoch's means once; a log call each step would cost more than a small net's step."""
+        """Log the epoch's means once: logging each step would cost more than a step of a small net."""
         means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
         self._noted.clear()
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
@@ -192,7 +192,7 @@ class BaseModule(StepShortcuts, ABC):
         self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
 
     def on_validation_epoch_end(self) -> None:
-        """Log `val/*`; Lightning's sanity check and a validation within fit use it alike."""
+        """Log `val/*`, also in Lightning's sanity check."""
         self._conclude("val")
 
     def on_test_epoch_end(self) -> None:

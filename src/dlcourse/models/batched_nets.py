@@ -16,17 +16,17 @@ from dlcourse.training.threads import torch_threads
 
 
 class ManyNets(BaseModule):
-    """Base of families of several tiny nets; a Trainer step is a chunk of their rule's iterations on all the data.
+    """Base class for several tiny nets; one Trainer step runs a chunk of iterations on the whole training split.
 
-    So neither the Trainer nor autograd has a part in an iteration, where they would take a hundred times longer than
-    the arithmetic. What a run has to remember beside weights and buffers is `record`, which a checkpoint carries along.
+    A single iteration uses neither the Trainer nor autograd: they would take a hundred times longer than the
+    arithmetic. Checkpoints store `record`, the history of the run, besides weights and buffers.
 
     Args:
         task: input shape, labels and statistics of the data.
         net: all nets, as one module.
-        count: how many they are.
+        count: number of nets.
         chunk: iterations of a Trainer step, which is an epoch too.
-        seed: of whatever is drawn.
+        seed: of all random numbers.
     """
 
     full_batch = True
@@ -61,20 +61,20 @@ class ManyNets(BaseModule):
         return next(self.net.parameters()).dtype
 
     def normalize(self, inputs: Tensor) -> Tensor:
-        """Features as they are, pictures scaled and flattened: [N, F] in the nets' own precision."""
+        """Features unchanged, images standardised and flattened: [N, F] in the precision of the nets."""
         if len(self.task.in_shape) > 1:
             return super().normalize(inputs).flatten(1).to(self.dtype_of_nets)
         self.check_shape(inputs)
         return inputs.flatten(1).to(self.dtype_of_nets)
 
     def parameter_count(self) -> int:
-        """Trainable numbers of one net."""
+        """Number of trainable parameters of one net."""
         return super().parameter_count() // self.count
 
     def setup(self, stage: str) -> None:
-        """Refuse what these rules cannot use, half precision and several processes, and take the Trainer's precision.
+        """Refuse half precision and several processes; convert the nets to the Trainer's precision.
 
-        Lightning calls this before the nets go to the device, which may know no double precision.
+        Lightning calls this before it moves the nets to the device, which may not support float64.
         """
         name = type(self).__name__
         if self.trainer.precision not in self.precisions:
@@ -86,7 +86,7 @@ class ManyNets(BaseModule):
         self.to(torch.float64 if self.trainer.precision == "64-true" else torch.float32)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
-        """A chunk of iterations."""
+        """Run a chunk of iterations."""
         with torch.no_grad(), torch_threads(self.threads):
             figures = self.advance(self.normalize(batch[0]), batch[1])
         if "loss" in figures:
@@ -94,16 +94,16 @@ class ManyNets(BaseModule):
         figures |= {"iteration": self.iteration}
         self.log_dict({f"train/{name}": float(value) for name, value in figures.items()})
         optimizer: Any = self.optimizers()
-        optimizer.step()  # changes nothing, since nothing has a gradient, but Lightning counts it
+        optimizer.step()  # without gradients it changes nothing, but Lightning counts the step
         if self.finished:
             self.trainer.should_stop = True
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One that Lightning can count the steps of."""
+        """A placeholder whose steps Lightning counts; the nets have their own learning rule."""
         return torch.optim.SGD(self.net.parameters(), lr=1.0)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What checkpoints carry beside weights and buffers."""
+        """The part of a checkpoint besides weights and buffers."""
         return self.record
 
     def set_extra_state(self, state: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ def at_least_one(**counts: int) -> None:
     """Refuse counts below 1; the names are config keys.
 
     Raises:
-        UserError: one of them is.
+        UserError: a count is below 1.
     """
     for name, value in counts.items():
         if value < 1:
@@ -18,7 +18,7 @@ def above_zero(**numbers: float) -> None:
     """Refuse numbers that are not above 0; the names are config keys.
 
     Raises:
-        UserError: one of them is not.
+        UserError: a value is not a number, not finite or not above zero.
     """
     for name, value in numbers.items():
         key = "optimizer.lr" if name == "lr" else name

@@ -1,4 +1,4 @@
-"""Classifiers: any net on pictures or features with one label, or with a fine and a coarse one."""
+"""Classifiers: any net on images or features, with one label or with a fine and a coarse label."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,13 @@ SCALINGS = {"unit": (0, 1), "symmetric": (-1, 1)}  # what black and white become
 
 
 class Classifier(BaseModule):
-    """Learns classes by cross-entropy; of a fine and a coarse label it learns the fine one.
+    """Learns classes by cross-entropy; if there are fine and coarse labels, it learns the fine ones.
 
     Args:
-        task: what the data asks, of kind `classes`.
+        task: description of the data, of kind `classes`.
         net: makes the net from (in_shape, outputs).
         optimizer, schedule, seed: see `BaseModule`.
-        label_smoothing: part of the target that is spread over all classes.
+        label_smoothing: fraction of the target that is spread over all classes.
         l1, l2: weight of the sum of absolute or squared weights (of matrices and filters) in the training loss.
         mixup: parameter of the Beta distribution by which pairs of inputs are mixed (Zhang et al., 2017,
             arXiv:1710.09412); 0 mixes none.
@@ -77,11 +77,11 @@ class Classifier(BaseModule):
         self.tta = tta if len(task.in_shape) == 3 else "none"
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy with the labels [N], or the fine ones of [N, 2]."""
+        """Cross-entropy with the labels [N], or the fine labels of [N, 2]."""
         return F.cross_entropy(output, fine(labels))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy of smoothed, perhaps mixed labels, and the penalties on large weights."""
+        """Cross-entropy with label smoothing and mixup, plus the L1 and L2 penalties."""
         x, target = self.normalize(inputs), fine(labels)
         if self.mixup:
             share = torch.distributions.Beta(self.mixup, self.mixup).sample().to(x.device)
@@ -96,7 +96,7 @@ class Classifier(BaseModule):
             loss = self._cross_entropy(output, target)
         self.note("accuracy", (output.detach().argmax(1) == target).float().mean())
         if self.l1 or self.l2:
-            self.note("cross_entropy", loss)  # what train/loss is without the penalties, to hold against val/loss
+            self.note("cross_entropy", loss)  # train/loss without the penalties, comparable with val/loss
         for weight, power in ((self.l1, 1), (self.l2, 2)):
             if weight:
                 loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
@@ -110,13 +110,13 @@ class Classifier(BaseModule):
         return {"probabilities": output.softmax(1)}
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Collect one batch's answers, of `val` and `test` those to several views too."""
+        """Collect the predictions of one batch; for `val` and `test` also those of test-time augmentation."""
         super().test_step(batch, batch_idx)
         if self.tta != "none" and self.split != "train":
             self._gathered[-1]["probabilities_tta"] = self.predictions(self._mean_output(batch[0]))["probabilities"]
 
     def _mean_output(self, inputs: Tensor) -> Tensor:
-        """Weighted mean of the outputs for each view [N, K]; the picture counts as much as its two shifts together."""
+        """Weighted mean of the outputs over the views [N, K]; the image weighs as much as its two shifts together."""
         x = self.normalize(inputs)
         views = [(x, 1.0)]
         if "shift" in self.tta:
@@ -128,7 +128,7 @@ class Classifier(BaseModule):
         return torch.stack([w * self.net(view).float() for view, w in views]).sum(0)
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy, that of the coarse classes where there are any, calibration; see `classification.metrics`."""
+        """Accuracy, accuracy of the coarse classes if there are any, calibration; see `classification.metrics`."""
         found = classification.metrics(answers, self.task)
         if "probabilities_tta" in answers:
             hits = answers["probabilities_tta"].argmax(1) == fine(answers["labels"])
@@ -136,7 +136,7 @@ class Classifier(BaseModule):
         return found
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """Class, confidence and runner-up, and the coarse class where there is one."""
+        """Class, confidence and runner-up; the coarse class if there is one."""
         sure, order = answers["probabilities"].topk(2)
         rows = []
         for (first, second), probability in zip(order.tolist(), sure[:, 0].tolist(), strict=True):
@@ -148,5 +148,5 @@ class Classifier(BaseModule):
 
 
 def fine(labels: Tensor) -> Tensor:
-    """The labels [N] themselves, or the fine ones of [N, 2]."""
+    """The labels [N] unchanged, or the fine labels of [N, 2]."""
     return labels if labels.ndim == 1 else labels[:, 0]

@@ -1,4 +1,4 @@
-"""Clock readers: a net, an encoding of time, and the error in minutes."""
+"""Clock readers: a net, an encoding of the time, and metrics of the error in minutes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +12,10 @@ from dlcourse.models.base import BaseModule
 
 
 class ClockReader(BaseModule):
-    """Reads the time of a clock picture.
+    """Reads the time from an image of a clock.
 
     Args:
-        task: what the data asks, of kind `time`.
+        task: description of the data, of kind `time`.
         net: makes the net from (in_shape, outputs).
         encoding: how a time becomes a target and an output becomes a time.
         optimizer, schedule, seed: see `BaseModule`.
@@ -40,13 +40,13 @@ class ClockReader(BaseModule):
         return self.encoding.loss(output, labels[:, 0] * 60 + labels[:, 1])
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """`minutes` [N] and, where the encoding has a distribution, `probabilities` [N, 720]."""
+        """`minutes` [N]; also `probabilities` [N, 720] if the encoding has a distribution."""
         answers = {"minutes": self.encoding.decode(output)}
         probabilities = self.encoding.probabilities(output)
         return answers if probabilities is None else answers | {"probabilities": probabilities}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Errors in minutes; shares within some minutes and of right hours and minutes, of the rounded answers."""
+        """Errors in minutes; shares of correct hours, minutes and both, and within 1 and 5 minutes, after rounding."""
         labels, minutes = answers["labels"], answers["minutes"]
         truth = labels[:, 0] * 60 + labels[:, 1]
         error = circular_error(minutes, truth)
@@ -65,12 +65,12 @@ class ClockReader(BaseModule):
         }
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """Time and, where the encoding has a distribution, confidence and runner-up."""
+        """Time; also confidence and runner-up if the encoding has a distribution."""
         rows: list[dict[str, Any]] = [{"time": clock_text(t)} for t in answers["minutes"].tolist()]
         if "probabilities" in answers:
             apart = max(RUNNER_UP_DISTANCE, getattr(self.encoding, "step", 1))
             sure, likeliest = confidence(answers["probabilities"], answers["minutes"], apart)
-            second = self.encoding.decode(self.encoding.encode(likeliest))  # as it would answer that time
+            second = self.encoding.decode(self.encoding.encode(likeliest))  # the time as this encoding predicts it
             for row, c, other in zip(rows, sure.tolist(), second.tolist(), strict=True):
                 row |= {"confidence": round(c, 3), "runner_up": clock_text(other)}
         return rows

@@ -1,4 +1,4 @@
-"""Clock readers that begin with what a net has learnt on ImageNet (row G5)."""
+"""Clock readers that start from ImageNet weights (row G5)."""
 
 from dlcourse.models.clock import ClockReader
 from dlcourse.models.pretrained import Pretrained

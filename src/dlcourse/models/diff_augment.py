@@ -1,7 +1,7 @@
-"""Augmentation through which gradients flow (DiffAugment; Zhao et al., 2020, arXiv:2006.10738).
+"""Differentiable augmentation (DiffAugment; Zhao et al., 2020, arXiv:2006.10738).
 
-A GAN's discriminator sees real and drawn pictures only through it, so that it cannot learn the real ones by heart.
-Draws come from torch's own generator, which a training step seeds.
+A GAN's discriminator sees only augmented real and generated images, which reduces overfitting to the real ones.
+Random numbers come from torch's global generator, which each training step seeds.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SHIFT, HOLE = 1 / 8, 1 / 2  # parts of the side
+SHIFT, HOLE = 1 / 8, 1 / 2  # fractions of the side
 
 
 def flip(x: Tensor) -> Tensor:
-    """Half of the pictures mirrored left-right."""
+    """Mirror images left-right with probability 0.5."""
     mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
     return torch.where(mirrored, x.flip(3), x)
 
 
 def colour(x: Tensor) -> Tensor:
-    """Brightness by up to half a unit either way; saturation times 0 to 2, contrast times 0.5 to 1.5."""
+    """Shift brightness by -0.5 to 0.5; scale saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     bright, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device)
     x = x + bright - 0.5
     if x.shape[1] > 1:
@@ -31,7 +31,7 @@ def colour(x: Tensor) -> Tensor:
 
 
 def translation(x: Tensor) -> Tensor:
-    """Shifts by up to an eighth of the side along both axes; what comes into view is 0, the middle grey."""
+    """Shift by up to an eighth of the side along both axes; uncovered pixels are 0, the middle grey."""
     count, channels, height, width = x.shape
     down, right = (_places(count, 2 * int(SHIFT * side) + 1, x) for side in (height, width))
     padded = F.pad(x, [int(SHIFT * width)] * 2 + [int(SHIFT * height)] * 2)
@@ -42,7 +42,7 @@ def translation(x: Tensor) -> Tensor:
 
 
 def cutout(x: Tensor) -> Tensor:
-    """A rectangle of half the side set to 0; its middle may lie anywhere."""
+    """Set a rectangle of half the side to 0; its centre may lie anywhere."""
     count, _, height, width = x.shape
     inside = []
     for side in (height, width):
@@ -51,15 +51,15 @@ def cutout(x: Tensor) -> Tensor:
     return x * ~(inside[0][:, None, :, None] & inside[1][:, None, None, :])
 
 
-def _places(count: int, among: int, x: Tensor) -> Tensor:
-    return torch.randint(among, (count,), device=x.device)
+def _places(count: int, high: int, x: Tensor) -> Tensor:
+    return torch.randint(high, (count,), device=x.device)
 
 
 CHANGES = {"flip": flip, "colour": colour, "translation": translation, "cutout": cutout}
 
 
 def diff_augment(x: Tensor, names: Sequence[str]) -> Tensor:
-    """Pictures [N, C, H, W] in -1 to 1 after the changes of these names, in this order."""
+    """Apply the named augmentations in this order to images [N, C, H, W] in -1 to 1."""
     for name in names:
         x = CHANGES[name](x)
     return x

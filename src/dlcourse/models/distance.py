@@ -20,19 +20,19 @@ TYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
 class DistanceClassifier(BaseModule):
-    """Answers by Euclidean distance between inputs as they are stored, or between their places on a plane.
+    """Classifies by Euclidean distance between stored inputs, or between their positions in a 2-D embedding.
 
     Args:
-        task: what the data asks, of kind `classes`; of a fine and a coarse label the fine one is learnt.
-        reduce: `none`, or a method that puts the training samples on a plane first: `pca`, `tsne`, `umap`. All that is
-            judged, training samples included, is placed among them as a new point would be.
+        task: description of the data, of kind `classes`; of fine and coarse labels it learns the fine ones.
+        reduce: `none`, or a method that first embeds the training samples in 2-D: `pca`, `tsne`, `umap`. Every
+            evaluated sample, training samples included, is embedded as a new point.
         dtype: of the distances, `float64` or `float32`.
         seed: of the method that reduces.
     """
 
     kind = "classes"
     extra_plots = ("centres",)
-    samples: Tensor  # that were fitted, as stored but flat [N, D]; none where nothing needs them again
+    samples: Tensor  # training samples, flattened [N, D]; empty if predictions do not need them
     labels: Tensor  # [N], likewise
     places: Tensor  # of those on the plane [N, 2]; none without a plane
     centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite for a class without samples
@@ -45,7 +45,7 @@ class DistanceClassifier(BaseModule):
         super().__init__(task, _nothing, (len(task.classes),), torch.optim.SGD, constant, seed)
         self.automatic_optimization = False
         self.reduce, self.distance_type = reduce, TYPES[dtype]
-        self.plane: Reduction | None = None  # fitted, or restored when it is first needed
+        self.plane: Reduction | None = None  # fitted, or restored at first use
         for name in ("samples", "places", "centres"):
             self.register_buffer(name, torch.empty(0))
         self.register_buffer("labels", torch.empty(0, dtype=torch.int64))
@@ -53,21 +53,21 @@ class DistanceClassifier(BaseModule):
 
     @abstractmethod
     def scores(self, points: Tensor) -> Tensor:
-        """How much speaks for each class: points [B, D] to [B, K], the highest wins."""
+        """Scores of each class: points [B, D] to [B, K]; the highest score wins."""
 
-    needs_samples = False  # whether `scores` looks at them
+    needs_samples = False  # whether `scores` uses the samples
 
     # Fitting --------------------------------------------------------------------------------------------------------
 
     def on_train_start(self) -> None:
-        """Everything is learnt here, from the training split as a whole."""
+        """Fit to the whole training split."""
         x, y = self.trainer.datamodule.placed("train")  # ty: ignore[missing-attribute]
         self.fit_arrays(x.to(self.device), y.to(self.device))
-        # Lightning keeps checkpoints only once a step was taken, and counts an optimiser's, which there is none of.
+        # Lightning saves checkpoints only after an optimiser step; this model has none, so count one.
         self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.increment_completed()
 
     def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
-        """Learn samples [N, ...] with their labels [N] or [N, 2]."""
+        """Fit to samples [N, ...] with labels [N] or [N, 2]."""
         samples, labels = self._flat(inputs), fine(labels)
         points = samples
         if self.reduce != "none":
@@ -82,15 +82,15 @@ class DistanceClassifier(BaseModule):
             self.samples, self.labels = samples, labels
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # ty: ignore[incompatible-method-override]
-        """The training split was learnt as a whole already."""
+        """Nothing: `on_train_start` has fitted the model."""
 
     def configure_optimizers(self) -> None:
-        """There is nothing to optimise."""
+        """Without an optimiser: fitting needs no gradients."""
 
-    # Answering ------------------------------------------------------------------------------------------------------
+    # Predictions ------------------------------------------------------------------------------------------------------
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Inputs as stored to scores [N, K]."""
+        """Stored inputs to scores [N, K]."""
         points = self._flat(inputs)
         if self.reduce != "none":
             if self.plane is None:
@@ -109,7 +109,7 @@ class DistanceClassifier(BaseModule):
         return inputs.flatten(1)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
-        """The share of wrong answers: nothing else is minimised here."""
+        """Share of wrong predictions."""
         return (output.argmax(1) != fine(labels)).float().mean()
 
     def _collect(self, batch: Batch) -> None:
@@ -119,11 +119,11 @@ class DistanceClassifier(BaseModule):
         self._gathered.append(self.predictions(output) | {"labels": labels, "loss": losses})
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """`classes` [N], the smallest of equally good ones, and the `scores` [N, K]."""
+        """`classes` [N], the smallest in a tie, and the `scores` [N, K]."""
         return {"classes": output.argmax(1), "scores": output}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy, and of the training split how far apart the closest and the farthest class centres are."""
+        """Accuracy; for the training split also the distances of the closest and the farthest class centres."""
         found = classification.metrics(answers, self.task)
         if self.split == "train" and self.trainer.state.fn == "test":
             near, far = extreme_pairs(centre_distances(self.centres))
@@ -139,7 +139,7 @@ class NearestCentroid(DistanceClassifier):
         return -distances(points, self.centres, self.distance_type)
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class, the distance to its centre, and the class whose centre is next."""
+        """The class, the distance to its centre, and the class of the second nearest centre."""
         scores, order = answers["scores"].topk(2)
         return [
             {"class": self.task.classes[first], "distance": round(-score, 3), "runner_up": self.task.classes[second]}
@@ -148,9 +148,9 @@ class NearestCentroid(DistanceClassifier):
 
 
 class KNearestNeighbours(DistanceClassifier):
-    """The class of most of the k nearest training samples (Cover and Hart, 1967).
+    """The majority class of the k nearest training samples (Cover and Hart, 1967).
 
-    Of equally many votes the smallest label wins, of equally near samples the first ones count.
+    Ties of votes go to the smallest label; of equally distant samples the first ones vote.
 
     Args:
         k: neighbours that vote.
@@ -166,7 +166,7 @@ class KNearestNeighbours(DistanceClassifier):
         self.k = k
 
     def fit_arrays(self, inputs: Tensor, labels: Tensor) -> None:
-        """As `DistanceClassifier` does; refuses fewer samples than k."""
+        """As `DistanceClassifier`; refuses fewer samples than k."""
         if self.k > len(inputs):
             raise UserError(f"model.k={self.k} is larger than the {len(inputs)} training samples: use for example 3")
         super().fit_arrays(inputs, labels)
@@ -177,7 +177,7 @@ class KNearestNeighbours(DistanceClassifier):
         return votes(distances(points, fitted, self.distance_type), self.labels, self.k, len(self.task.classes))
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """The class, and how many of the neighbours voted for it."""
+        """The class and its number of votes."""
         rows = zip(answers["classes"].tolist(), answers["scores"].amax(1).tolist(), strict=True)
         return [{"class": self.task.classes[c], "votes": f"{int(count)} of {self.k}"} for c, count in rows]
 
@@ -187,7 +187,7 @@ def _nothing(**_: Any) -> nn.Module:
 
 
 def _take_shapes(model: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """How many samples there are is known from the checkpoint alone."""
+    """Resize the buffers to the number of samples in the checkpoint."""
     for name in ("samples", "labels", "places", "centres"):
         if prefix + name in state:
             setattr(model, name, torch.empty_like(state[prefix + name]))

@@ -1,4 +1,4 @@
-"""Generative adversarial nets: DCGAN by default, the modern recipe by its options."""
+"""Generative adversarial nets: DCGAN by default; options select the modern recipe."""
 
 import copy
 from collections.abc import Callable, Generator, Sequence
@@ -23,9 +23,9 @@ LOSSES = ("logistic", "hinge", "relativistic")
 
 
 class GAN(Generative):
-    """A generator that learns to deceive a discriminator, and that learns to tell its pictures from real ones.
+    """A generator and a discriminator that learns to distinguish generated from real images.
 
-    Each step is one of the discriminator and one of the generator, on the same drawn pictures.
+    Each step updates the discriminator, then the generator, on the same generated images.
 
     Args:
         discriminator: makes it from (in_shape).
@@ -34,14 +34,14 @@ class GAN(Generative):
             `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
             between a real and a drawn picture's logits, without collapsed minima (R3GAN; Huang et al., 2024,
             arXiv:2501.05441).
-        r1, r2: weights of the squared gradient of the logits with respect to real and to drawn pictures.
-        penalty_every: steps between those, each of which then counts as many times.
-        augment: what the discriminator sees pictures through: any of flip, colour, translation, cutout.
-        ema: part that the averaged generator, from which samples come, keeps of itself at each step; 0 averages none.
+        r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
+        penalty_every: apply these penalties every so many steps, weighted by that number.
+        augment: augmentations of the discriminator's inputs: any of flip, colour, translation, cutout.
+        ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
-        codes: first numbers of the noise that the discriminator has to tell from a drawn picture, so that each of them
-            must show in it and pictures cannot all be alike (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
-        code_weight: of the mean squared error of those in both losses.
+        codes: how many of the first noise numbers the discriminator predicts from a generated image, so that they
+            influence the image and counteract mode collapse (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
+        code_weight: weight of the mean squared error of the codes in both losses.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`; optimiser and schedule are made
             twice.
     """
@@ -93,11 +93,11 @@ class GAN(Generative):
         self.augment, self.ema, self.discriminator_rate = augment, ema, discriminator_rate
 
     def decode(self, z: Tensor) -> Tensor:
-        """Noise [N, L] to pictures [N, C, H, W] in -1 to 1, by the averaged generator where there is one."""
+        """Noise [N, L] to images [N, C, H, W] in -1 to 1, by the averaged generator if there is one."""
         return (self.net if self.average is None else self.average)(z)
 
     def recalibrate_batch_norm(self, truncation: float, batches: int = 8) -> None:
-        """Batch normalisation with the statistics of noise truncated so, without which pictures turn dark.
+        """Recompute batch-norm statistics for truncated noise; otherwise the images turn dark.
 
         Brock et al., 2018 (arXiv:1809.11096), call them standing statistics.
         """
@@ -109,20 +109,20 @@ class GAN(Generative):
         return self.discriminator(self.normalize(inputs))
 
     def discriminate(self, x: Tensor) -> Tensor:
-        """Logits [N] of pictures [N, C, H, W] as the discriminator sees them in training."""
+        """Logits [N] of images [N, C, H, W], augmented as in training."""
         return self.discriminator(diff_augment(x, self.augment)).float()
 
     def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the codes [N, codes] that the discriminator reads from the pictures."""
+        """As `discriminate`; also the codes [N, codes] that the discriminator predicts."""
         logits, codes = self.discriminator.discriminate_with_codes(diff_augment(x, self.augment))  # ty: ignore[not-callable]
         return logits.float(), codes.float()
 
     def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
-        """How far codes [N, codes] are from the noise [N, L] that pictures were drawn from."""
+        """Weighted mean squared error of codes [N, codes] against the noise [N, L] of the images."""
         return self.code_weight * F.mse_loss(codes, z[:, : self.codes]) if self.codes else codes.new_zeros(())
 
     def discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """From the logits [N] of real and of drawn pictures."""
+        """Discriminator loss from the logits [N] of real and of generated images."""
         if self.objective == "relativistic":
             return F.softplus(drawn - real).mean()
         if self.objective == "hinge":
@@ -130,7 +130,7 @@ class GAN(Generative):
         return F.softplus(-real).mean() + F.softplus(drawn).mean()
 
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """From the same; only the relativistic one looks at the real pictures too."""
+        """Generator loss from the same logits; only `relativistic` uses those of the real images."""
         if self.objective == "relativistic":
             return F.softplus(real - drawn).mean()
         return -drawn.mean() if self.objective == "hinge" else F.softplus(-drawn).mean()
@@ -142,7 +142,7 @@ class GAN(Generative):
         return gradient.float().square().flatten(1).sum(1).mean()
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """All losses of a batch together; a training step takes them in turn."""
+        """Sum of the losses of a batch; a training step minimises them alternately."""
         real = self.normalize(inputs)
         z = self._noise(len(real))
         answer, codes = self.discriminate_with_codes(self.net(z))
@@ -153,10 +153,10 @@ class GAN(Generative):
         return torch.randn(count, self.latent, device=self.device)
 
     def configure_callbacks(self) -> list[Any]:
-        """None; but it is the one hook before Lightning refuses with words of its own what is refused here.
+        """No callbacks; this hook checks the Trainer before Lightning raises its own errors.
 
         Raises:
-            UserError: the Trainer is asked for what two nets that train in turn cannot use.
+            UserError: a Trainer option does not work with alternating optimisers.
         """
         if self.trainer.world_size > 1:
             raise UserError("a GAN trains in one process: use trainer.devices=1")
@@ -164,8 +164,8 @@ class GAN(Generative):
             raise UserError("a GAN takes two steps per batch: use trainer.max_epochs instead of trainer.max_steps")
         if self.trainer.gradient_clip_val or self.trainer.accumulate_grad_batches != 1:
             raise UserError(
-                "a GAN's two optimisers neither clip nor gather gradients: leave trainer.gradient_clip_val and "
-                "trainer.accumulate_grad_batches as they are"
+                "a GAN does not support gradient clipping or accumulation: leave trainer.gradient_clip_val and "
+                "trainer.accumulate_grad_batches at their defaults"
             )
         return []
 
@@ -179,19 +179,19 @@ class GAN(Generative):
         logits = self.discriminate(real), answer
         loss = self.discriminator_loss(*logits)
         discriminator.zero_grad()
-        # two calls, so that the maps of the one are freed before those of the penalty are made
+        # two calls free the activations of the loss before the penalty allocates its own
         self.manual_backward(loss + self.code_loss(codes, z))
         if (self.r1 or self.r2) and self.global_step // 2 % self.penalty_every == 0:
             self.manual_backward(self._penalties(real, drawn.detach()))
         discriminator.step()
 
-        self.discriminator.requires_grad_(False)  # saves the work for gradients that nobody uses
+        self.discriminator.requires_grad_(False)  # saves gradients that are not used
         with torch.no_grad():
             known = self.discriminate(real) if self.objective == "relativistic" else logits[0]
         answer, codes = self.discriminate_with_codes(drawn)
-        deceit, told = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
+        adversarial, code_loss = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
         generator.zero_grad()
-        self.manual_backward(deceit + told)
+        self.manual_backward(adversarial + code_loss)
         self.discriminator.requires_grad_(True)
         generator.step()
         self._follow()
@@ -199,9 +199,9 @@ class GAN(Generative):
             if entry.interval == "step":
                 entry.scheduler.step()
         if self.codes:
-            self.note("code_loss", told.detach())
-        self._note(loss.detach(), deceit.detach(), *(part.detach() for part in logits))
-        self.loss_guard.keep(self, loss + deceit + told, batch_idx)
+            self.note("code_loss", code_loss.detach())
+        self._note(loss.detach(), adversarial.detach(), *(part.detach() for part in logits))
+        self.loss_guard.keep(self, loss + adversarial + code_loss, batch_idx)
         if self.trainer.is_last_batch:
             self._log_epoch()
 
@@ -212,7 +212,7 @@ class GAN(Generative):
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """The averaged generator a step on; at first it follows faster, so that it forgets the start."""
+        """Update the averaged generator; early steps use a smaller decay to forget the initial weights."""
         if self.average is None:
             return
         step = self.global_step // 2
@@ -222,16 +222,16 @@ class GAN(Generative):
         for ours, theirs in zip(self.average.buffers(), self.net.buffers(), strict=True):
             ours.copy_(theirs)
 
-    def _note(self, loss: Tensor, deceit: Tensor, real: Tensor, drawn: Tensor) -> None:
+    def _note(self, loss: Tensor, adversarial: Tensor, real: Tensor, drawn: Tensor) -> None:
         middle = torch.zeros((), device=real.device) if self.objective != "relativistic" else (real + drawn).mean() / 2
-        self.note("loss", loss + deceit)
+        self.note("loss", loss + adversarial)
         self.note("discriminator_loss", loss)
-        self.note("generator_loss", deceit)
+        self.note("generator_loss", adversarial)
         self.note("real_accuracy", (real > middle).float().mean())
         self.note("drawn_accuracy", (drawn < middle).float().mean())
 
     def on_train_epoch_end(self) -> None:
-        """A snapshot, and a step of schedules that go by epochs."""
+        """Keep a snapshot and step the schedules whose interval is an epoch."""
         super().on_train_epoch_end()
         for entry in self.trainer.lr_scheduler_configs:
             if entry.interval == "epoch":
@@ -255,10 +255,10 @@ class GAN(Generative):
         return found
 
     def _collect(self, batch: Batch) -> None:
-        """Logits of held-out pictures and of as many samples, without augmentation.
+        """Collect logits of held-out images and of as many samples, without augmentation.
 
-        Each batch is normalised by its own statistics as in training, or the two could not be held against each other:
-        the running ones are of real and drawn pictures together.
+        Each batch is normalised by its own statistics as in training: the running statistics mix real and generated
+        images, so logits under them would not be comparable.
         """
         inputs, labels = batch
         samples = self.decode(self.sample_latents(len(labels), seeded(self.seed, 6, len(self._gathered))))
@@ -268,22 +268,22 @@ class GAN(Generative):
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Shares of real and drawn pictures that the discriminator tells, and the scores of `compared`.
+        """Shares of real and generated images that the discriminator recognises, and the scores of `compared`.
 
-        Real ones that it tells much worse than training pictures are a sign that it learnt those by heart.
+        A much lower share on held-out images than on training images indicates overfitting.
         """
         real, drawn = answers["real"], answers["drawn"]
         middle = (real.mean() + drawn.mean()) / 2 if self.objective == "relativistic" else 0.0
-        told = {"real_accuracy": real > middle, "drawn_accuracy": drawn < middle}
-        found = {name: hits.float().mean().item() for name, hits in told.items()}
+        recognised = {"real_accuracy": real > middle, "drawn_accuracy": drawn < middle}
+        found = {name: hits.float().mean().item() for name, hits in recognised.items()}
         if self.trainer.state.fn == "fit":
-            found["epoch"] = self.current_epoch + 1.0  # by which the newest checkpoint is the one that is kept
+            found["epoch"] = self.current_epoch + 1.0  # selects the newest checkpoint as the best
         return found | super().compute_metrics(answers)
 
 
 @contextmanager
 def _batch_statistics(net: nn.Module) -> Generator[None]:
-    """Batch normalisation by each batch's own statistics, of which the net remembers nothing."""
+    """Use batch statistics in batch normalisation without updating the running statistics."""
     layers = [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
     before = [(layer.training, layer.momentum, layer.num_batches_tracked) for layer in layers]
     for layer, (_, _, count) in zip(layers, before, strict=True):

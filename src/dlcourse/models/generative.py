@@ -21,33 +21,33 @@ from dlcourse.models.base import BaseModule
 
 log = logging.getLogger(__name__)
 
-SHOWN = 25  # pictures of a snapshot
+SHOWN = 25  # images of a snapshot
 FRAMES = 60  # snapshots of a training at most
-REAL = 5000  # training pictures that others are compared with
-QUICK = 100  # of either where only a few batches are tested
-DRAW = 250  # pictures drawn at once
+REAL = 5000  # training images in the comparisons
+QUICK = 100  # images of each kind if only a few batches are tested
+DRAW = 250  # images generated at once
 
 
 class Generative(BaseModule):
     """Base class of models that generate images from a latent vector.
 
-    The nets see pictures in -1 to 1. A snapshot of the same pictures after each epoch (`frames`) travels with the
-    checkpoint that a run goes on from. At the end of a run its samples, or its reconstructions, are compared with
-    training pictures in a named feature space, and beside them stands what other real pictures and the mean of the
-    training pictures would get.
+    The nets use images in -1 to 1. The checkpoint from which a run resumes contains snapshots of the same images
+    after each epoch (`frames`). At the end of a run its samples, or its reconstructions, are compared with training
+    images in a named feature space; the scores of other real images and of the mean training image serve as
+    reference.
 
     Args:
-        task: what the data asks, of kind `pictures`.
+        task: description of the data, of kind `pictures`.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
-        shown_epochs: whose snapshots `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
+        shown_epochs: epochs that `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
         optimizer, schedule, seed: see `BaseModule`.
     """
 
     kind = "pictures"
-    samples = True  # whether it can draw from noise
-    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # drawn beside the loss
+    samples = True  # whether it generates images from noise
+    curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # plotted besides the loss
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Generative(BaseModule):
         self.latent, self.features = outputs[0], features
         self.shown_epochs = shown
         self.frames: dict[int, Tensor] = {}  # by epoch
-        self.data: DataModule | None = None  # whose pictures it is compared with
+        self.data: DataModule | None = None  # whose images are compared with the model's
         self.space: FeatureSpace | None = None
         self._real: dict[str, Tensor] = {}
-        self._counts: list[int] = []  # of pictures that were compared: the model's, and of training
+        self._counts: list[int] = []  # of compared images: the model's, the training split's
 
     # Defined by a family ---------------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Generative(BaseModule):
         raise UserError(f"a {type(self).__name__} does not have an encoder: it cannot find the latents of given images")
 
     def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
-        """Latents [N, L] as the model wants them for samples, nearer to the middle for a truncation below 1."""
+        """Latents [N, L] to generate samples from; a truncation below 1 scales them towards 0."""
         if not self.samples:
             raise UserError(
                 f"an {type(self).__name__} does not model a distribution to sample from: pass images with "
@@ -105,17 +105,17 @@ class Generative(BaseModule):
         return truncation * z.to(self.device)
 
     def recalibrate_batch_norm(self, truncation: float) -> None:
-        """Be ready to draw from noise truncated so; nets that remember nothing of the noise have nothing to do."""
+        """Adapt batch normalisation to truncated noise; by default nothing."""
 
     # Shared by all families -----------------------------------------------------------------------------------------
 
     def to_uint8(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] in -1 to 1 as data sets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
+        """Pictures [N, C, H, W] in -1 to 1 as datasets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
         levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
         return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
 
     def resize_like(self, pictures: Tensor) -> Tensor:
-        """Stored pictures resized to those that the model draws, so that both can stand in one row."""
+        """Stored images resized to the size of the model's images."""
         if pictures.shape[1:3] == self.task.in_shape[1:]:
             return pictures
         x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
@@ -124,7 +124,7 @@ class Generative(BaseModule):
 
     @torch.no_grad()
     def decode_images(self, z: Tensor) -> Tensor:
-        """Latents [N, L] to pictures as they are stored, batch normalisation as after training."""
+        """Latents [N, L] to pictures as they are stored, with the net in evaluation mode."""
         training = self.training
         self.eval()
         try:
@@ -134,7 +134,7 @@ class Generative(BaseModule):
 
     @torch.no_grad()
     def reconstructed(self, pictures: Tensor) -> Tensor:
-        """Stored pictures, each drawn again from its own latent."""
+        """Reconstructions of stored images."""
         return self.decode_images(self.latents(pictures))
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ class Generative(BaseModule):
         return torch.cat(parts)
 
     def sampled(self, count: int, *step: int) -> Tensor:
-        """As many samples as stored pictures, a function of (seed, step)."""
+        """Generate `count` samples as stored images, a function of (seed, step)."""
         return self.decode_images(self.sample_latents(count, seeded(self.seed, 4, *step)))
 
     def attach_data(self, data: DataModule) -> None:
@@ -173,7 +173,7 @@ class Generative(BaseModule):
         """Not available: a generative model does not classify.
 
         Raises:
-            UserError: always; it says what to do instead.
+            UserError: always; the message names the alternative.
         """
         raise UserError(
             f"a {type(self).__name__} generates images and does not classify them: "
@@ -197,7 +197,7 @@ class Generative(BaseModule):
             self.frames[self.current_epoch] = self.snapshot()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """As in `BaseModule`, and the snapshots where it is for going on."""
+        """As in `BaseModule`; also the snapshots if the run can resume from this checkpoint."""
         super().on_save_checkpoint(checkpoint)
         if "optimizer_states" in checkpoint:
             checkpoint["dlcourse"]["frames"] = dict(self.frames)
@@ -214,18 +214,18 @@ class Generative(BaseModule):
         return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """At a test the scores of `compared`; a validation during training does without them."""
+        """The scores of `compared` at a test; nothing for a validation during training."""
         testing = self.trainer.state.fn == "test" and self.split != "train" and self.data is not None
         return self.compared(len(answers["labels"])) if testing else {}
 
     def compared(self, count: int) -> dict[str, float]:
-        """Samples, and the first `count` pictures of `split`, against training pictures, and the training mean.
+        """Compare samples, the first `count` images of `split` and the training mean with training images.
 
         Returns:
-            `frechet_distance`, `kid`, `precision`, `recall` and `variety` of samples, of a model that has none of
-            reconstructions, as `reconstruction_...`; the same of the split's own pictures, the floor, as `real_...`;
-            the first two of the mean picture as `mean_picture_...`; and `nearest_ratio`, how far a sample is from its
-            nearest training picture, as a multiple of how far a real one is: much below 1, pictures were memorised.
+            `frechet_distance`, `kid`, `precision`, `recall` and `variety` of samples, or of reconstructions as
+            `reconstruction_...` if the model cannot sample; the same of the split's own images as `real_...`; the first
+            two of the mean image as `mean_picture_...`; and `nearest_ratio`, the median distance of a sample to its
+            nearest training image divided by that of a real image: far below 1, the model memorised images.
         """
         assert self.data is not None
         quick = isinstance(self.trainer.limit_test_batches, int)
@@ -253,7 +253,7 @@ class Generative(BaseModule):
         return found
 
     def real_features(self, most: int | None = None) -> Tensor:
-        """Features [M, D] of the first training pictures, at most so many, or as many as were compared with."""
+        """Features [M, D] of the first `most` training images; by default as many as in the comparison."""
         assert self.data is not None
         most = most or (self._counts[1] if self._counts else REAL)
         key = f"features{most}"
@@ -263,11 +263,11 @@ class Generative(BaseModule):
         return self._real[key]
 
     def features_of(self, pictures: Tensor) -> Tensor:
-        """Features [N, D] of stored pictures, in the space that the model is judged in."""
+        """Features [N, D] of stored pictures, in the model's feature space."""
         return self._space()(pictures)
 
     def mean_picture(self) -> Tensor:
-        """Of the training pictures, as one is stored."""
+        """Mean of the training images, as a stored image."""
         assert self.data is not None
         if "mean" not in self._real:
             self._real["mean"] = mean_picture(self.data.arrays["train"][0])
@@ -275,7 +275,7 @@ class Generative(BaseModule):
 
     def _space(self) -> FeatureSpace:
         if self.space is None:
-            from dlcourse.models.run_features import feature_space  # which builds models itself
+            from dlcourse.models.run_features import feature_space  # imports this module through build
 
             self.space = feature_space(self.features, self.device)
         return self.space

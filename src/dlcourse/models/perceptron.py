@@ -1,4 +1,4 @@
-"""The perceptron of several classes, by the Adaline rule; several seeds at once."""
+"""Multi-class perceptron trained by the Adaline rule, with several seeds at once."""
 
 import math
 import time
@@ -20,9 +20,9 @@ UPDATES = ("batch", "online")
 class Perceptron(ManyNets):
     """Learns classes by dW = lr x (d - out) with sigmoid outputs and without their derivative (rows A4 and A5).
 
-    A net stops when it has all training samples right, or after `patience` passes without a new best; it keeps the
-    weights of its best pass, by training accuracy. The nets differ in their starting weights only: net i of seed s is
-    net 0 of seed s + i.
+    A net stops when it classifies all training samples correctly, or after `patience` passes without a new best. It
+    keeps the weights of its best pass, by training accuracy. The nets differ in their starting weights only: net i of
+    seed s is net 0 of seed s + i.
 
     Args:
         task: classes.
@@ -30,7 +30,7 @@ class Perceptron(ManyNets):
         update: the weights after each whole `batch` of training samples, or `online`, after each sample.
         seeds: nets.
         scale: standard deviation of the starting weights.
-        average: whether the mean of the weights after all updates is what is judged and kept (Freund & Schapire, 1999).
+        average: evaluate and keep the mean of the weights over all updates (Freund & Schapire, 1999).
         patience: passes without a new best.
         chunk: passes of a Trainer step.
         seed: of numpy's RandomState, which the starting weights are drawn from.
@@ -67,11 +67,13 @@ class Perceptron(ManyNets):
         super().__init__(task, Perceptrons(start, size[1]), seeds, chunk, seed)
         self.classes = size[1]
         self.lr, self.update, self.average, self.patience = lr, update, average, patience
-        self.register_buffer("weight", start.clone())  # as it is now, where the net keeps its best
+        self.register_buffer("weight", start.clone())  # current weights; the net keeps the best ones
         self.register_buffer("total", torch.zeros_like(start))  # of the weights after each update
         self.register_buffer("best", torch.full((seeds,), -1.0, dtype=torch.float64))  # training accuracy
         self.register_buffer("best_pass", torch.zeros(seeds, dtype=torch.int64))
-        self.register_buffer("passes", torch.zeros(seeds, dtype=torch.int64))  # after which it stopped, 0: not yet
+        self.register_buffer(
+            "passes", torch.zeros(seeds, dtype=torch.int64)
+        )  # pass at which a net stopped, 0: still running
         self.record = {"accuracy": torch.zeros(0, seeds), "seconds": []}  # by pass, the start first
 
     @property
@@ -113,13 +115,13 @@ class Perceptron(ManyNets):
         return {"loss": self.loss(self.net(inputs), labels), "accuracy": self.best.mean()}
 
     def _judge(self, outputs: Tensor, truth: Tensor, nets: Tensor, weight: Tensor) -> None:
-        """Note training accuracies after a pass, keep what is best, stop what has not become better for long.
+        """Record training accuracies after a pass, keep the best weights, stop nets without improvement.
 
         Args:
             outputs: arguments of the sigmoids, or a multiple of them [N, G K].
             truth: classes [N].
-            nets: those that are judged [G].
-            weight: theirs [F + 1, G K].
+            nets: indices of the evaluated nets [G].
+            weight: weights of these nets [F + 1, G K].
         """
         answers = outputs.view(len(outputs), -1, self.classes).argmax(2)
         accuracy = self.best.clone()  # of nets that have stopped
@@ -138,12 +140,12 @@ class Perceptron(ManyNets):
         return (output.sigmoid() - wanted[:, None]).square().mean() / 2
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """`classes` [N] of the first net, which the pictures show, and `each` [N, S] of all of them."""
+        """`classes` [N] of the first net, shown in the plots, and `each` [N, S] of all nets."""
         each = output.argmax(2)
         return {"classes": each[:, 0], "each": each}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy as a mean over the nets, its standard deviation and its best; the passes until they stopped."""
+        """Mean, standard deviation and maximum of the accuracy over the nets; mean passes until they stopped."""
         accuracy = (answers["each"] == fine(answers["labels"])[:, None]).double().mean(0)
         found = {"accuracy": accuracy.mean().item()}
         if self.count > 1:

@@ -1,4 +1,4 @@
-"""Weights in eight or sixteen bits."""
+"""Quantisation of weights to eight or sixteen bits."""
 
 from collections.abc import Mapping
 from typing import Any

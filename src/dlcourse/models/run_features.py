@@ -1,4 +1,4 @@
-"""Feature spaces by name, or from the net of a run."""
+"""Feature spaces by name or from the net of a run."""
 
 import hashlib
 from pathlib import Path

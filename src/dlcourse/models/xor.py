@@ -15,15 +15,14 @@ from dlcourse.nets.two_layer import TwoLayer, descend, from_units
 
 INITS = ("normal", "uniform")
 STOPS = ("solved", "mse")
-NUMBERS = 2**20  # weights of a stretch of iterations that are kept: 8 MB
+NUMBERS = 2**20  # weights kept in one stretch of iterations: 8 MB
 
 
 class XOR(ManyNets):
     """Trains 2-H-1 sigmoid nets by full-batch gradient descent on half the mean squared error (rows B1 to B3).
 
-    An iteration is counted where its outputs are looked at, so the starting weights are iteration 1. A net that has
-    reached its end keeps the weights that it had there. Several rates or distributions make a group of nets each, all
-    in one run.
+    The starting weights count as iteration 1. A net that has stopped keeps its final weights. Each combination of a
+    rate and a distribution makes a group of nets; all groups train in one run.
 
     Args:
         task: two features and two classes.
@@ -33,11 +32,11 @@ class XOR(ManyNets):
         init: `normal` or `uniform`, of every weight and bias, or a list of them.
         scale: standard deviation of the normal distribution, or half the width of the uniform one around 0.
         start: the weights of one net to start from instead, unit by unit and each with its bias first.
-        stop: a net ends when it has `solved` all four points, outputs on the right side of 0.5, or when its `mse` is
-            below the number of that name.
-        mse: mean squared error at which a net ends, for `stop=mse`.
+        stop: a net stops when it has `solved` all four points (outputs on the right side of 0.5), or when its `mse` is
+            below the option `mse`.
+        mse: mean squared error at which a net stops, for `stop=mse`.
         chunk: iterations of a Trainer step.
-        seed: of numpy's RandomState, which the starting weights are drawn from, a net after the other.
+        seed: of numpy's RandomState, which the starting weights are drawn from, net by net.
     """
 
     kind = "classes"
@@ -123,7 +122,7 @@ class XOR(ManyNets):
         self.solved_at[going[fresh]] = before + 1 + solved[fresh]
         self.ended_at[going[end < steps]] = before + 1 + end[end < steps]
         self.net.weight[:, going] = way[end, :, torch.arange(len(going), device=end.device)].T
-        # The curves go on with what a net had at its end.
+        # The curves continue with a net's final values.
         held, curves = end.clamp_max(steps - 1), []
         late = torch.arange(steps, device=end.device)[:, None] > held
         for values, last in zip((mse, wrong.to(mse.dtype)), self.last, strict=True):
@@ -165,10 +164,10 @@ class XOR(ManyNets):
 
 
 def check_task(task: Task) -> None:
-    """Refuse what is not two features and two classes.
+    """Refuse tasks other than two features and two classes.
 
     Raises:
-        UserError: the task is another one.
+        UserError: the task has other shapes.
     """
     if task.kind == "classes" and (task.in_shape != (2,) or len(task.classes) != 2):
         asked = f"{task.shape_text()} and {len(task.classes)} classes"
@@ -186,7 +185,7 @@ def groups(init: str | Sequence[str], lr: float | Sequence[float], given: bool =
 
     Args:
         init, lr: see `XOR`.
-        given: whether the starting weights are given and drawn from no distribution.
+        given: whether the starting weights are given instead of drawn.
 
     Raises:
         UserError: the distribution is unknown, or a rate is not above 0.
@@ -195,7 +194,7 @@ def groups(init: str | Sequence[str], lr: float | Sequence[float], given: bool =
     rates = list(lr) if isinstance(lr, Sequence) and not isinstance(lr, str) else [lr]
     if not inits or not rates:
         raise UserError(
-            "model.init and model.optimizer.lr are empty lists: name one distribution and one rate at least"
+            "model.init and model.optimizer.lr are empty lists: give at least one distribution and one rate"
         )
     for name in inits:
         one_of(INITS, init=name)

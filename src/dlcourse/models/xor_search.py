@@ -22,15 +22,15 @@ Solutions = tuple[Tensor, Tensor]  # their places in the block [K], and their we
 
 
 class XORSearch(ManyNets):
-    """Draws 2-H-1 nets until one solves the exclusive or, again and again (row B4).
+    """Draws random 2-H-1 nets until one solves XOR, repeatedly (row B4).
 
-    All tries are one sequence of independent draws, each of all the weights of a net, and an attempt is the stretch up
-    to the next solution. So the tries that it takes have a geometric distribution.
+    The tries are one sequence of independent draws of all weights of a net; an attempt ends at the next solution, so
+    its number of tries has a geometric distribution.
 
     Args:
         task: two features and two classes.
         hidden: H.
-        attempts: how often a solution is to be found.
+        attempts: number of solutions to find.
         init: `normal` or `uniform`, of every weight and bias.
         scale: standard deviation of the normal distribution, or half the width of the uniform one around 0.
         chunk: iterations of a Trainer step; one is a block of 524,288 tries.
@@ -40,7 +40,7 @@ class XORSearch(ManyNets):
     kind = "classes"
     precision = "32-true"
     precisions = ("32-true",)
-    threads = None  # it has threads of its own
+    threads = None  # it starts its own threads
     net: TwoLayer
     tries: Tensor
 
@@ -74,23 +74,23 @@ class XORSearch(ManyNets):
         return self.record["blocks"]
 
     def advance(self, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
-        """Up to `chunk` blocks, each thread of torch's at one of them."""
+        """Draw up to `chunk` blocks, one per thread."""
         start, first = time.perf_counter(), self.iteration
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
         with ThreadPoolExecutor(threads) as pool:
-            # A block or two ahead of what is asked for, so that little is drawn in vain at the end.
+            # One block per thread at a time, so that few draws are wasted at the end.
             for begin in range(first, first + self.chunk, threads):
                 for solutions in pool.map(self._block, range(begin, min(begin + threads, first + self.chunk))):
                     self._count(*solutions)
                 if self.finished:
                     break
         self.record["seconds"] += time.perf_counter() - start
-        # What there is to bring down is the share of attempts that are still open.
+        # The loss is the share of attempts without a solution.
         return {"loss": 1 - self.record["found"] / self.count, "tries_per_second": self.tries_per_second}
 
     @property
     def tries_per_second(self) -> float:
-        """Tries a second of all that was drawn so far."""
+        """Mean tries per second so far."""
         return self.record["blocks"] * BLOCK / self.record["seconds"] if self.record["seconds"] else float("nan")
 
     def _block(self, number: int) -> Solutions:
@@ -99,7 +99,7 @@ class XORSearch(ManyNets):
             return search(draws, BLOCK, self.hidden, self.init, self.scale)
 
     def _count(self, places: Tensor, weights: Tensor) -> None:
-        """Enter a block's solutions, as many as are still wanted."""
+        """Record the solutions of a block, up to the number of attempts."""
         record, places = self.record, places[: self.count - self.record["found"]]
         record["blocks"] += 1
         if not len(places):
@@ -124,7 +124,7 @@ class XORSearch(ManyNets):
         return {"logits": output}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy of the nets, the share of attempts that were ended, and the tries that they took."""
+        """Accuracy of the nets, share of solved attempts, mean and standard deviation of their tries."""
         right = (answers["logits"] > 0) == (answers["labels"][:, None] > 0)
         tries = self.tries[self.tries > 0].double()
         found = {"accuracy": right.double().mean(), "solved": (self.tries > 0).double().mean()}
@@ -140,7 +140,7 @@ class XORSearch(ManyNets):
 
 
 def search(draws: torch.Generator, count: int, hidden: int, init: str, scale: float) -> Solutions:
-    """Draw the weights of `count` nets and tell which of them solve the exclusive or.
+    """Draw the weights of `count` nets and return those that solve XOR.
 
     An output is above 0.5 where its argument is above 0, so the last sigmoid is never taken.
 
