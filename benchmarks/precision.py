@@ -1,4 +1,4 @@
-"""`trainer.precision=auto` for every shipped net of pictures: which it takes, how long the decision takes, which is faster.
+"""`trainer.precision=auto` for every shipped image net: what it chooses, how long that takes, which is faster.
 
 "ours" is a training step in what auto took, "theirs" one in the other precision, both on a whole batch; the value is
 how many times as long the other takes. Auto is right where that is at least 1, within the 5 % that two measurements

@@ -1,6 +1,8 @@
 """Every shipped YAML composes, names only what exists, and says what it is."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -74,3 +76,11 @@ def test_nearest_name():
 def test_readers_of_a_run_know_every_name_that_a_config_can_ask_for():
     assert {"dlcourse.models.clock.ClockReader", "torch.optim.AdamW"} <= buildable()
     assert not any(name.startswith(("os.", "subprocess.", "builtins.")) for name in buildable())
+
+
+def test_the_notebook_functions_are_imported_without_torch():
+    code = (
+        "import sys; from dlcourse import compose, load_run, run; compose('model=mlp', 'data=digits8');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
