@@ -91,7 +91,7 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(tmp_path, stopped_in_epoch, 
         (["model=perceptron", "model.update=slow"], "model.update=slow is unknown: use batch or online"),
         (["model=perceptron", "model.seeds=0"], "model.seeds=0 is below 1"),
         (["model=perceptron", "model.patience=0"], "model.patience=0 is below 1"),
-        (["model=perceptron", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not a finite number above 0"),
+        (["model=perceptron", "model.optimizer.lr=0"], "model.optimizer.lr=0 is not above 0"),
     ],
 )
 def test_a_wrong_value_gets_one_sentence(words, said):

@@ -109,8 +109,7 @@ class BaseModule(StepShortcuts, ABC):
         """
         if inputs[0].numel() != math.prod(self.task.in_shape):
             raise UserError(
-                f"the model was trained on {self.task.shape_text()}, but the input is {list(inputs.shape[1:])}: "
-                "choose other data"
+                f"the model expects {self.task.shape_text()}, not {list(inputs.shape[1:])}: choose other data"
             )
 
     def normalize(self, inputs: Tensor) -> Tensor:
