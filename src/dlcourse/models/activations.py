@@ -26,9 +26,9 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
         for batch in inputs.split(BATCH):
             layer_inputs.clear()
             model(batch.to(device))
-            if not given:
+            if not layer_inputs:
                 raise UserError(f"{type(model).__name__} does not have a linear layer, which features are taken from")
-            found.append(given[-1].float().cpu())  # the last one that was used
+            found.append(layer_inputs[-1].float().cpu())  # of the last layer that was used
     for hook in hooks:
         hook.remove()
     return torch.cat(found)
