@@ -340,7 +340,7 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
     ("words", "said"),
     [
         (["trainer.max_steps=3"], "takes two steps per batch"),
-        (["trainer.gradient_clip_val=1"], "neither clip nor gather gradients"),
+        (["trainer.gradient_clip_val=1"], "does not support gradient clipping or accumulation"),
         (["model/schedule=plateau"], "does not measure progress"),
         (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
     ],
