@@ -92,7 +92,7 @@ def test_time_to_a_minute_is_the_fits_share_until_then(tmp_path):
     never = run_folder(tmp_path / "never", [9, 3], 1000)
     (row,) = clock_time.rows(False, str(ours), str(never))
     assert (row.theirs, row.value, "not there after 1000 s" in row.against) == (1000, 5, True)
-    with pytest.raises(UserError, match="never came"):
+    with pytest.raises(UserError, match="did not reach"):
         list(clock_time.rows(False, str(never), str(ours)))
     with pytest.raises(UserError, match="is not a finished run"):
         clock_time.seconds_to(tmp_path, 1.0)

@@ -26,7 +26,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
         (["seed"], "seed"),
         (["data=clocks"], "model is missing: choose model=autoencoder|clock_classification|"),
-        (["model=clock_cyclic"], "data is missing: choose data=cifar10|"),
+        (["model=clock_cyclic"], "data is missing: choose data=arrays|cifar10|"),
         (["run=nowhere"], "run=nowhere is not a run folder"),
         ([*RUN, "data.count=3"], "data.count=3 is too small"),
         ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 is out of range"),

@@ -62,7 +62,7 @@ def test_references_are_complete_and_unknown_ones_refused():
     for name, row in rows.items():
         assert set(row) == {"metric", "value", "better", "what", "source"}, name
         assert row["better"] in ("lower", "higher", "same") and re.fullmatch(r"(train|val|test)/\w+", row["metric"])
-    with pytest.raises(UserError, match="no reference G3-72; did you mean G3-720"):
+    with pytest.raises(UserError, match="unknown reference G3-72; did you mean G3-720"):
         references(["G3-72"])
 
 

@@ -127,7 +127,7 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
     ("spoil", "words"),
     [
         (lambda f: (f / "checkpoints" / "best.ckpt").write_bytes(b"no"), "is damaged or not a checkpoint"),
-        (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "is not there"),
+        (lambda f: (f / "checkpoints" / "best.ckpt").unlink(), "not found"),
         (lambda f: (f / "config.yaml").unlink(), "is not a run folder: config.yaml not found"),
         (lambda f: (f / "config.yaml").write_text("model: ${oc.env:HOME}"), "not a config that dlcourse wrote"),
         (lambda f: (f / "config.yaml").write_text("model: {_target_: os.system, command: id}"), "asks for os.system"),

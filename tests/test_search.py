@@ -205,7 +205,7 @@ def test_a_search_without_m_says_how(command, words):
     code, _, error = command("train", *words[1:])
     assert code == 1 and "add -m, as in train -m search=vgg_block name=NAME" in error
     code, _, error = command("train", "-m", "search=vgg_block", "search.trails=3")
-    assert code == 1 and "there is no key search.trails; did you mean search.trials?" in error
+    assert code == 1 and "unknown key search.trails; did you mean search.trials?" in error
 
 
 def test_a_search_without_optuna_says_how_to_install_it(command, words, monkeypatch):

@@ -106,7 +106,7 @@ def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command,
     ("words", "said"),
     [
         (["model.optimizer.lrr=1,2"], "unknown key model.optimizer.lrr; did you mean model.optimizer.lr?"),
-        (["seed="], "seed= has no value"),
+        (["seed="], "seed= has an empty value"),
         (["seed=range(3,3)"], "seed=range(3,3) is an empty range"),
         (["name=a,b"], "name cannot be swept"),
         (["resume=true,false"], "resume cannot be swept"),

@@ -145,7 +145,7 @@ def test_axes_can_be_enlarged_apart():
     assert torch.equal(height, width) and len(height.unique()) > 5
     height, width = sides(zoom_axes="apart")
     assert ((height - width).abs() > 3).float().mean() > 0.4
-    with pytest.raises(ValueError, match="zoom_axes=both is unknown: take together, apart"):
+    with pytest.raises(ValueError, match="zoom_axes=both is unknown: use together, apart"):
         Augment(zoom_axes="both")
 
 

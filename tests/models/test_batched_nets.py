@@ -114,7 +114,7 @@ def test_data_that_does_not_fit_is_refused(name):
     [
         (["trainer.precision=bf16-mixed"], "does not support trainer.precision=bf16-mixed: use 64-true"),
         (["trainer.precision=32-true", "model=xor_search", "trainer.devices=2"], "runs in one process only"),
-        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
+        (["lr_find=true"], "lr_find=true does not support this model"),
     ],
 )
 def test_a_trainer_that_does_not_fit_is_refused(tmp_path, words, said, monkeypatch):

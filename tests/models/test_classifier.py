@@ -47,7 +47,7 @@ def test_channels_are_scaled_apart():
 @pytest.mark.parametrize(("scaling", "black", "white"), [("unit", 0, 1), ("symmetric", -1, 1)])
 def test_pixels_can_be_scaled_to_a_range(scaling, black, white):
     x = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].expand(2, 28, 28)
-    scaled = classifier(f"model.scaling={scaling}").scaled(x)
+    scaled = classifier(f"model.scaling={scaling}").normalize(x)
     torch.testing.assert_close(scaled[:, 0, 0, 0], torch.tensor([black, white], dtype=torch.float32))
     with pytest.raises(UserError, match="scaling=half is unknown: take statistics, unit, symmetric"):
         classifier("model.scaling=half")
@@ -60,11 +60,11 @@ def test_what_forgetting_eval_would_report(tmp_path, capsys):
     done = run(compose(*words), folder=tmp_path / "run")
     asked = [f"run={tmp_path / 'run'}", "trainer=cpu", "plots=false", "trainer.precision=32-true"]
     right = evaluate(compose(*asked, verb="evaluate"), tmp_path / "right")
-    assert right["metrics"] == pytest.approx({k: v for k, v in done["metrics"].items() if k.startswith("test/")})
+    assert right.metrics == pytest.approx({k: v for k, v in done["metrics"].items() if k.startswith("test/")})
     capsys.readouterr()
     wrong = evaluate(compose(*asked, "eval_mode=false", verb="evaluate"), tmp_path / "wrong")
-    assert set(wrong["metrics"]) == set(done["metrics"]) and wrong["references"] == []
-    assert wrong["metrics"]["test/loss"] > done["metrics"]["test/loss"]
+    assert set(wrong.metrics) == set(done["metrics"]) and wrong.references == []
+    assert wrong.metrics["test/loss"] > done["metrics"]["test/loss"]
     assert "with eval()  without" in capsys.readouterr().out
     words[-1] = "model.net.layers=[conv 4,dropout 0.0]"
     run(compose(*words), folder=tmp_path / "plain")

@@ -162,7 +162,7 @@ def test_a_plane_is_restored_from_the_checkpoint(tmp_path, method):
         (["model=knn", "model.dtype=int8"], "model.dtype=int8 is unknown"),
         (["model=knn", "model.k=1", "model.reduce=umap", "data.validation=1434", "data.batch_size=1"],
          "model.reduce=umap needs at least 16 samples, but there are 3"),
-        (["model=nearest_centroid", "lr_find=true"], "has no learning rate to look for"),
+        (["model=nearest_centroid", "lr_find=true"], "lr_find does not apply"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path, words, message):

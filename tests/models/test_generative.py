@@ -342,7 +342,7 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
         (["trainer.max_steps=3"], "takes two steps per batch"),
         (["trainer.gradient_clip_val=1"], "does not support gradient clipping or accumulation"),
         (["model/schedule=plateau"], "does not measure progress"),
-        (["lr_find=true"], "lr_find does not work for a model with its own learning rule"),
+        (["lr_find=true"], "lr_find=true does not support this model"),
     ],
 )
 def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):

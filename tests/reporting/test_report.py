@@ -75,7 +75,7 @@ def test_a_preset_stands_before_a_luckier_trial(make_run, tmp_path):
 STRANGERS = {
     "empty/": "it is empty",
     "holiday/photo.txt": "not a run folder: photo.txt",
-    "begun/config.yaml": "no result.json",
+    "begun/config.yaml": "result.json not found",
     "half/result.json": "cannot be read",
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",

@@ -1,5 +1,6 @@
 """Prepare a command line for Hydra: quote paths, expand patterns, refuse unknown flags."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
 
 def _config_dir(arguments: list[str]) -> Path | None:
     """The folder of `--config-dir DIR`, `--config-dir=DIR` or `-cd DIR`."""
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, after in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         flag, equals, value = word.partition("=")
         if flag in ("--config-dir", "-cd"):
             folder = Path(value if equals else after)

@@ -32,7 +32,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
         errors = [r.error for t in trials if (r := _result(folder / str(t.number))) and r.error]
         raise UserError(f"all trials of {folder} failed{f'; the first error: {errors[0]}' if errors else ''}")
     job = folder / str(study.best_trial.number)
-    measured = _test(job)
+    measured = _test(job, cfg)
     best = _result(job)
     assert best is not None  # the study takes its value from there
     overrides = best.overrides
@@ -60,7 +60,7 @@ def _result(job: Path) -> Result | None:
         return None
 
 
-def _test(job: Path) -> Result:
+def _test(job: Path, search_cfg: DictConfig) -> Result:
     """Evaluate the best trial on the test split once, into a folder beside its result."""
     from dlcourse.commands.evaluate import evaluate
     from dlcourse.training.threads import torch_threads
@@ -71,7 +71,7 @@ def _test(job: Path) -> Result:
         return done
     stored = read_stored(job / CONFIG, builds=False)
     with torch_threads(stored.get("threads")):
-        asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False}
+        asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False, "trust": search_cfg.get("trust")}
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
         return evaluate(cfg, folder)
 
