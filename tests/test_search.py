@@ -91,7 +91,7 @@ def test_a_search_finds_prunes_and_leaves_a_preset_that_repeats_the_best(command
     assert again["metrics"]["val/accuracy"] == completed[best] and again["metrics"]["test/accuracy"] == figure
 
     journal = (folder / "search.journal").read_text()
-    assert "holds a s" in command("train", *words)[2]  # without resume=true
+    assert "already contains a s" in command("train", *words)[2]  # without resume=true
     assert (folder / "search.journal").read_text() == journal
     code, out, error = command("train", *words, "resume=true", "search.trials=9")
     assert code == 0 and [*results(folder)] == [*range(9)], error

@@ -49,7 +49,7 @@ def test_pixels_can_be_scaled_to_a_range(scaling, black, white):
     x = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].expand(2, 28, 28)
     scaled = classifier(f"model.scaling={scaling}").normalize(x)
     torch.testing.assert_close(scaled[:, 0, 0, 0], torch.tensor([black, white], dtype=torch.float32))
-    with pytest.raises(UserError, match="scaling=half is unknown: take statistics, unit, symmetric"):
+    with pytest.raises(UserError, match="scaling=half is unknown: use statistics, unit, symmetric"):
         classifier("model.scaling=half")
 
 

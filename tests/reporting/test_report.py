@@ -80,7 +80,7 @@ STRANGERS = {
     "list/result.json": "not a result of dlcourse",
     "other/result.json": "not a result of dlcourse",
     "later/result.json": "later version of dlcourse",
-    "odd/result.json": "not a result of dlcourse: a reference has no id",
+    "odd/result.json": "not a result of dlcourse: a reference without id",
 }
 TEXTS = {"half": '{"schema": 1, "sta', "list": "[1, 2]", "other": '{"status": "ok"}', "later": '{"schema": 99}',
          "odd": '{"schema": 1, "status": "completed", "metrics": {}, "references": [3]}'}  # fmt: skip
@@ -111,7 +111,7 @@ def test_nothing_there_shows_every_command(tmp_path, command):
     assert (code, error) == (0, "") and f"0 of {len(reference_rows())} references with a run" in out
     text = Path("outputs/report/report.md").read_text()
     assert "`python -m dlcourse.train experiment=digits/a1`" in text and "not run" in text
-    assert "There is no run yet" in Path("outputs/report/report.html").read_text()
+    assert "Runs not found" in Path("outputs/report/report.html").read_text()
 
 
 @pytest.mark.parametrize(
