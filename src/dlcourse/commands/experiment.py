@@ -23,7 +23,7 @@ from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build, build_model, check_model, load_checkpoint
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import PLACE, keys_of_kind
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import git_commit, processor, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.table import result_table, show
@@ -202,7 +202,8 @@ class Experiment:
         if self.leader and not stored.exists():
             write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
-        self._update(device=device_name(trainer), precision=settings.precision)
+        device = device_name(trainer)
+        self._update(device=device, precision=settings.precision, processor=processor() if device == "cpu" else None)
         return trainer
 
     def _check_monitors(self) -> None:
