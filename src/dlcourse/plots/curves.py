@@ -10,6 +10,9 @@ from matplotlib.ticker import MaxNLocator
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
 TEST = "#222222"
+# Colours of about the same depth on white, none of them yellow; in print the marks and dashes tell them apart.
+LINES = ("#4477aa", "#ee6677", "#228833", "#222222", "#aa3377", "#cc7722")
+MARKS, DASHES = ("o", "s", "^", "D", "v", "P"), ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 RATE = "#aa3377"
 DROP = 0.6  # a learning rate below this share of the epoch before has dropped
 LISTED = 6  # drops with their number; more would hide the curve

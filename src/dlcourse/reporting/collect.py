@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,7 @@ class Run:
     @property
     def command(self) -> str:
         """The command line."""
-        return f"python -m dlcourse.{self.result.verb} {shlex.join(self.overrides)}".strip()
+        return self.result.command
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcourse.plots.images import Album, pictures_of
 from dlcourse.plots.page import write_page
 from dlcourse.reporting.collect import Found, Run
 from dlcourse.reporting.entries import Entry, counts, entries, headline
-from dlcourse.reporting.images import Album, pictures_of
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table

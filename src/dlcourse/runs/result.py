@@ -1,6 +1,7 @@
 """result.json as one dataclass, which all commands write and all readers use."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -67,6 +68,11 @@ class Result:
     compared: Any = None
     bits: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """The command line that made it."""
+        return f"python -m dlcourse.{self.verb} {shlex.join(str(word) for word in self.overrides)}".strip()
 
     def updated(self, **changes: Any) -> "Result":
         """A copy with other values; names that are not fields go to `extra`."""

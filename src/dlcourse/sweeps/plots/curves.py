@@ -9,8 +9,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dlcourse.plots.curves import save
-from dlcourse.sweeps.plots.sweep import LINES, LONGEST_LABEL, MARKS, job_label, number, sweep_title
+from dlcourse.plots.curves import LINES, MARKS, save
+from dlcourse.sweeps.plots.sweep import LONGEST_LABEL, job_label, number, sweep_title
 from dlcourse.sweeps.table import Configuration, Sweep
 
 NAMED = 10  # configurations in a legend; with more, it lists the best and the worst

@@ -10,12 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from dlcourse.plots.curves import ANSWER, TEST, TRAIN, VALIDATION, save
+from dlcourse.plots.curves import ANSWER, DASHES, LINES, MARKS, TEST, TRAIN, VALIDATION, save
 from dlcourse.sweeps.table import Configuration, Sweep
 
-# Colours of about the same depth on white, none of them yellow; in print the marks and dashes tell them apart.
-LINES = ("#4477aa", "#ee6677", "#228833", "#222222", "#aa3377", "#cc7722")
-MARKS, DASHES = ("o", "s", "^", "D", "v", "P"), ("-", "--", "-.", ":", "-", "--")
 MOST_BARS, FEW_BARS = 40, 12  # at most so many bars, and so many with one bar per split
 LONGEST_LABEL = 70  # characters of a bar's label
 WIDE = 8  # ratio of the largest to the smallest swept number above which the axis is logarithmic
@@ -92,7 +89,7 @@ def _draw_lines(path: Path, sweep: Sweep, rows: Sequence[Configuration], x: int,
 
 
 def _line(
-    axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label: str, colour: str, mark: str, dashes: str
+    axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label: str, colour: str, mark: str, dashes: Any
 ) -> None:
     points = sorted((number(row.values[x]), row.mean(metric), row.deviation(metric)) for row in rows)
     places, means, deviations = np.array(points).T
