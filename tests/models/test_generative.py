@@ -16,6 +16,7 @@ from dlcourse.errors import UserError
 from dlcourse.models import autoencoder, generative
 from dlcourse.models.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.nets import dcgan
 from dlcourse.plots.generative import chosen_epochs
 from tests.conftest import FACE_NET, FACES
 
@@ -353,3 +354,29 @@ def test_there_are_no_answers_for_own_pictures(face_run, command, faces, tmp_pat
     Image.new("L", (40, 40)).save(tmp_path / "a.png")
     code, _, err = command("predict", f"run={result['folder']}", f"input={tmp_path / 'a.png'}")
     assert code == 1 and "generates images and does not classify" in err and "dlcourse.sample" in err
+
+
+@pytest.mark.parametrize("model", ["vae", "gan", "autoencoder"])
+def test_labelled_digits_of_8_pixels_are_drawn_too_and_their_class_is_a_factor(model):
+    cfg = compose(f"model={model}", "data=digits8", "data.batch_size=8")
+    data = build_data(cfg)
+    data.setup()
+    data.as_pictures()
+    task, (images, labels) = data.task, data.arrays["train"]
+    assert (task.kind, task.in_shape, task.factors, task.categories) == ("pictures", (1, 8, 8), ("class",), (10,))
+    assert images.dtype == torch.uint8 and images.shape[1:] == (8, 8) and images.max() == 255
+    assert labels.shape == (len(images), 1) and labels.unique().numel() == 10 and labels.max() == 1
+    net = build_model(cfg, task)
+    loss = net.training_loss(*next(iter(data.train_dataloader())))
+    assert torch.isfinite(loss)
+    assert net.decode_images(torch.randn(2, net.latent)).shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize(("side", "layers", "padded"), [(28, 4, 32), (8, 2, 8), (36, 3, 40), (64, 4, 64)])
+def test_sides_that_cannot_be_halved_are_padded_and_cut_again(side, layers, padded):
+    encoder = dcgan.Encoder((1, side, side), 3, 4, 4 if side < 36 else layers)
+    decoder = dcgan.Decoder((1, side, side), 3, 4, 4 if side < 36 else layers)
+    seen = []
+    encoder.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[2]))
+    assert encoder(torch.zeros(2, 1, side, side)).shape == (2, 3) and seen == [padded]
+    assert decoder(torch.zeros(2, 3)).shape == (2, 1, side, side)

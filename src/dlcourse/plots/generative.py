@@ -12,12 +12,11 @@ from dlcourse.analysis.latents import STEPS, WAYS, between, directions
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import draw_curves
-from dlcourse.plots.mosaic import draw_rows, save_animation
+from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_animation
 
 ROW = 16  # pictures of a row
 SAMPLES = 8  # rows and columns of samples, which are shown larger
 PAIRS = 3  # interpolated both ways
-WAY_NAMES = {"slerp": "along the sphere", "lerp": "straight"}
 COPIES = 12  # samples whose nearest training pictures are shown
 
 

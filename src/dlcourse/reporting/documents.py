@@ -19,6 +19,7 @@ from dlcourse.runs.verdicts import other_settings, verdict
 
 RESULTS, EXPERIMENTS = Path("RESULTS.md"), Path("docs/experiments.md")
 AREAS = {  # heading: ids of references.yaml, presets; the first that fits
+    "Quick": (r"(?!)", r"quick/"),
     "Clocks": (r"G", r"clocks/"),
     "Digits and maps": (r"A[^45]", r"digits/a[^45]"),
     "Small nets": (r"A[45]|B", r"digits/|xor/"),

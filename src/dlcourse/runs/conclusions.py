@@ -99,6 +99,8 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
         if held_out is None or f"train/{short}" not in metrics:
             continue
         ours, theirs = metrics[f"train/{short}"], metrics[held_out]
+        if ours == theirs:
+            continue  # the same samples, as with XOR
         share = is_share(short)
         errors = (1 - ours, 1 - theirs) if share else (ours, theirs)
         which = "validation" if held_out.startswith("val/") else "test"
