@@ -37,7 +37,7 @@ class BaseModule(StepShortcuts, ABC):
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
-    not_sure_below = 0.0  # confidence below which answers on validation images were mostly wrong; 0: unknown
+    not_sure_below = 0.0  # the confidence that best separates wrong from right answers; 0: unknown
     last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
