@@ -1,18 +1,21 @@
 """A key that nothing reads is refused before anything is prepared, with the key that was probably meant."""
 
+import logging
+import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 import dlcourse
-from dlcourse.commands.train import run
+from dlcourse.commands.train import _console, run
 from dlcourse.config import check_keys, compose, did_you_mean, nearest
 from dlcourse.config.suggestions import suggest
 from dlcourse.config.unread import parameters
 from dlcourse.errors import UserError
 from dlcourse.models.build import build
 from dlcourse.models.classifier import Classifier
+from dlcourse.training.progress import shows_bar
 
 MLP = ["model=mlp", "data=digits8", "callbacks=early_stopping"]
 
@@ -85,6 +88,13 @@ def test_a_preset_is_refused_with_the_override_that_removes_the_key(mlp):
     )
 
 
+def test_keys_that_another_choice_left_behind_are_refused():
+    with pytest.raises(
+        UserError, match=r"cosine does not take model.schedule.monitor, .*add '~model.schedule.monitor'"
+    ):
+        check_keys(compose("experiment=mnist/d1", "model/schedule=cosine"), overrides=["model/schedule=cosine"])
+
+
 def test_a_key_that_another_one_refers_to_is_read(mlp):
     cfg = mlp.copy()
     OmegaConf.update(cfg, "model.strength", 0.5, force_add=True)
@@ -132,6 +142,20 @@ def test_a_part_of_a_name_is_answered_with_the_names_that_contain_it():
     assert nearest("mnist", presets) == "; did you mean mnist/fast, mnist/best or mnist/d1?"
     assert nearest("best", presets) == "; did you mean mnist/best or fashion_mnist/best?"
     assert nearest("resnet", ["mlp", "resnet50", "wide_resnet"]) == "; did you mean resnet50 or wide_resnet?"
+
+
+def test_a_run_in_a_notebook_prints_its_lines(monkeypatch, capsys):
+    """A notebook may come with a handler of its own, which shows warnings only."""
+    quiet = logging.StreamHandler()
+    quiet.setLevel(logging.WARNING)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [quiet])
+    monkeypatch.setattr(logging.getLogger("dlcourse"), "level", logging.DEBUG)
+    with _console():
+        logging.getLogger("dlcourse.training.progress").info("epoch 1/3")
+    assert capsys.readouterr().err == "epoch 1/3\n"
+    assert not shows_bar()
+    monkeypatch.setitem(sys.modules, "ipykernel", logging)
+    assert shows_bar()
 
 
 def test_compose_in_a_notebook_says_what_the_command_line_says():

@@ -60,11 +60,8 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
         return f"{group}={name} is unknown{nearest(name, choices(group))}"
     if (key := _unknown_key(error, text)) is not None:
         chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
-        known = {
-            *_known_keys(verb, words),
-            *(group for group in config_groups() if group.partition("/")[0] in chosen),
-        } - {key}
-        return f"unknown key {key}{did_you_mean(key, known)}"
+        groups = {group for group in config_groups() if group.partition("/")[0] in chosen}
+        return f"unknown key {key}{did_you_mean(key, groups.union(_known_keys(verb, words)))}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 

@@ -47,9 +47,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
         try:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
-                if (
-                    cfg.get("model") is None and cfg.get("data") is None
-                ):  # otherwise the task does it, which imports torch
+                if cfg.get("model") is None and cfg.get("data") is None:  # otherwise the task does
                     config.check_keys(cfg, verb, hydra_cfg.overrides.task)
                 return task(cfg)
         except Exception as error:

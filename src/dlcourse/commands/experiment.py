@@ -219,9 +219,8 @@ class Experiment:
             held_out: whether the data has a validation split; taken for granted before the data is prepared.
         """
         trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
-        stops = [
-            n for n, node in callbacks.items() if node is not None and str(node._target_).endswith("EarlyStopping")
-        ]
+        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
+        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
         if not held_out:
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:

@@ -151,9 +151,10 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def _console() -> Generator[None]:
-    """Print the log messages of dlcourse where no logging is configured, as in a notebook or a script."""
+    """Print the log messages of dlcourse where no logging shows them, as in a notebook or a script."""
     logger = logging.getLogger("dlcourse")
-    if logger.hasHandlers():
+    handlers = [*logger.handlers, *logging.getLogger().handlers]
+    if any(isinstance(h, logging.StreamHandler) and h.level <= logging.INFO for h in handlers):
         yield
         return
     handler = logging.StreamHandler()

@@ -102,9 +102,8 @@ def did_you_mean(key: str, known: Collection[str]) -> str:
 def siblings(key: str, known: Collection[str]) -> list[str]:
     """The known keys in the same place as a key: those of model.net for model.net.width."""
     parent = key.rpartition(".")[0]
-    return [
-        n for n in known if n.rpartition(".")[0] == parent and "/" not in n and not n.rpartition(".")[2].startswith("_")
-    ]
+    parts = {name: name.rpartition(".") for name in known if "/" not in name}
+    return [name for name, (place, _, last) in parts.items() if place == parent and not last.startswith("_")]
 
 
 def _similarity(first: str, second: str) -> float:

@@ -143,7 +143,7 @@ def _message(unread: Sequence[tuple[str, str]], known: set[str], overrides: Iter
     typed = [word.partition("=")[0].lstrip("+") for word in overrides]
     for key, owner in unread:
         for word in typed:
-            if word == key or word.startswith(f"{key}.") or key.startswith(f"{word}."):
+            if word == key or word.startswith(f"{key}."):
                 return f"unknown key {word}: {owner} does not take it{did_you_mean(word, known)}"
     key, owner = unread[0]
     keys = [other for other, _ in unread if other.rpartition(".")[0] == key.rpartition(".")[0]]
