@@ -89,9 +89,7 @@ def test_a_preset_is_refused_with_the_override_that_removes_the_key(mlp):
 
 
 def test_keys_that_another_choice_left_behind_are_refused():
-    with pytest.raises(
-        UserError, match=r"cosine does not take model.schedule.monitor, .*add '~model.schedule.monitor'"
-    ):
+    with pytest.raises(UserError, match=r"cosine does not take model.*add '~model.schedule.monitor'"):
         check_keys(compose("experiment=mnist/d1", "model/schedule=cosine"), overrides=["model/schedule=cosine"])
 
 
