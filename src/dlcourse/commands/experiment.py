@@ -67,6 +67,7 @@ class Experiment:
         self.loggers: list[Logger] = []
         self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
+        self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
@@ -93,6 +94,11 @@ class Experiment:
             overrides=list(begun["overrides"]),
         )
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the first training step has begun."""
+        return self.trainer is not None and self.trainer.fit_loop.epoch_loop.batch_progress.total.ready > 0
+
     def run(self) -> dict[str, Any]:
         """Run all steps; result.json is written in any case."""
         try:
@@ -106,7 +112,7 @@ class Experiment:
     def _run(self) -> dict[str, Any]:
         try:
             with self._timed("prepare"):
-                trainer = self._prepare()
+                trainer = self.trainer = self._prepare()
             with self._counted(), self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
@@ -181,6 +187,7 @@ class Experiment:
         self._watch()
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
+        self._check_monitors()
         self.data.prepare_data()
         self.data.setup()
         if model_kind(self.given_model, self.cfg) == Generative.kind:
@@ -190,7 +197,7 @@ class Experiment:
                 "%s is not the published data set: results are not compared with published figures", self.data.title
             )
             self._update(references=[])
-        self._check_monitors()
+        self._check_monitors("val" in self.data.arrays)
         self.model = self._build()
         self._update(parameters=self.model.parameter_count())
         settings = self.cfg.trainer
@@ -228,10 +235,16 @@ class Experiment:
         if pages and self.leader:
             log.info("watch it learn: %s", pages[0].path.absolute().as_uri())
 
-    def _check_monitors(self) -> None:
-        """Refuse callbacks and schedules whose metric would not be measured when they need it."""
-        trainer = self.cfg.trainer
-        if "val" not in self.data.arrays:
+    def _check_monitors(self, held_out: bool = True) -> None:
+        """Refuse callbacks and schedules whose metric would not be measured when they need it.
+
+        Args:
+            held_out: whether the data has a validation split; taken for granted before the data is prepared.
+        """
+        trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
+        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
+        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
+        if not held_out:
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:
             missing = "trainer.limit_val_batches=0 switches validation off"
@@ -239,7 +252,7 @@ class Experiment:
             missing = ""
         every = trainer.get("check_val_every_n_epoch", 1)
         for key, remedy in (
-            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            *((f"callbacks.{name}", f"remove it with '~callbacks.{name}'") for name in stops),
             ("model.schedule", "use model/schedule=one_cycle"),
         ):
             watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))

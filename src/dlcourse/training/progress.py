@@ -1,4 +1,4 @@
-"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal."""
+"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal or in a notebook."""
 
 import logging
 import sys
@@ -71,6 +71,11 @@ class TimeEstimate(Callback):
                 log.info("the training will take about %s more", duration(seconds))
 
 
+def shows_bar() -> bool:
+    """Whether a progress bar can be drawn: on a terminal, and in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
 def progress_callbacks() -> list[Callback]:
-    """The line per epoch; on a terminal also the estimated time and the progress bar."""
-    return [EpochLine(), TimeEstimate(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]
+    """The line per epoch; where a bar can be drawn, also the estimated time and the bar."""
+    return [EpochLine(), TimeEstimate(), Bar(leave=False)] if shows_bar() else [EpochLine()]
