@@ -10,7 +10,7 @@ from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
 from dlcourse.config import choices, config_groups, empty_list, use_config_dir
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, PATHS, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -99,7 +99,7 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED):
+        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
             kept.append(argument)
             continue
         old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))

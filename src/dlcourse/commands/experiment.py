@@ -22,12 +22,12 @@ from dlcourse.errors import Stopped, UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build, build_model, check_model, load_checkpoint
 from dlcourse.runs.files import drop_parts, replaced, write_text
-from dlcourse.runs.keys import PLACE, keys_of_kind
+from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.references import known_references, references
-from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.result import CONFIG, Result, keep_result, read_result, write_result
 from dlcourse.runs.table import result_table, show
-from dlcourse.training.checkpoints import ResumeCheckpoint, Stop
+from dlcourse.training.checkpoints import LAST, ResumeCheckpoint, Stop
 from dlcourse.training.csv_logger import MetricsCSV
 from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
 from dlcourse.training.lr_finder import find_rate
@@ -44,7 +44,11 @@ ADAPT = 5000  # training inputs from which a net may compute the statistics of i
 
 
 class Experiment:
-    """One run and its result so far."""
+    """One run and its result so far; the arguments are those of `commands.train.run`, and:
+
+    Args:
+        trained: epochs of the completed training that this one continues to more epochs, or None.
+    """
 
     def __init__(
         self,
@@ -56,8 +60,9 @@ class Experiment:
         experiment: str | None,
         callbacks: Sequence[Callback] = (),
         tested: bool = True,
+        trained: int | None = None,
     ):
-        self.callbacks, self.tested = list(callbacks), tested
+        self.callbacks, self.tested, self.trained = list(callbacks), tested, trained
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
@@ -67,6 +72,9 @@ class Experiment:
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        if trained is not None:
+            others = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
+            begun = {**begun, "overrides": [*others, f"{LONGER}={cfg.trainer.max_epochs}"]}
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = read_result(folder)
         # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
@@ -199,7 +207,9 @@ class Experiment:
         for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
-        if self.leader and not stored.exists():
+        if self.leader and self.trained is not None:
+            keep_result(self.folder)
+        if self.leader and (self.trained is not None or not stored.exists()):
             write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
         self._update(device=device_name(trainer), precision=settings.precision)
@@ -232,7 +242,7 @@ class Experiment:
             raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         model = self.given_model or build_model(self.cfg, self.data.task)
-        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which includes the adapted layer
+        if not (self.folder / LAST).exists():  # which includes the adapted layer
             model.adapt(self.data.arrays["train"][0][:ADAPT])
         return model
 
@@ -276,7 +286,7 @@ class Experiment:
                 callbacks.append(self._checkpoint(str(name), node))
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
-                callback.stop = self.stop
+                callback.stop, callback.trained = self.stop, self.trained
         more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
@@ -294,7 +304,7 @@ class Experiment:
         return callback
 
     def _fit(self, trainer: Trainer) -> None:
-        last = self.folder / "checkpoints" / "last.ckpt"
+        last = self.folder / LAST
         if self.leader:
             drop_parts(self.folder)
         if last.exists():
@@ -313,7 +323,7 @@ class Experiment:
                 with replaced(best) as part:
                     shutil.copyfile(chosen, part)
             trainer.strategy.barrier()
-        elif not best.exists():
+        elif self.best is None or not best.exists():  # without a metric the last weights are the best
             if self.best is not None:
                 log.warning("the checkpoint of %s was not saved, so the last weights are tested", self.best.monitor)
             trainer.save_checkpoint(best, weights_only=True)

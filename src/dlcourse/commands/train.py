@@ -20,10 +20,11 @@ from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
+from dlcourse.training.checkpoints import LAST
 from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
 from dlcourse.training.trainer import check_options, quiet
 
@@ -67,14 +68,15 @@ def run(
     helper = process_rank() != 0  # started by the first process of ddp after it has written config.yaml
     if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
-    cfg = cfg.copy()
+    cfg, asked_run, trained = cfg.copy(), cfg.get("run") is not None, None
     try:
         if helper:
             cfg = read_stored(stored, _trust(cfg))
         elif stored.exists():
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
-            if done and done.status == "completed":
+            trained = _lengthen(cfg, folder, overrides) if asked_run else None
+            if trained is None and done and done.status == "completed":
                 show(result_table(done, folder))
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
@@ -94,7 +96,7 @@ def run(
     with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
         if (names := foreign_targets(cfg)) and not helper:
             log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
-        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained).run()
 
 
 def _trust(cfg: DictConfig) -> list[str]:
@@ -130,6 +132,38 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
         if not undecided and old != new:
             raise UserError(f"{path.parent} was started with {key}={old}, not {new}: remove {key}, or start a new run")
     return stored
+
+
+def _lengthen(cfg: DictConfig, folder: Path, overrides: Sequence[str]) -> int | None:
+    """Set a stored config's number of epochs to that of `train run=DIR trainer.max_epochs=N`.
+
+    Args:
+        cfg: the stored config.
+        folder: of the run.
+        overrides: of this command.
+
+    Returns:
+        The earlier number of epochs; None if the command does not ask for another one.
+
+    Raises:
+        UserError: N is not larger, or the run cannot be continued.
+    """
+    asked = next((word.partition("=")[2] for word in overrides if word.partition("=")[0] == LONGER), None)
+    if asked is None:
+        return None
+    before, done = cfg.trainer.max_epochs, read_result(folder)
+    if asked == str(before) and (done is None or done.status != "completed"):
+        return None
+    if not asked.isdecimal() or int(asked) <= before:
+        raise UserError(f"{folder} trains for {before} epochs: to train longer, set {LONGER} to more than {before}")
+    if cfg.trainer.get("max_steps", -1) > 0:
+        raise UserError(
+            f"{folder} ends after trainer.max_steps={cfg.trainer.max_steps}: start a new run with more steps"
+        )
+    if not (folder / LAST).exists():
+        raise UserError(f"{folder / LAST} not found, which a longer training continues from: start a new run")
+    cfg.trainer.max_epochs = int(asked)
+    return before
 
 
 class _LogFile(logging.FileHandler):

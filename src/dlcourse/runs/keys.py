@@ -42,6 +42,7 @@ KEYS = {
     "seed": REPETITION,
     "data.fold": REPETITION,
 }
+LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
 # Keys whose values are paths: quoted before Hydra parses the command line.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
                    "hydra.sweep.dir"})  # fmt: skip

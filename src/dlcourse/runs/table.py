@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcourse.runs.result import Result
+from dlcourse.runs.result import Result, earlier_results
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
@@ -33,26 +33,38 @@ def show(text: str) -> None:
 
 
 def result_table(result: Result, folder: Path) -> str:
-    """Results against references, other test metrics, time, and the folder."""
+    """Results against references and earlier results of a continued run, other test metrics, time, and the folder."""
     metrics = result.metrics
     rendered = result.rendered
     compared = {row["metric"] for row in result.references}
+    earlier = earlier_results(folder)  # of a run that was continued
+
+    def ours(name: str) -> list[float | None]:
+        return [one.metrics.get(name) for one in (*earlier, result)]
+
     rows = [
-        [row["metric"], ours := metrics.get(row["metric"]), row["value"], row["id"], verdict(ours, row, rendered)]
+        [
+            row["metric"],
+            *ours(row["metric"]),
+            row["value"],
+            row["id"],
+            verdict(metrics.get(row["metric"]), row, rendered),
+        ]
         for row in result.references
     ]
     rows += [
-        [name, value, None, "", ""]
-        for name, value in metrics.items()
+        [name, *ours(name), None, "", ""]
+        for name in metrics
         if name.startswith(("test/", "hard/")) and name not in compared
     ]
+    columns = [f"{one.epochs} epochs" for one in (*earlier, result)] if earlier else ["ours"]
     seconds = result.seconds
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     space = result.features
     spaces = [f"distances between images are computed in the feature space {space}"] if space else []
     lines = [
         "",
-        text_table(["metric", "ours", "reported", "by", ""], rows),
+        text_table(["metric", *columns, "reported", "by", ""], rows),
         *spaces,
         "",
         f"{result.model} on {result.data}: {result.parameters:,} parameters, {result.epochs} epochs, "
