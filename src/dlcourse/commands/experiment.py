@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -17,10 +17,9 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.measure import measure_split
-from dlcourse.data.module import DataModule
 from dlcourse.errors import Stopped, UserError
-from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build, build_model, check_model, load_checkpoint
+from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
 from dlcourse.runs.provenance import git_commit, versions
@@ -46,6 +45,8 @@ ADAPT = 5000  # training inputs from which a net may compute the statistics of i
 class Experiment:
     """One run and its result so far; the arguments are those of `commands.train.run`, and:
 
+    `commands.own_module` has the run of a LightningModule that is not a BaseModule.
+
     Args:
         trained: epochs of the completed training that this one continues to more epochs, or None.
     """
@@ -53,8 +54,8 @@ class Experiment:
     def __init__(
         self,
         cfg: DictConfig,
-        model: BaseModule | None,
-        data: DataModule,
+        model: Any,
+        data: Any,
         folder: Path,
         overrides: Sequence[str],
         experiment: str | None,
@@ -68,13 +69,14 @@ class Experiment:
         self.loggers: list[Logger] = []
         self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
+        self.weights: Weights | None = None  # that a new run starts from
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
         if trained is not None:
-            others = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
-            begun = {**begun, "overrides": [*others, f"{LONGER}={cfg.trainer.max_epochs}"]}
+            words = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
+            begun = cast(Any, {**begun, "overrides": [*words, f"{LONGER}={cfg.trainer.max_epochs}"]})
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = read_result(folder)
         # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
@@ -180,31 +182,29 @@ class Experiment:
         self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
-        self.data.prepare_data()
-        self.data.setup()
-        if not self.data.is_published and self.result.references:
-            log.info(
-                "%s is not the published data set: results are not compared with published figures", self.data.title
-            )
-            self._update(references=[])
+        if not (self.folder / LAST).exists():
+            self.weights = initial_weights(self.cfg)  # before data is prepared, which may take minutes
+        self._load_data()
         self._check_monitors()
         self.model = self._build()
-        self._update(parameters=self.model.parameter_count())
+        self._update(parameters=self._parameter_count())
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
         if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
             raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
         if settings.precision == "auto":
-            batch = next(iter(self.data.train_dataloader()))
-            chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
-            settings.precision = chosen
+            settings.precision = self._fastest_precision()
         if self.cfg.lr_find and not self.resumed:
             self._find_rate()
         if self.cfg.compile:
-            self.model.net.compile()
+            self._compile()
         stored = self.folder / CONFIG
-        for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
+        for key in (
+            "data.path",
+            "init_from",
+            *keys_of_kind(PLACE),
+        ):  # so that they are found from any working directory
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
         if self.leader and self.trained is not None:
@@ -215,10 +215,32 @@ class Experiment:
         self._update(device=device_name(trainer), precision=settings.precision)
         return trainer
 
+    def _load_data(self) -> None:
+        self.data.prepare_data()
+        self.data.setup()
+        if not self.data.is_published and self.result.references:
+            log.info(
+                "%s is not the published data set: results are not compared with published figures", self.data.title
+            )
+            self._update(references=[])
+
+    def _has_validation(self) -> bool:
+        return "val" in self.data.arrays
+
+    def _parameter_count(self) -> int:
+        return self.model.parameter_count()
+
+    def _fastest_precision(self) -> str:
+        batch = next(iter(self.data.train_dataloader()))
+        return self.model.precision or choose_precision(self.model, batch, likely_device(self.cfg.trainer))
+
+    def _compile(self) -> None:
+        self.model.net.compile()
+
     def _check_monitors(self) -> None:
         """Refuse callbacks and schedules whose metric would not be measured when they need it."""
         trainer = self.cfg.trainer
-        if "val" not in self.data.arrays:
+        if not self._has_validation():
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:
             missing = "trainer.limit_val_batches=0 switches validation off"
@@ -237,10 +259,17 @@ class Experiment:
                     f"{key} needs {watched} after each epoch, but trainer.check_val_every_n_epoch={every}: set it to 1"
                 )
 
-    def _build(self) -> BaseModule:
+    def _build(self) -> Any:
+        """The model, with its initial weights unless a checkpoint has them."""
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
             raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
+        model = self._new_model()
+        if not (self.folder / LAST).exists() and self.weights is not None:
+            log.info("%s", start_from(model, self.weights))
+        return model
+
+    def _new_model(self) -> Any:
         model = self.given_model or build_model(self.cfg, self.data.task)
         if not (self.folder / LAST).exists():  # which includes the adapted layer
             model.adapt(self.data.arrays["train"][0][:ADAPT])
@@ -255,7 +284,6 @@ class Experiment:
             )
         trial = copy.deepcopy(self.model)
         trial.loss_guard.enabled = False
-        trial.adapt(self.data.arrays["train"][0][:ADAPT])
         found = find_rate(trial, self.data, self.cfg.trainer)
         log.info("learning rate: %.3g", found.rate)
         from dlcourse.plots.curves import draw_rates
@@ -282,12 +310,12 @@ class Experiment:
         callbacks += self.callbacks
         callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
         for name, node in (cfg.get("checkpoints") or {}).items():
-            if node is not None and (name != "best" or "val" in self.data.arrays):
+            if node is not None and (name != "best" or self._has_validation()):
                 callbacks.append(self._checkpoint(str(name), node))
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
                 callback.stop, callback.trained = self.stop, self.trained
-        more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
+        more: dict[str, Any] = {} if self._has_validation() else {"limit_val_batches": 0}
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )
@@ -308,7 +336,7 @@ class Experiment:
         if self.leader:
             drop_parts(self.folder)
         if last.exists():
-            load_checkpoint(last)
+            self._read_checkpoint(last)
             log.info("resuming from %s", last)
         with lightning_errors():
             trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
@@ -327,9 +355,16 @@ class Experiment:
             if self.best is not None:
                 log.warning("the checkpoint of %s was not saved, so the last weights are tested", self.best.monitor)
             trainer.save_checkpoint(best, weights_only=True)
-        self.model.load_state_dict(load_checkpoint(best)["state_dict"])
+        self.model.load_state_dict(self._read_checkpoint(best)["state_dict"])
         self._update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
         with lightning_errors():
-            for split in [name for name in self.data.arrays if self.tested or name != "test"]:
-                self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+            self._measure(trainer)
+
+    def _measure(self, trainer: Trainer) -> None:
+        for split in [name for name in self.data.arrays if self.tested or name != "test"]:
+            self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
         self._update(**self.model.extra_results())
+
+    @staticmethod
+    def _read_checkpoint(path: Path) -> dict[str, Any]:
+        return load_checkpoint(path)

@@ -10,15 +10,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.experiment import Experiment
+from dlcourse.commands.own_module import OwnModuleExperiment, is_own, named_data
 from dlcourse.config import require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
-from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build_data
+from dlcourse.models.build import build_any_data, build_data
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.keys import APPEARANCE, LONGER, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 def run(
     cfg: DictConfig,
     *,
-    model: BaseModule | None = None,
-    data: DataModule | None = None,
+    model: LightningModule | None = None,
+    data: LightningDataModule | None = None,
     folder: str | Path,
     resume: bool = False,
     overrides: Sequence[str] = (),
@@ -49,6 +49,7 @@ def run(
         cfg: a composed config, as from `compose`.
         model, data: objects to use instead of those that the config builds; `compose("trainer.max_epochs=3")` is then
             a sufficient config. Such a run cannot be loaded from its folder, because its config does not describe them.
+            A LightningModule that is not a BaseModule is fitted and tested as it is, with any LightningDataModule.
         folder: the run folder; it must not contain a run, unless `resume` is set.
         resume: resume from the folder's last checkpoint, or start; return the result if it is completed.
         overrides, experiment: recorded in result.json.
@@ -81,8 +82,15 @@ def run(
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
+        own = is_own(cfg, model)
         if data is None:
-            data = build_data(cfg)
+            data = build_any_data(cfg) if own else build_data(cfg)
+        elif not own and not isinstance(data, DataModule):
+            raise UserError(
+                f"{type(data).__name__} is a LightningDataModule, which works with your own LightningModule only: "
+                "subclass dlcourse.data.module.DataModule"
+            )
+        data = named_data(cfg, data)
         check_launcher(cfg.trainer)
         check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +104,8 @@ def run(
     with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
         if (names := foreign_targets(cfg)) and not helper:
             log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
-        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained).run()
+        kind = OwnModuleExperiment if own else Experiment
+        return kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained).run()
 
 
 def _trust(cfg: DictConfig) -> list[str]:

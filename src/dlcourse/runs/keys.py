@@ -29,8 +29,7 @@ KEYS = {
     "data.data_dir": PLACE,
     "run": SOURCE,
     "data.path": SOURCE,
-    "model.init_from": SOURCE,
-    "model.net.init_from": SOURCE,
+    "init_from": SOURCE,
     "plots": APPEARANCE,
     "checkpoints": TRACKING,
     "logger": TRACKING,
@@ -44,7 +43,7 @@ KEYS = {
 }
 LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
 # Keys whose values are paths: quoted before Hydra parses the command line.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
+PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
                    "hydra.sweep.dir"})  # fmt: skip
 
 

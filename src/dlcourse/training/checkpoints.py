@@ -148,9 +148,7 @@ class ResumeCheckpoint(Checkpoint):
         now = [group["lr"] for group in groups]
         rate = f"; the learning rate continues with {now[0]:.3g}" if now else ""
         if before != now:
-            rate = (
-                f"; the schedule now covers {trainer.max_epochs} epochs: learning rate {before[0]:.3g} -> {now[0]:.3g}"
-            )
+            rate = f"; the schedule covers {trainer.max_epochs} epochs: learning rate {before[0]:.3g} -> {now[0]:.3g}"
         log.info("continuing from epoch %d to epoch %d%s", trainer.current_epoch, trainer.max_epochs, rate)
 
     def on_train_batch_end(
