@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.measure import measure_split
 from dlcourse.errors import Stopped, UserError
-from dlcourse.models.build import build, build_model, check_model, load_checkpoint
+from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint
 from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
@@ -179,7 +179,7 @@ class Experiment:
         if self.given_model is None and not self.resumed:
             check_model(self.cfg)
         nodes = (self.cfg.get("logger") or {}).values()
-        self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
+        self.loggers = [build_logger(node, self.folder) for node in nodes if node is not None]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         if not (self.folder / LAST).exists():

@@ -186,9 +186,10 @@ class BaseModule(StepShortcuts, ABC):
         self._collect(batch)
         return self._gathered[-1]
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect the predictions of one batch of `split`."""
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Collect the predictions of one batch of `split`; callbacks get them as in validation."""
         self._collect(batch)
+        return self._gathered[-1]
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch

@@ -30,7 +30,7 @@ def build(node: DictConfig, **more: Any) -> Any:
     Raises:
         UserError: a key that the class does not take, or a value that it refuses.
     """
-    accepted = inspect.signature(target(node)).parameters
+    accepted = _parameters(target(node))
     kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None
@@ -50,6 +50,22 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error.__cause__ or error)) from error
     except (ValueError, TypeError) as error:
         raise UserError(str(error)) from error
+
+
+def _parameters(found: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of a class or function; those of its base class too, where a class passes on **options."""
+    known = dict(inspect.signature(found).parameters)
+    for base in found.__mro__[1:-1] if isinstance(found, type) else ():
+        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
+            break
+        known = {name: p for name, p in known.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+        known = dict(inspect.signature(base).parameters) | known
+    return known
+
+
+def build_logger(node: DictConfig, folder: Path) -> Any:
+    """A logger; it gets the run folder if it takes a `save_dir`."""
+    return build(node, **({"save_dir": str(folder)} if "save_dir" in _parameters(target(node)) else {}))
 
 
 def _check_keys(name: str, node: DictConfig) -> None:
