@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
@@ -52,6 +53,8 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
+    if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
+        chosen["deterministic"] = None  # the same; torch imports its compiler to set False
     try:
         return Trainer(**chosen)
     except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as error:
