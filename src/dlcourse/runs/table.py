@@ -43,13 +43,7 @@ def result_table(result: Result, folder: Path) -> str:
         return [one.metrics.get(name) for one in (*earlier, result)]
 
     rows = [
-        [
-            row["metric"],
-            *ours(row["metric"]),
-            row["value"],
-            row["id"],
-            verdict(metrics.get(row["metric"]), row, rendered),
-        ]
+        [name := row["metric"], *ours(name), row["value"], row["id"], verdict(metrics.get(name), row, rendered)]
         for row in result.references
     ]
     rows += [
@@ -62,13 +56,13 @@ def result_table(result: Result, folder: Path) -> str:
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     space = result.features
     spaces = [f"distances between images are computed in the feature space {space}"] if space else []
+    size = f"{result.parameters:,} parameters, " if result.parameters is not None else ""
     lines = [
         "",
         text_table(["metric", *columns, "reported", "by", ""], rows),
         *spaces,
         "",
-        f"{result.model} on {result.data}: {result.parameters:,} parameters, {result.epochs} epochs, "
-        f"{result.device} {result.precision}, {spent}",
+        f"{result.model} on {result.data}: {size}{result.epochs} epochs, {result.device} {result.precision}, {spent}",
         f"Results saved to {folder}",
     ]
     return "\n".join(lines)
