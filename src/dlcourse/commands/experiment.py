@@ -70,6 +70,7 @@ class Experiment:
         self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
         self.weights: Weights | None = None  # that a new run starts from
+        self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
@@ -99,6 +100,11 @@ class Experiment:
             overrides=list(begun["overrides"]),
         )
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the first training step has begun."""
+        return self.trainer is not None and self.trainer.fit_loop.epoch_loop.batch_progress.total.ready > 0
+
     def run(self) -> dict[str, Any]:
         """Run all steps; result.json is written in any case."""
         try:
@@ -112,7 +118,7 @@ class Experiment:
     def _run(self) -> dict[str, Any]:
         try:
             with self._timed("prepare"):
-                trainer = self._prepare()
+                trainer = self.trainer = self._prepare()
             with self._counted(), self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
@@ -184,8 +190,9 @@ class Experiment:
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         if not (self.folder / LAST).exists():
             self.weights = initial_weights(self.cfg)  # before data is prepared, which may take minutes
-        self._load_data()
         self._check_monitors()
+        self._load_data()
+        self._check_monitors(self._has_validation())
         self.model = self._build()
         self._update(parameters=self._parameter_count())
         settings = self.cfg.trainer
@@ -200,11 +207,8 @@ class Experiment:
         if self.cfg.compile:
             self._compile()
         stored = self.folder / CONFIG
-        for key in (
-            "data.path",
-            "init_from",
-            *keys_of_kind(PLACE),
-        ):  # so that they are found from any working directory
+        # So that they are found from any working directory.
+        for key in ("data.path", "init_from", *keys_of_kind(PLACE)):
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
         if self.leader and self.trained is not None:
@@ -237,10 +241,16 @@ class Experiment:
     def _compile(self) -> None:
         self.model.net.compile()
 
-    def _check_monitors(self) -> None:
-        """Refuse callbacks and schedules whose metric would not be measured when they need it."""
-        trainer = self.cfg.trainer
-        if not self._has_validation():
+    def _check_monitors(self, held_out: bool = True) -> None:
+        """Refuse callbacks and schedules whose metric would not be measured when they need it.
+
+        Args:
+            held_out: whether the data has a validation split; taken for granted before the data is prepared.
+        """
+        trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
+        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
+        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
+        if not held_out:
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:
             missing = "trainer.limit_val_batches=0 switches validation off"
@@ -248,7 +258,7 @@ class Experiment:
             missing = ""
         every = trainer.get("check_val_every_n_epoch", 1)
         for key, remedy in (
-            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            *((f"callbacks.{name}", f"remove it with '~callbacks.{name}'") for name in stops),
             ("model.schedule", "use model/schedule=one_cycle"),
         ):
             watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))

@@ -1,6 +1,5 @@
 """Build objects from a config, and load the model of a run folder."""
 
-import inspect
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.unread import CONFIG_ONLY, parameters
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -25,13 +25,18 @@ from dlcourse.runs.stored_config import read_stored
 def build(node: DictConfig, **more: Any) -> Any:
     """The object that a config node describes.
 
-    Keys that its class does not take (name, references, values that others refer to) are for the config alone.
+    Keys that its class does not take (name, references, values that others refer to) are for the config alone;
+    `dlcourse.config.check_keys` has refused all others.
 
     Raises:
-        UserError: a key that the class does not take, or a value that it refuses.
+        UserError: a value that the class refuses.
     """
-    accepted = _parameters(target(node))
-    kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    accepted, anything = parameters(target(node))
+    kept = {
+        str(key): value
+        for key, value in node.items()
+        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY)
+    }
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None
         if kind is int and isinstance(value, float) and value.is_integer():
@@ -40,7 +45,7 @@ def build(node: DictConfig, **more: Any) -> Any:
             wanted = "an integer" if kind is int else "a number"
             raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
-            _check_keys(key, value)
+            _check_types(key, value)
     try:
         # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -52,38 +57,20 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error)) from error
 
 
-def _parameters(found: Any) -> dict[str, inspect.Parameter]:
-    """The parameters of a class or function; those of its base class too, where a class passes on **options."""
-    known = dict(inspect.signature(found).parameters)
-    for base in found.__mro__[1:-1] if isinstance(found, type) else ():
-        if all(parameter.kind is not inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
-            break
-        known = {name: p for name, p in known.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
-        known = dict(inspect.signature(base).parameters) | known
-    return known
-
-
 def build_logger(node: DictConfig, folder: Path) -> Any:
     """A logger; it gets the run folder if it takes a `save_dir`."""
-    return build(node, **({"save_dir": str(folder)} if "save_dir" in _parameters(target(node)) else {}))
+    return build(node, **({"save_dir": str(folder)} if "save_dir" in parameters(target(node))[0] else {}))
 
 
-def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
-    takes = inspect.signature(target(node)).parameters
+def _check_types(name: str, node: DictConfig) -> None:
+    """Refuse wrong types in a part that is built later, such as model.net."""
+    takes = parameters(target(node))[0]
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
             wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
             raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
-    if left:
-        chosen = node._target_.rpartition(".")[2]
-        remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
 
 
 def target(node: DictConfig) -> Any:

@@ -42,9 +42,6 @@ KEYS = {
     "data.fold": REPETITION,
 }
 LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
-# Keys whose values are paths: quoted before Hydra parses the command line.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
-                   "hydra.sweep.dir"})  # fmt: skip
 
 
 def kind(key: str) -> str:
