@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
 from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, RECORD, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -91,7 +91,7 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED):
+        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
             kept.append(argument)
             continue
         old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 # Keys whose values are paths.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
+PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
                    "hydra.sweep.dir"})  # fmt: skip
 PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",)}  # by command
 

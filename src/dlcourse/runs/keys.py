@@ -29,8 +29,7 @@ KEYS = {
     "data.data_dir": PLACE,
     "run": SOURCE,
     "data.path": SOURCE,
-    "model.init_from": SOURCE,
-    "model.net.init_from": SOURCE,
+    "init_from": SOURCE,
     "plots": APPEARANCE,
     "open": APPEARANCE,
     "checkpoints": TRACKING,
@@ -43,6 +42,7 @@ KEYS = {
     "seed": REPETITION,
     "data.fold": REPETITION,
 }
+LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
 
 
 def kind(key: str) -> str:

@@ -28,7 +28,8 @@ class EpochLine(Callback):
             return
         metrics = trainer.callback_metrics
         monitors = [c.monitor for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
-        shown = [name for name in ("train/loss", "val/loss", *monitors) if name in metrics]
+        chosen = trainer.progress_bar_metrics  # logged with prog_bar=True
+        shown = [name for name in ("train/loss", "val/loss", *monitors, *chosen) if name in metrics]
         figures = "  ".join(f"{name} {metrics[name].item():.4g}" for name in dict.fromkeys(shown))
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         log.info("%s  %s  %.0f s", epoch, figures, time.perf_counter() - self.start)

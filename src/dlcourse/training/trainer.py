@@ -9,6 +9,8 @@ from typing import Any
 
 import lightning
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
@@ -44,7 +46,10 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
     chosen |= {"enable_progress_bar": shows_bar(), "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
-    chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
+    try:  # objects such as a profiler are given by _target_
+        chosen = {k: instantiate(v, _convert_="all") if OmegaConf.is_config(v) else v for k, v in chosen.items()}
+    except InstantiationException as error:
+        raise UserError(f"trainer: {_one_line(error)}") from error
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
