@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed
@@ -15,12 +15,10 @@ from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from dlcourse.models.answers import Predictions, answer
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
-
-if TYPE_CHECKING:
-    from dlcourse.models.answers import Predictions
 
 SCHEMA = 1  # of checkpoints
 
@@ -138,7 +136,7 @@ class BaseModule(StepShortcuts, ABC):
         """Stored inputs to net outputs [N, K]."""
         return self.net(self.normalize(inputs))
 
-    def predict(self, images: Images) -> "Predictions":
+    def predict(self, images: Images) -> Predictions:
         """Answers to images, in evaluation mode on the model's device.
 
         Args:
@@ -151,8 +149,6 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        from dlcourse.models.answers import answer  # which imports this module
-
         return answer(self, stored_inputs(images, self.task))[1]
 
     @classmethod
