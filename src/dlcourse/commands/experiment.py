@@ -32,7 +32,7 @@ from dlcourse.training.csv_logger import MetricsCSV
 from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
 from dlcourse.training.lr_finder import find_rate
 from dlcourse.training.memory import freed_memory_kept
-from dlcourse.training.precision import choose_precision
+from dlcourse.training.precision import agreed_precision, choose_precision
 from dlcourse.training.progress import progress_callbacks
 from dlcourse.training.threads import resolve_threads, torch_threads
 from dlcourse.training.trackers.base import Tracker
@@ -56,8 +56,9 @@ class Experiment:
         experiment: str | None,
         callbacks: Sequence[Callback] = (),
         tested: bool = True,
+        sweep: Path | None = None,
     ):
-        self.callbacks, self.tested = list(callbacks), tested
+        self.callbacks, self.tested, self.sweep = list(callbacks), tested, sweep
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
@@ -189,8 +190,9 @@ class Experiment:
             raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
         if settings.precision == "auto":
             batch = next(iter(self.data.train_dataloader()))
-            chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
-            settings.precision = chosen
+            settings.precision = self.model.precision or agreed_precision(
+                self.sweep, lambda: choose_precision(self.model, batch, likely_device(settings))
+            )
         if self.cfg.lr_find and not self.resumed:
             self._find_rate()
         if self.cfg.compile:

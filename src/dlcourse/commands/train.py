@@ -41,6 +41,7 @@ def run(
     experiment: str | None = None,
     callbacks: Sequence[Callback] = (),
     tested: bool = True,
+    sweep: Path | None = None,
 ) -> dict[str, Any]:
     """Fit, test and write one run.
 
@@ -54,6 +55,7 @@ def run(
         callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
             has a true attribute `pruned`.
         tested: whether to measure the test split; the trials of a search do not.
+        sweep: folder of the sweep that the run is a job of; its jobs share `trainer.precision=auto`.
 
     Returns:
         The content of result.json and `folder`.
@@ -94,7 +96,7 @@ def run(
     with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
         if (names := foreign_targets(cfg)) and not helper:
             log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
-        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested, sweep).run()
 
 
 def _trust(cfg: DictConfig) -> list[str]:
