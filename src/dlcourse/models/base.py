@@ -39,6 +39,7 @@ class BaseModule(StepShortcuts, ABC):
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
+    not_sure_below = 0.0  # the confidence that best separates wrong from right answers; 0: unknown
     last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
@@ -88,6 +89,10 @@ class BaseModule(StepShortcuts, ABC):
 
     def attach_data(self, data: DataModule) -> None:
         """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """Confidence [N] of the last predictions and whether they are right [N]; None without confidences."""
+        return None
 
     def extra_results(self) -> dict[str, Any]:
         """Fields of result.json that say how the metrics were measured."""
@@ -225,9 +230,20 @@ class BaseModule(StepShortcuts, ABC):
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
+    def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of the trainable parameters of a net.
+
+        Raises:
+            UserError: it refuses a value, such as a negative learning rate.
+        """
+        try:
+            return self.optimizer([p for p in net.parameters() if p.requires_grad])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"model.optimizer: {error}: change that value") from error
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        optimizer = self.make_optimizer(self)
         if self.device.type == "cpu":
             skip_graph_capture_check(optimizer)
         return {

@@ -1,8 +1,8 @@
 """Build objects from a config, and load the model of a run folder."""
 
-import inspect
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,32 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.unread import CONFIG_ONLY, parameters
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import SCHEMA, BaseModule
 from dlcourse.models.quantization import weights_of
-from dlcourse.runs.result import CONFIG
+from dlcourse.runs.metrics import finite
+from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
 
 
 def build(node: DictConfig, **more: Any) -> Any:
     """The object that a config node describes.
 
-    Keys that its class does not take (name, references, values that others refer to) are for the config alone.
+    Keys that its class does not take (name, references, values that others refer to) are for the config alone;
+    `dlcourse.config.check_keys` has refused all others.
 
     Raises:
-        UserError: a key that the class does not take, or a value that it refuses.
+        UserError: a value that the class refuses.
     """
-    accepted = inspect.signature(get_class(node._target_)).parameters
-    kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    accepted, anything = parameters(get_class(node._target_))
+    kept = {
+        str(key): value
+        for key, value in node.items()
+        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY)
+    }
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None
         if kind is int and isinstance(value, float) and value.is_integer():
@@ -39,7 +46,7 @@ def build(node: DictConfig, **more: Any) -> Any:
             wanted = "an integer" if kind is int else "a number"
             raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
-            _check_keys(key, value)
+            _check_types(key, value)
     try:
         # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -51,22 +58,15 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error)) from error
 
 
-def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
-    takes = inspect.signature(get_object(node._target_)).parameters
+def _check_types(name: str, node: DictConfig) -> None:
+    """Refuse wrong types in a part that is built later, such as model.net."""
+    takes = parameters(get_object(node._target_))[0]
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
             wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
             raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
-    if left:
-        chosen = node._target_.rpartition(".")[2]
-        remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
 
 
 def build_data(cfg: DictConfig) -> DataModule:
@@ -98,6 +98,13 @@ def check_model(cfg: DictConfig) -> None:
     kind = get_class(cfg.model._target_)
     if issubclass(kind, BaseModule):
         kind.check(cfg.model)
+
+
+def model_kind(model: BaseModule | None, cfg: DictConfig) -> str | None:
+    """The kind of task that a model, or the one that a config describes, supports; None where it does not tell."""
+    if model is not None:
+        return model.kind
+    return getattr(get_class(cfg.model._target_), "kind", None)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -151,6 +158,9 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
         raise UserError(
             f"{path} does not match the model in {folder / CONFIG}: use the checkpoint of that run"
         ) from None
+    with suppress(UserError):  # a damaged result.json does not keep a model from loading
+        before = read_result(folder)
+        model.not_sure_below = finite(before.extra.get("not_sure_below")) or 0.0 if before is not None else 0.0
     return cfg, model.eval()
 
 

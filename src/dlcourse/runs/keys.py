@@ -32,6 +32,7 @@ KEYS = {
     "model.init_from": SOURCE,
     "model.net.init_from": SOURCE,
     "plots": APPEARANCE,
+    "open": APPEARANCE,
     "checkpoints": TRACKING,
     "logger": TRACKING,
     "threads": SPEED,
@@ -42,9 +43,6 @@ KEYS = {
     "seed": REPETITION,
     "data.fold": REPETITION,
 }
-# Keys whose values are paths: quoted before Hydra parses the command line.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
-                   "hydra.sweep.dir"})  # fmt: skip
 
 
 def kind(key: str) -> str:

@@ -1,7 +1,6 @@
 """The Lightning Trainer with the defaults of dlcourse."""
 
 import logging
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from dlcourse.errors import UserError
 from dlcourse.training.checkpoints import AtomicCheckpointIO
 from dlcourse.training.devices import check_accelerator, process_rank
 from dlcourse.training.precision import PlainOptimizers
+from dlcourse.training.progress import shows_bar
 
 # Trainer arguments that a run sets itself or cannot use, and what to do instead.
 REFUSED = {
@@ -42,7 +42,7 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     check_options(settings)
     vars(rank_zero_only)["rank"] = process_rank()  # Lightning's own value also counts inherited variables
     chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    chosen |= {"enable_progress_bar": sys.stderr.isatty(), "callbacks": []}
+    chosen |= {"enable_progress_bar": shows_bar(), "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
     chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
