@@ -35,7 +35,7 @@ from dlcourse.training.csv_logger import MetricsCSV
 from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
 from dlcourse.training.lr_finder import find_rate
 from dlcourse.training.memory import freed_memory_kept
-from dlcourse.training.precision import choose_precision
+from dlcourse.training.precision import agreed_precision, choose_precision
 from dlcourse.training.progress import progress_callbacks
 from dlcourse.training.threads import resolve_threads, torch_threads
 from dlcourse.training.trackers.base import Tracker, sweep_folder
@@ -66,8 +66,9 @@ class Experiment:
         callbacks: Sequence[Callback] = (),
         tested: bool = True,
         trained: int | None = None,
+        sweep: Path | None = None,
     ):
-        self.callbacks, self.tested, self.trained = list(callbacks), tested, trained
+        self.callbacks, self.tested, self.trained, self.sweep = list(callbacks), tested, trained, sweep
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
@@ -248,7 +249,9 @@ class Experiment:
 
     def _fastest_precision(self) -> str:
         batch = next(iter(self.data.train_dataloader()))
-        return self.model.precision or choose_precision(self.model, batch, likely_device(self.cfg.trainer))
+        return self.model.precision or agreed_precision(
+            self.sweep, lambda: choose_precision(self.model, batch, likely_device(self.cfg.trainer))
+        )
 
     def _compile(self) -> None:
         self.model.net.compile()

@@ -43,6 +43,7 @@ def run(
     experiment: str | None = None,
     callbacks: Sequence[Callback] = (),
     tested: bool = True,
+    sweep: Path | None = None,
 ) -> dict[str, Any]:
     """Fit, test and write one run.
 
@@ -57,6 +58,7 @@ def run(
         callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
             has a true attribute `pruned`.
         tested: whether to measure the test split; the trials of a search do not.
+        sweep: folder of the sweep that the run is a job of; its jobs share `trainer.precision=auto`.
 
     Returns:
         The content of result.json and `folder`.
@@ -111,7 +113,7 @@ def run(
             if (names := foreign_targets(cfg)) and not helper:
                 log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
             kind = OwnModuleExperiment if own else Experiment
-            begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained)
+            begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained, sweep)
             return begun.run()
     except UserError:
         if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing is worth keeping
