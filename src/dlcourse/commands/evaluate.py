@@ -13,6 +13,7 @@ from dlcourse.analysis.feature_spaces import check_choice
 from dlcourse.commands import game
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.config import check_keys
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
@@ -36,6 +37,12 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         )
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
         raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
+
+
+def _place(data: DictConfig) -> Path | None:
+    """Where a data set's own files are; None for those of `data_dir`."""
+    path = data.get("path")
+    return Path(path).expanduser().resolve() if path is not None else None
 
 
 SWITCHED = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
@@ -71,6 +78,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
+    check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in()
     run_cfg, model = load_run(run, cfg.trust)
     if cfg.features is not None:
@@ -82,6 +90,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
+    # Of one's own images that the run has not seen all are tested.
+    data.whole = cfg.get("data") is not None and _place(cfg.data) != _place(run_cfg.data)
     data.prepare_data()
     data.setup()
     if model.kind == "pictures":
@@ -123,6 +133,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         git=git_commit(),
         overrides=list(overrides),
         run=str(run),
+        samples=len(data.arrays["test"][0]),
     ).updated(**model.extra_results())
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)
