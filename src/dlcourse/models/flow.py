@@ -118,8 +118,9 @@ class Flow(Generative):
         noise = torch.randn_like(x)
         return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), told).mean()
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Let the averaged net follow."""
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Update the net, then its average: before a checkpoint is saved within the epoch."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         if self.average is not None:
             follow(self.average, self.net, self.global_step, self.ema)
 
