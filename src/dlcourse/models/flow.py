@@ -21,6 +21,7 @@ from dlcourse.training.ema import follow
 
 SOLVERS = ("heun", "euler")
 KNOWN = 1024  # training labels that conditions of samples are drawn from
+LEFT = 0.05  # the least time left by which the loss divides: an error of the image there is one of the velocity
 DROPPED = 0.1  # share of the conditions that a training step hides, so that the net also learns without
 
 
@@ -29,8 +30,9 @@ class Flow(Generative):
 
     Between noise x0 at time 0 and an image x1 at time 1 the path is x_t = (1 - t) x0 + t x1 (their sigma_min = 0) with
     velocity x1 - x0. The net learns that velocity from x_t and t by mean squared error; a sample solves the
-    differential equation from noise at time 0 to time 1. The net's output is a correction of the best linear guess
-    of the velocity from x_t (preconditioning; Karras et al., 2022, arXiv:2206.00364).
+    differential equation from noise at time 0 to time 1. The net puts out the image, from which the velocity follows:
+    unlike noise, images have few degrees of freedom, so that a small net with large patches can (Li and He, 2025,
+    arXiv:2511.13720).
 
     A latent is the noise, followed by the condition if there is one: a 1 and the factors, categories one-hot, numbers
     from 0 to 1. A condition of zeros stands for any image.
@@ -38,7 +40,7 @@ class Flow(Generative):
     Args:
         steps: steps of the solver.
         solver: `heun`, the velocities at both ends of a step averaged, or `euler`, only the one at its start; a step of
-            Heun's method evaluates the net twice.
+            Heun's method evaluates the net twice, except the last one (as in Karras et al., 2022).
         ema: decay of the moving average of the net that draws; 0 turns averaging off.
         conditional: also tell the net the factors of the data, such as the class.
         guidance: weight w of the condition in a sample, v = v(any) + w (v(condition) - v(any)) (classifier-free
@@ -105,8 +107,8 @@ class Flow(Generative):
             told: conditions [N, K], or None.
         """
         share = times[:, None, None, None]
-        velocity = self._corrected(net, torch.lerp(noise, x, share), times, told)
-        return (velocity - (x - noise)).square().flatten(1).mean(1)
+        error = self.images_seen(net, torch.lerp(noise, x, share), times, told) - x
+        return (error / (1 - share).clamp_min(LEFT)).square().flatten(1).mean(1)
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean squared error of the velocity at random points of the paths from random noise to the images."""
@@ -186,13 +188,16 @@ class Flow(Generative):
         return torch.cat([noise, between(first[self.pixels :], last[self.pixels :], steps, "lerp")], 1)
 
     def velocity(self, x: Tensor, time: float, told: Tensor | None) -> Tensor:
-        """Velocities of points x [N, C, H, W] of the paths at a time, with guidance."""
+        """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
         net, times = self._drawing(), torch.full((len(x),), time, device=x.device)
         if told is None or self.guidance == 1:
-            return self._corrected(net, x, times, told)
-        both = self._corrected(net, x.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([told, torch.zeros_like(told)]))
-        given, any_image = both.chunk(2)
-        return torch.lerp(any_image, given, self.guidance)
+            image = self.images_seen(net, x, times, told)
+        else:
+            conditions = torch.cat([told, torch.zeros_like(told)])
+            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions)
+            given, any_image = both.chunk(2)
+            image = torch.lerp(any_image, given, self.guidance)
+        return (image - x) / (1 - time)
 
     def integrate(
         self,
@@ -211,8 +216,10 @@ class Flow(Generative):
             after_step: changes the points, given their time.
         """
         for time, after in pairwise(torch.linspace(start, end, self.steps + 1).tolist()):
-            velocity = self.velocity(x, time, told)
-            if self.solver == "heun":
+            # At time 1 no noise is left that the velocity could remove: the step there has one evaluation.
+            last = 1.0 in (time, after)
+            velocity = self.velocity(x, after if time == 1 else time, told)
+            if self.solver == "heun" and not last:
                 velocity = (velocity + self.velocity(x + (after - time) * velocity, after, told)) / 2
             x = x + (after - time) * velocity
             x = after_step(x, after) if after_step is not None else x
@@ -258,12 +265,11 @@ class Flow(Generative):
         noise = z[:, : self.pixels].unflatten(1, self.task.in_shape)
         return noise, z[:, self.pixels :] if self.conditional else None
 
-    def _corrected(self, net: nn.Module, x: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
-        """The best linear guess of the velocities at points x, and the net's correction in units of its error."""
-        t, power = times[:, None, None, None], self.power
-        square = (1 - t) ** 2 + power * t**2  # mean square of a number of x
-        guess = (power * t - (1 - t)) / square * x
-        return guess + (power / square).sqrt() * net(x / square.sqrt(), times, told).float()
+    def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
+        """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""
+        t = times[:, None, None, None]
+        scale = ((1 - t) ** 2 + self.power * t**2).sqrt()  # root mean square of x
+        return net(x / scale, times, told).float()
 
     def _drawing(self) -> nn.Module:
         return self.net if self.average is None else self.average
