@@ -6,11 +6,12 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
+from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list, split_paths
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
+from dlcourse.cli.words import join_lists, name_bare_paths
 from dlcourse.config import choices, config_groups, empty_list, use_config_dir
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, home_path, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -45,7 +46,7 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     use_config_dir(_config_dir(arguments))
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
-    arguments = expand_patterns(arguments, groups, swept)
+    arguments = expand_patterns(name_bare_paths(verb, join_lists(arguments)), groups, swept)
     if swept and any(word.startswith("search=") and word != "search=null" for word in arguments):
         arguments = [*arguments, "hydra/sweeper=search"]
     elif swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
@@ -57,22 +58,43 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
             raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
         key, equals, value = argument.partition("=")
-        if key in PATH_LISTS.get(verb, ()) and equals:
+        listed = key in PATH_LISTS.get(verb, ()) or (key == "input" and value.startswith("["))
+        if listed and equals and not Path(value).exists():
             argument = f"{key}={quote_path_list(value)}"
         elif key.lstrip("+") in PATHS and equals:
             if key.startswith("hydra.") and not value:
                 raise UserError(f"{key}= is empty: pass a folder, for example {key}=outputs/mine")
-            if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
-                argument = f"{key}={quote_path(value)}"
-            if key == "run":
-                folder = Path(value.strip("'\"")).expanduser()
-                if not (folder / CONFIG).is_file():
-                    raise UserError(f"run={value} is not a run folder: {CONFIG} not found")
+            paths = _paths(key, value, swept)
+            if paths:
+                argument = f"{key}={','.join(map(quote_path, paths))}"
+            if key == "run" and value != "null":
+                for path in paths or [value.strip("'\"")]:
+                    folder = Path(home_path(path))
+                    if not (folder / CONFIG).is_file():
+                        raise UserError(f"run={path} is not a run folder: {CONFIG} not found")
+                if verb == "train" and len(paths) > 1:
+                    raise UserError(f"train {argument}: continue one run at a time, without -m")
                 if verb == "train":
                     found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
                     return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
     return found
+
+
+def _paths(key: str, value: str, swept: bool) -> list[str]:
+    """The paths that a value names, to be quoted: several to sweep over with -m; none where it is quoted or not a path.
+
+    Raises:
+        UserError: several without -m.
+    """
+    if not value or value == "null" or re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
+        return []
+    paths = split_paths(value) if "," in value and not key.startswith("hydra.") else [value]
+    if swept or len(paths) == 1:
+        return paths
+    if all(Path(home_path(path)).exists() for path in paths):
+        raise UserError(f"{key}={value} names {len(paths)} paths: add -m to run one after the other")
+    return [value]
 
 
 def _config_dir(arguments: list[str]) -> Path | None:

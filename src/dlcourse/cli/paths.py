@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from dlcourse.runs.keys import home_path
+
 PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",)}  # by command
 
 
@@ -18,16 +20,16 @@ def quote_path_list(value: str) -> str:
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") and not Path(value).exists() else value
     if re.match(r"\s*['\"]", inner) or value == "null":
         return value
-    return f"[{','.join(quote_path(path) for path in _split(inner))}]"
+    return f"[{','.join(quote_path(path) for path in split_paths(inner))}]"
 
 
-def _split(text: str) -> list[str]:
+def split_paths(text: str) -> list[str]:
     """Split at commas, but not inside the name of an existing path; the longest existing path wins."""
     pieces = text.split(",") if text.strip() else []
     found = []
     while pieces:
         together = [(",".join(pieces[:n]), n) for n in range(len(pieces), 1, -1)]
-        path, taken = next(((p, n) for p, n in together if Path(p.strip()).expanduser().exists()), (pieces[0], 1))
+        path, taken = next(((p, n) for p, n in together if Path(home_path(p.strip())).exists()), (pieces[0], 1))
         found.append(path.strip())
         pieces = pieces[taken:]
     return found
@@ -35,5 +37,4 @@ def _split(text: str) -> list[str]:
 
 def quote_path(path: str) -> str:
     """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
-    path = str(Path(path).expanduser()) if path.startswith("~") else path
-    return "'{}'".format(path.replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+    return "'{}'".format(home_path(path).replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))

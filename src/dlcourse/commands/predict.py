@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from dlcourse.runs.table import text_table
 BATCH = 100
 
 
-def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
+def predict(run: Path, source: Path | Sequence[Path], folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run; its best checkpoint is used.
-        source: an image file or a folder of images.
+        source: an image file or a folder of images, or several of them.
         folder: output folder.
         trust: packages or full class names outside dlcourse that the run may build.
 
@@ -36,7 +36,8 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
     Raises:
         UserError: the run does not exist, or none of the files could be decoded.
     """
-    files = picture_files(source)
+    sources = [source] if isinstance(source, Path) else list(source)
+    files = {file: _shown(file, top, len(sources) > 1) for top in sources for file in picture_files(top)}
     _, model = load_run(run, trust)
     shape = model.task.picture_shape()
     if shape is None:
@@ -44,20 +45,19 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
             f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
         )
     images, read = [], []
-    for file in files:
+    for file, name in files.items():
         try:
             images.append(read_picture(file, shape))
             read.append(file)
         except UNREADABLE as error:
-            if file == source:
+            if [file] == sources:
                 raise UserError(
                     f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
                 ) from error
-            print(f"skipped {printable(file.relative_to(source))}: {why_unreadable(error)}")
+            print(f"skipped {name}: {why_unreadable(error)}")
     if not read:
-        raise UserError(
-            f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
-        )
+        given = ", ".join(map(printable, sources))
+        raise UserError(f"{given} does not contain an image that can be decoded: give PNG, JPEG or similar files")
     array = torch.from_numpy(np.stack(images))
     inputs = as_stored(array, model.task)
     with torch.inference_mode():
@@ -73,9 +73,14 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
     writer.writerows(rows)
     write_text(folder / "predictions.csv", table.getvalue())
     sheet = folder / "contact_sheet.png"
-    names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
+    names = [files[file] for file in read]
     with plotting("the contact sheet"):
         draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
     print(f"\nResults saved to {folder}")
     return rows
+
+
+def _shown(file: Path, source: Path, several: bool) -> str:
+    """The name of a file in the table: within its source, or with the whole path where there are several."""
+    return printable(file if several else file.name if file == source else file.relative_to(source))

@@ -20,7 +20,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, expand_home, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
@@ -68,6 +68,7 @@ def run(
     if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
     cfg = cfg.copy()
+    expand_home(cfg)
     try:
         if helper:
             cfg = read_stored(stored, _trust(cfg))

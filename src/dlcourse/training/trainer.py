@@ -1,5 +1,6 @@
 """The Lightning Trainer with the defaults of dlcourse."""
 
+import inspect
 import logging
 import sys
 import warnings
@@ -40,7 +41,9 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     check_accelerator(settings)
     check_options(settings)
     vars(rank_zero_only)["rank"] = process_rank()  # Lightning's own value also counts inherited variables
-    chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
+    # All of them, because Lightning looks up those that are left out in variables such as PL_TRAINER_MAX_EPOCHS.
+    chosen: dict[str, Any] = {name: given.default for name, given in inspect.signature(Trainer).parameters.items()}
+    chosen |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
     chosen |= {"enable_progress_bar": sys.stderr.isatty(), "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
     chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
