@@ -44,6 +44,8 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         UserError: an unknown flag, a pattern without a match, a folder that is not a run.
     """
     use_config_dir(_config_dir(arguments))
+    if "#" in arguments:  # zsh passes a comment behind a command as words
+        arguments = arguments[: arguments.index("#")]
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
     arguments = expand_patterns(name_bare_paths(verb, join_lists(arguments)), groups, swept)

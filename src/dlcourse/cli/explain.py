@@ -26,8 +26,11 @@ SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
 
 def explain(error: BaseException, verb: str) -> str:
     """One sentence for an error, with the nearest known name if a name is unknown."""
-    if isinstance(error, UserError):
-        return str(error)
+    inner: BaseException | None = error
+    while inner is not None:  # OmegaConf hides the errors of resolvers
+        if isinstance(inner, UserError):
+            return str(inner)
+        inner = inner.__cause__ or inner.__context__
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}{SHOWS_WHERE}"

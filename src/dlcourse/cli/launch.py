@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse import config
 from dlcourse.cli.arguments import prepare_arguments
 from dlcourse.cli.explain import SHOWS_WHERE, explain
+from dlcourse.cli.startup import shorten
 from dlcourse.cli.streams import guard_streams, outlive_terminal
 from dlcourse.errors import Stopped, UserError
 from dlcourse.runs.folders import drop_empty, unique_folder
@@ -53,6 +54,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
+        shorten(cfg)
         try:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
                 return task(cfg)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
@@ -50,6 +51,8 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
+    if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
+        chosen["deterministic"] = None  # the same; torch imports its compiler to set False
     try:
         return Trainer(**chosen)
     except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as error:
