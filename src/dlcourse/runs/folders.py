@@ -26,7 +26,8 @@ def unique_folder(parent: str, name: str) -> str:
                 return str(root / candidate)
     except OSError as error:
         raise UserError(
-            f"{root.absolute()} cannot be created ({error.strerror}): work in another folder, or set hydra.run.dir=DIR"
+            f"{root.absolute()} is not writable ({error.strerror}): work in another folder, or set hydra.run.dir=DIR "
+            "(with -m hydra.sweep.dir=DIR)"
         ) from None
 
 
