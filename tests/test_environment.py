@@ -56,6 +56,7 @@ def test_environment_and_command(tmp_path, row):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
     (tmp_path / "sitecustomize.py").write_text(NO_USER)
     Image.new("L", (60, 60), 200).save("ü.png")
+    Path("outputs").mkdir()
     caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": matplotlib.get_cachedir()}  # finding the fonts takes seconds
     variables = {name: value for name, value in (os.environ | caches | inherited).items() if value is not None}
     call = f"{shlex.join([sys.executable, '-m', 'dlcourse', *words])} {redirections}"

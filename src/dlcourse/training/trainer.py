@@ -13,6 +13,7 @@ import lightning
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
@@ -45,10 +46,15 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     # All of them, because Lightning looks up those that are left out in variables such as PL_TRAINER_MAX_EPOCHS.
     chosen: dict[str, Any] = {name: given.default for name, given in inspect.signature(Trainer).parameters.items()}
     chosen |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    chosen |= {"enable_progress_bar": sys.stderr.isatty(), "callbacks": []}
+    chosen |= {"enable_progress_bar": None, "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
     chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
+    bars = [callback for callback in chosen["callbacks"] if isinstance(callback, ProgressBar)]
+    if chosen["enable_progress_bar"] is None:  # with a bar true, even if the terminal has gone since it was created
+        chosen["enable_progress_bar"] = bool(bars) or sys.stderr.isatty()
+    if not chosen["enable_progress_bar"]:
+        chosen["callbacks"] = [callback for callback in chosen["callbacks"] if callback not in bars]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
     if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
