@@ -6,12 +6,12 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list, split_paths
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
 from dlcourse.cli.words import join_lists, name_bare_paths
-from dlcourse.config import choices, config_groups, empty_list, use_config_dir
+from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
+from dlcourse.config.paths import PATHS, home_path, quote_path, split_paths
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, home_path, kind
+from dlcourse.runs.keys import APPEARANCE, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -55,41 +55,38 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
-        argument = empty_list(given)
-        flag = given.partition("=")[0]
+        flag, _, value = given.partition("=")
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
             raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
-        key, equals, value = argument.partition("=")
-        listed = key in PATH_LISTS.get(verb, ()) or (key == "input" and value.startswith("["))
-        if listed and equals and not Path(value).exists():
-            argument = f"{key}={quote_path_list(value)}"
-        elif key.lstrip("+") in PATHS and equals:
-            if key.startswith("hydra.") and not value:
-                raise UserError(f"{key}= is empty: pass a folder, for example {key}=outputs/mine")
-            paths = _paths(key, value, swept)
-            if paths:
-                argument = f"{key}={','.join(map(quote_path, paths))}"
-            if key == "run" and value != "null":
-                for path in paths or [value.strip("'\"")]:
-                    folder = Path(home_path(path))
-                    if not (folder / CONFIG).is_file():
-                        raise UserError(f"run={path} is not a run folder: {CONFIG} not found")
-                if verb == "train" and len(paths) > 1:
-                    raise UserError(f"train {argument}: continue one run at a time, without -m")
-                if verb == "train":
-                    found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
-                    return found + _unchanged(folder, [a for a in arguments if a is not given])
+        if flag in ("hydra.run.dir", "hydra.sweep.dir") and not value and "=" in given:
+            raise UserError(f"{flag}= is empty: pass a folder, for example {flag}=outputs/mine")
+        argument = quote_override(empty_list(given), verb)
+        paths = _paths(flag, value, swept)
+        if len(paths) > 1:
+            argument = f"{flag}={','.join(map(quote_path, paths))}"
+        if flag == "run" and "=" in given and value != "null":
+            for path in paths or [value.strip("'\"")]:
+                folder = Path(home_path(path))
+                if not (folder / CONFIG).is_file():
+                    raise UserError(f"run={path} is not a run folder: {CONFIG} not found")
+            if verb == "train" and len(paths) > 1:
+                raise UserError(f"train {argument}: continue one run at a time, without -m")
+            if verb == "train":
+                found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
+                return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
     return found
 
 
 def _paths(key: str, value: str, swept: bool) -> list[str]:
-    """The paths that a value names, to be quoted: several to sweep over with -m; none where it is quoted or not a path.
+    """The paths that a value names: several to sweep over with -m; none where it is quoted, a list or not a path.
 
     Raises:
         UserError: several without -m.
     """
-    if not value or value == "null" or re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
+    if key.lstrip("+") not in PATHS or not value or value == "null" or value.startswith("["):
+        return []
+    if re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
         return []
     paths = split_paths(value) if "," in value and not key.startswith("hydra.") else [value]
     if swept or len(paths) == 1:

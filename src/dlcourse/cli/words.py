@@ -5,9 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcourse.cli.paths import quote_path
+from dlcourse.config.paths import home_path, quote_path
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import home_path
 from dlcourse.runs.result import CONFIG
 
 # The key that a path without a key is for, by command.

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.analysis import robustness
 from dlcourse.commands import game
 from dlcourse.commands.measure import measure_split
+from dlcourse.config import check_keys
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
@@ -68,6 +69,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
+    check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in()
     run_cfg, model = load_run(run, cfg.trust)
     before = read_result(run) or Result("train", "completed")

@@ -63,6 +63,7 @@ class Experiment:
         self.loggers: list[Logger] = []
         self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
+        self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
@@ -89,6 +90,11 @@ class Experiment:
             overrides=list(begun["overrides"]),
         )
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the first training step has begun."""
+        return self.trainer is not None and self.trainer.fit_loop.epoch_loop.batch_progress.total.ready > 0
+
     def run(self) -> dict[str, Any]:
         """Run all steps; result.json is written in any case."""
         try:
@@ -102,7 +108,7 @@ class Experiment:
     def _run(self) -> dict[str, Any]:
         try:
             with self._timed("prepare"):
-                trainer = self._prepare()
+                trainer = self.trainer = self._prepare()
             with self._counted(), self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
@@ -172,6 +178,7 @@ class Experiment:
         self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
+        self._check_monitors()
         self.data.prepare_data()
         self.data.setup()
         if not self.data.is_published and self.result.references:
@@ -179,7 +186,7 @@ class Experiment:
                 "%s is not the published data set: results are not compared with published figures", self.data.title
             )
             self._update(references=[])
-        self._check_monitors()
+        self._check_monitors("val" in self.data.arrays)
         self.model = self._build()
         self._update(parameters=self.model.parameter_count())
         settings = self.cfg.trainer
@@ -205,10 +212,16 @@ class Experiment:
         self._update(device=device_name(trainer), precision=settings.precision)
         return trainer
 
-    def _check_monitors(self) -> None:
-        """Refuse callbacks and schedules whose metric would not be measured when they need it."""
-        trainer = self.cfg.trainer
-        if "val" not in self.data.arrays:
+    def _check_monitors(self, held_out: bool = True) -> None:
+        """Refuse callbacks and schedules whose metric would not be measured when they need it.
+
+        Args:
+            held_out: whether the data has a validation split; taken for granted before the data is prepared.
+        """
+        trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
+        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
+        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
+        if not held_out:
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:
             missing = "trainer.limit_val_batches=0 switches validation off"
@@ -216,7 +229,7 @@ class Experiment:
             missing = ""
         every = trainer.get("check_val_every_n_epoch", 1)
         for key, remedy in (
-            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            *((f"callbacks.{name}", f"remove it with '~callbacks.{name}'") for name in stops),
             ("model.schedule", "use model/schedule=one_cycle"),
         ):
             watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))

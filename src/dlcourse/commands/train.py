@@ -5,6 +5,7 @@ result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), fold
 """
 
 import logging
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -14,13 +15,14 @@ from lightning.pytorch import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.experiment import Experiment
-from dlcourse.config import require
+from dlcourse.config import check_keys, require
+from dlcourse.config.paths import expand_home
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data
 from dlcourse.runs.folders import drop_empty
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, expand_home, keys_of, kind
+from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
@@ -80,11 +82,14 @@ def run(
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
+        if not stored.exists():
+            check_keys(cfg, overrides=overrides)
         if data is None:
             data = build_data(cfg)
         check_launcher(cfg.trainer)
         check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
+        fresh = not any(folder.iterdir()) and not helper
     except OSError as error:
         raise UserError(
             f"{folder} could not be written ({error.strerror}): use another folder with hydra.run.dir=DIR"
@@ -92,10 +97,18 @@ def run(
     except UserError:
         drop_empty(folder)
         raise
-    with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
-        if (names := foreign_targets(cfg)) and not helper:
-            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
-        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+    begun: Experiment | None = None
+    try:
+        with _console(), nullcontext() if helper else _log_file(folder / "train.log"), ddp_environment(cfg.trainer):
+            if (names := foreign_targets(cfg)) and not helper:
+                log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
+            begun = Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested)
+            return begun.run()
+    except UserError:
+        if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing is worth keeping
+            shutil.rmtree(folder, ignore_errors=True)
+            drop_empty(folder.parent)
+        raise
 
 
 def _trust(cfg: DictConfig) -> list[str]:
@@ -140,9 +153,10 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def _console() -> Generator[None]:
-    """Print the log messages of dlcourse where no logging is configured, as in a notebook or a script."""
+    """Print the log messages of dlcourse where no logging shows them, as in a notebook or a script."""
     logger = logging.getLogger("dlcourse")
-    if logger.hasHandlers():
+    handlers = [*logger.handlers, *logging.getLogger().handlers]
+    if any(isinstance(h, logging.StreamHandler) and h.level <= logging.INFO for h in handlers):
         yield
         return
     handler = logging.StreamHandler()

@@ -208,9 +208,20 @@ class BaseModule(StepShortcuts, ABC):
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
+    def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of the trainable parameters of a net.
+
+        Raises:
+            UserError: it refuses a value, such as a negative learning rate.
+        """
+        try:
+            return self.optimizer([p for p in net.parameters() if p.requires_grad])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"model.optimizer: {error}: change that value") from error
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        optimizer = self.make_optimizer(self)
         if self.device.type == "cpu":
             skip_graph_capture_check(optimizer)
         return {

@@ -1,6 +1,5 @@
 """Build objects from a config, and load the model of a run folder."""
 
-import inspect
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from hydra.utils import get_class, get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.unread import CONFIG_ONLY, parameters
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -24,13 +24,18 @@ from dlcourse.runs.stored_config import read_stored
 def build(node: DictConfig, **more: Any) -> Any:
     """The object that a config node describes.
 
-    Keys that its class does not take (name, references, values that others refer to) are for the config alone.
+    Keys that its class does not take (name, references, values that others refer to) are for the config alone;
+    `dlcourse.config.check_keys` has refused all others.
 
     Raises:
-        UserError: a key that the class does not take, or a value that it refuses.
+        UserError: a value that the class refuses.
     """
-    accepted = inspect.signature(get_class(node._target_)).parameters
-    kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    accepted, anything = parameters(get_class(node._target_))
+    kept = {
+        str(key): value
+        for key, value in node.items()
+        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY)
+    }
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None
         if kind is int and isinstance(value, float) and value.is_integer():
@@ -39,7 +44,7 @@ def build(node: DictConfig, **more: Any) -> Any:
             wanted = "an integer" if kind is int else "a number"
             raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
-            _check_keys(key, value)
+            _check_types(key, value)
     try:
         # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -51,22 +56,15 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error)) from error
 
 
-def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
-    takes = inspect.signature(get_object(node._target_)).parameters
+def _check_types(name: str, node: DictConfig) -> None:
+    """Refuse wrong types in a part that is built later, such as model.net."""
+    takes = parameters(get_object(node._target_))[0]
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
             wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
             raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
-    if left:
-        chosen = node._target_.rpartition(".")[2]
-        remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
 
 
 def build_data(cfg: DictConfig) -> DataModule:

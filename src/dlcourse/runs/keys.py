@@ -4,10 +4,9 @@ The table lists the keys that are not part of a run's identity; all other keys a
 names the kinds to ignore.
 """
 
-import os
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 IDENTITY = "identity"
 RECORD = "record"  # of the command itself: folder, sweep
@@ -43,22 +42,6 @@ KEYS = {
     "seed": REPETITION,
     "data.fold": REPETITION,
 }
-# Keys whose values are paths: quoted before Hydra parses the command line.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
-                   "hydra.sweep.dir"})  # fmt: skip
-
-
-def home_path(path: str) -> str:
-    """A path with `~` at its start replaced by the home folder, where there is one; Path.expanduser fails without."""
-    return os.path.expanduser(path)  # noqa: PTH111
-
-
-def expand_home(cfg: DictConfig) -> None:
-    """Replace `~` at the start of the paths in a config, which in YAML no shell has done."""
-    for key in PATHS:
-        path = OmegaConf.select(cfg, key)
-        if isinstance(path, str) and path.startswith("~"):
-            OmegaConf.update(cfg, key, home_path(path))
 
 
 def kind(key: str) -> str:

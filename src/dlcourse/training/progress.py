@@ -1,4 +1,4 @@
-"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal."""
+"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal or in a notebook."""
 
 import logging
 import sys
@@ -40,6 +40,11 @@ class Bar(TQDMProgressBar):
         return {k: v for k, v in super().get_metrics(trainer, pl_module).items() if k != "v_num"}
 
 
+def shows_bar() -> bool:
+    """Whether a progress bar can be drawn: on a terminal, and in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
 def progress_callbacks() -> list[Callback]:
-    """The line per epoch, and the progress bar on a terminal."""
-    return [EpochLine(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]
+    """The line per epoch, and the progress bar where it can be drawn."""
+    return [EpochLine(), Bar(leave=False)] if shows_bar() else [EpochLine()]

@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from dlcourse.errors import UserError
 from dlcourse.training.checkpoints import AtomicCheckpointIO
 from dlcourse.training.devices import check_accelerator, process_rank
 from dlcourse.training.precision import PlainOptimizers
+from dlcourse.training.progress import shows_bar
 
 # Trainer arguments that a run sets itself or cannot use, and what to do instead.
 REFUSED = {
@@ -52,7 +52,7 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
     bars = [callback for callback in chosen["callbacks"] if isinstance(callback, ProgressBar)]
     if chosen["enable_progress_bar"] is None:  # with a bar true, even if the terminal has gone since it was created
-        chosen["enable_progress_bar"] = bool(bars) or sys.stderr.isatty()
+        chosen["enable_progress_bar"] = bool(bars) or shows_bar()
     if not chosen["enable_progress_bar"]:
         chosen["callbacks"] = [callback for callback in chosen["callbacks"] if callback not in bars]
     if chosen.get("gradient_clip_val") is not None:

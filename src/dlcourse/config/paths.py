@@ -1,11 +1,34 @@
 """Quote paths, and lists of paths such as `compare=[outputs/a b,outputs/c]`, for Hydra."""
 
+import os
 import re
 from pathlib import Path
 
-from dlcourse.runs.keys import home_path
+from omegaconf import DictConfig, OmegaConf
 
+# Keys whose values are paths.
+PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
+                   "hydra.sweep.dir"})  # fmt: skip
 PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",)}  # by command
+
+
+def quote_override(word: str, verb: str) -> str:
+    """An override with its path quoted, so that Hydra reads it as it was typed; other words as they are.
+
+    Args:
+        word: `data.path=my data (1)/a=b.npz`.
+        verb: the command.
+    """
+    key, equals, value = word.partition("=")
+    if not equals:
+        return word
+    several = key == "input" and value.startswith("[") and not Path(value).exists()
+    if several or key in PATH_LISTS.get(verb, ()):
+        return f"{key}={quote_path_list(value)}"
+    quoted = re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S)
+    if key.lstrip("+") in PATHS and value and value != "null" and not quoted:
+        return f"{key}={quote_path(value)}"
+    return word
 
 
 def quote_path_list(value: str) -> str:
@@ -38,3 +61,16 @@ def split_paths(text: str) -> list[str]:
 def quote_path(path: str) -> str:
     """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
     return "'{}'".format(home_path(path).replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+
+
+def home_path(path: str) -> str:
+    """A path with `~` at its start replaced by the home folder, where there is one; Path.expanduser fails without."""
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
+def expand_home(cfg: DictConfig) -> None:
+    """Replace `~` at the start of the paths in a config, which in YAML no shell has done."""
+    for key in PATHS:
+        path = OmegaConf.select(cfg, key)
+        if isinstance(path, str) and path.startswith("~"):
+            OmegaConf.update(cfg, key, home_path(path))
