@@ -56,7 +56,6 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
-        shorten(cfg)
         try:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
                 if cfg.get("model") is None and cfg.get("data") is None:  # otherwise the task does
@@ -83,6 +82,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
+        shorten(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
         with outlive_terminal():
             hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
