@@ -6,7 +6,7 @@ from dlcourse.commands.train import run
 from dlcourse.config import choices, compose
 from dlcourse.data.task import Task
 from dlcourse.models.build import build_data, build_model
-from dlcourse.reporting.commands import command as command_of
+from dlcourse.runs.reference_commands import command as command_of
 from dlcourse.runs.references import reference_rows
 from tests.conftest import PINNED
 

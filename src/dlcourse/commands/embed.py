@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
+from dlcourse.commands.finish import finish
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.errors import UserError
@@ -93,6 +94,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     with plotting("the map"):
         draw_maps(folder / "plots" / "map.png", {f"{source} by {METHOD_NAMES[cfg.method]}": shown})
     show(_table(result, folder))
+    finish(folder, result, cfg)
     return result
 
 

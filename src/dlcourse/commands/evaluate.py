@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis import robustness
 from dlcourse.commands import game
+from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -76,6 +77,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()
+    if model.kind == "pictures":
+        data.as_pictures()
     _check_fit(run, model.task, data.task)
     for asked in ("robustness", "game"):
         if cfg[asked]:
@@ -139,4 +142,5 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]
         show(text_table(["metric", "with eval()", "without"], rows))
     show(result_table(result, folder))
+    finish(folder, result, cfg)
     return result

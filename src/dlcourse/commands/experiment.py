@@ -5,6 +5,7 @@ import logging
 import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,14 +17,17 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.analysis.classification import doubt_threshold
+from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.data.module import DataModule
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build, build_model, check_model, load_checkpoint
+from dlcourse.models.build import build, build_model, check_model, load_checkpoint, model_kind
+from dlcourse.models.generative import Generative
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import PLACE, keys_of_kind
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import git_commit, processor, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.table import result_table, show
@@ -35,7 +39,7 @@ from dlcourse.training.memory import freed_memory_kept
 from dlcourse.training.precision import choose_precision
 from dlcourse.training.progress import progress_callbacks
 from dlcourse.training.threads import resolve_threads, torch_threads
-from dlcourse.training.trackers.base import Tracker
+from dlcourse.training.trackers.base import Tracker, sweep_folder
 from dlcourse.training.trainer import lightning_errors, make_trainer
 
 log = logging.getLogger(__name__)
@@ -130,6 +134,8 @@ class Experiment:
             if self.cfg.plots and not pruned:
                 self._draw()
             show(result_table(self.result, self.folder))
+            if not pruned:
+                finish(self.folder, self.result, self.cfg)
         return self.result.to_dict() | {"folder": str(self.folder)}
 
     def _draw(self) -> None:
@@ -169,11 +175,16 @@ class Experiment:
         if self.given_model is None and not self.resumed:
             check_model(self.cfg)
         nodes = (self.cfg.get("logger") or {}).values()
-        self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
+        built = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
+        self.callbacks += [one for one in built if isinstance(one, Callback)]  # logger=live
+        self.loggers = [one for one in built if isinstance(one, Logger)]
+        self._watch()
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         self.data.prepare_data()
         self.data.setup()
+        if model_kind(self.given_model, self.cfg) == Generative.kind:
+            self.data.as_pictures()
         if not self.data.is_published and self.result.references:
             log.info(
                 "%s is not the published data set: results are not compared with published figures", self.data.title
@@ -202,8 +213,20 @@ class Experiment:
         if self.leader and not stored.exists():
             write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
-        self._update(device=device_name(trainer), precision=settings.precision)
+        device = device_name(trainer)
+        self._update(device=device, precision=settings.precision, processor=processor() if device == "cpu" else None)
         return trainer
+
+    def _watch(self) -> None:
+        """Name the page on which the training can be watched; on a terminal every single run has one."""
+        from dlcourse.plots.live import LivePage
+
+        pages = [callback for callback in self.callbacks if isinstance(callback, LivePage)]
+        if not pages and sys.stderr.isatty() and self.cfg.plots and self.tested and sweep_folder() is None:
+            pages = [LivePage(self.folder)]
+            self.callbacks += pages
+        if pages and self.leader:
+            log.info("watch it learn: %s", pages[0].path.absolute().as_uri())
 
     def _check_monitors(self) -> None:
         """Refuse callbacks and schedules whose metric would not be measured when they need it."""
@@ -322,4 +345,6 @@ class Experiment:
         with lightning_errors():
             for split in [name for name in self.data.arrays if self.tested or name != "test"]:
                 self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+                if split == "val" and (judged := self.model.judged_confidence()) is not None:
+                    self._update(not_sure_below=doubt_threshold(*judged))
         self._update(**self.model.extra_results())

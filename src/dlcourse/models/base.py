@@ -37,6 +37,7 @@ class BaseModule(StepShortcuts, ABC):
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
+    not_sure_below = 0.0  # confidence below which answers on validation images were mostly wrong; 0: unknown
     last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
@@ -86,6 +87,10 @@ class BaseModule(StepShortcuts, ABC):
 
     def attach_data(self, data: DataModule) -> None:
         """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """Confidence [N] of the last predictions and whether they are right [N]; None without confidences."""
+        return None
 
     def extra_results(self) -> dict[str, Any]:
         """Fields of result.json that say how the metrics were measured."""

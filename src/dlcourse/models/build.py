@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import SCHEMA, BaseModule
 from dlcourse.models.quantization import weights_of
-from dlcourse.runs.result import CONFIG
+from dlcourse.runs.metrics import finite
+from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
 
 
@@ -100,6 +102,13 @@ def check_model(cfg: DictConfig) -> None:
         kind.check(cfg.model)
 
 
+def model_kind(model: BaseModule | None, cfg: DictConfig) -> str | None:
+    """The kind of task that a model, or the one that a config describes, supports; None where it does not tell."""
+    if model is not None:
+        return model.kind
+    return getattr(get_class(cfg.model._target_), "kind", None)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Load a checkpoint as tensors and plain values; it cannot execute code.
 
@@ -151,6 +160,9 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
         raise UserError(
             f"{path} does not match the model in {folder / CONFIG}: use the checkpoint of that run"
         ) from None
+    with suppress(UserError):  # a damaged result.json does not keep a model from loading
+        before = read_result(folder)
+        model.not_sure_below = finite(before.extra.get("not_sure_below")) or 0.0 if before is not None else 0.0
     return cfg, model.eval()
 
 

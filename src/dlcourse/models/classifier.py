@@ -135,6 +135,14 @@ class Classifier(BaseModule):
             found["accuracy_tta"] = hits.float().mean().item()
         return found
 
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """As in `BaseModule`: the probability of the predicted class."""
+        answers = self.last_predictions
+        sure = classification.confidences(answers)
+        if sure is None:
+            return None
+        return sure, classification.answered_class(answers) == classification.true_class(answers)
+
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Class, confidence and runner-up; the coarse class if there is one."""
         sure, order = answers["probabilities"].topk(2)

@@ -32,6 +32,7 @@ KEYS = {
     "model.init_from": SOURCE,
     "model.net.init_from": SOURCE,
     "plots": APPEARANCE,
+    "open": APPEARANCE,
     "checkpoints": TRACKING,
     "logger": TRACKING,
     "threads": SPEED,

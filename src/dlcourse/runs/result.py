@@ -1,6 +1,7 @@
 """result.json as one dataclass, which all commands write and all readers use."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -30,6 +31,7 @@ class Result:
         checkpoint_mb: size of the best checkpoint.
         seconds: wall time of each step.
         cpu_seconds: CPU time of training and test alone.
+        processor: name of the CPU where the device is the CPU.
         error: one sentence where the run failed.
         run: the run folder that was evaluated, sampled or mapped.
         samples: number of samples that were mapped or generated.
@@ -54,6 +56,7 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     device: str | None = None
+    processor: str | None = None
     precision: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     git: str | None = None
@@ -66,6 +69,11 @@ class Result:
     bits: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def command(self) -> str:
+        """The command line that made it."""
+        return f"python -m dlcourse.{self.verb} {shlex.join(str(word) for word in self.overrides)}".strip()
+
     def updated(self, **changes: Any) -> "Result":
         """A copy with other values; names that are not fields go to `extra`."""
         names = {f.name for f in fields(self)}
@@ -76,7 +84,7 @@ class Result:
         """The JSON object, without optional keys that are None."""
         found: dict[str, Any] = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
         extra = found.pop("extra")
-        for name in ("run", "samples", "features", "compared", "bits"):
+        for name in ("processor", "run", "samples", "features", "compared", "bits"):
             if found[name] is None:
                 del found[name]
         return found | extra

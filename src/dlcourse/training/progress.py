@@ -8,6 +8,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
+from dlcourse.runs.metrics import duration
+
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +42,35 @@ class Bar(TQDMProgressBar):
         return {k: v for k, v in super().get_metrics(trainer, pl_module).items() if k != "v_num"}
 
 
+class TimeEstimate(Callback):
+    """Logs once, after the first steps, how long the training will take.
+
+    Args:
+        after: seconds of steps to measure; the first step, which warms up, does not count.
+    """
+
+    def __init__(self, after: float = 3.0):
+        self.after, self.start, self.steps, self.told = after, 0.0, 0, False
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure, and log once."""
+        if self.told:
+            return
+        now = time.perf_counter()
+        self.steps += 1
+        if self.steps == 1:
+            self.start = now
+        elif now - self.start >= self.after and trainer.is_global_zero:
+            self.told = True
+            batches = trainer.num_training_batches
+            left = (trainer.max_epochs or 1) * batches - trainer.fit_loop.epoch_loop.batch_progress.total.ready
+            seconds = (now - self.start) / (self.steps - 1) * left
+            if self.after < seconds < float("inf"):
+                log.info("the training will take about %s more", duration(seconds))
+
+
 def progress_callbacks() -> list[Callback]:
-    """The line per epoch, and the progress bar on a terminal."""
-    return [EpochLine(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]
+    """The line per epoch; on a terminal also the estimated time and the progress bar."""
+    return [EpochLine(), TimeEstimate(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]
