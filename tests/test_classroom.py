@@ -10,7 +10,7 @@ import pytest
 
 from dlcourse.errors import UserError
 from tools.classroom.__main__ import INSTALLER, make
-from tools.classroom.install import this_machine
+from tools.classroom.install import python_of, this_machine
 
 TOONS = "data=toons data.count=10 data.validation=2 data.test=2 data.size=32"
 
@@ -42,8 +42,7 @@ def test_a_bundle_is_made_and_installed(tmp_path, wheel):
     done = installed(tmp_path / "copied/course", str(tmp_path / "desk"))
     assert done.returncode == 0, done.stderr
     assert "python -m dlcourse.train" in done.stdout
-    python = next((tmp_path / "desk/.venv").glob("*/python*"))
-    call = [python, "-c", "import dlcourse; print(dlcourse.VERSION)"]
+    call = [python_of(tmp_path / "desk/.venv"), "-c", "import dlcourse; print(dlcourse.VERSION)"]
     said = subprocess.run(call, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "9.9"
     assert list((tmp_path / "desk/data").glob("toons-*.npz")) and list((tmp_path / "desk/notebooks").glob("*.ipynb"))

@@ -81,8 +81,8 @@ for encoding in (Regression(), Cyclic(), MultiHead()):
 # %% [markdown]
 # ## How large a small mistake becomes
 #
-# All targets are disturbed by the same small noise and decoded again. The median hardly moves, but look at the
-# largest error.
+# All targets are disturbed by the same small noise and decoded again. One number must be exact to a thousandth: 0.02 of
+# 12 hours is 14 minutes. With two hands the minute hand is exact, and the hour hand need only be right to half an hour.
 
 # %%
 draws = torch.Generator().manual_seed(0)

@@ -30,7 +30,12 @@ def new_environment(folder: Path) -> Path:
         venv.create(folder, with_pip=True)
     except subprocess.CalledProcessError:
         sys.exit("Python could not create a virtual environment with pip: on Debian and Ubuntu install python3-venv")
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return python_of(folder)
+
+
+def python_of(environment: Path) -> Path:
+    """The Python of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def install(bundle: Path, target: Path) -> Path:
