@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.cli.paths import quote_path_list
 from dlcourse.config import choices
+from dlcourse.config.paths import quote_path_list
 from dlcourse.reporting.collect import collect
 from dlcourse.reporting.entries import counts, entries
 from dlcourse.runs import metrics

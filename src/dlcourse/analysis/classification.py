@@ -110,20 +110,19 @@ def confidences(answers: Mapping[str, Tensor]) -> Tensor | None:
 
 
 def doubt_threshold(sure: Tensor, right: Tensor, least: int = 5) -> float:
-    """The confidence below which answers are wrong at least as often as right; 0 where there is none.
+    """The confidence that best separates wrong answers, below it, from right ones; 0 where there is none.
 
     Args:
         sure: confidence [N] of answers on held-out images.
         right: whether each is right [N].
-        least: so few answers below it do not count.
+        least: with fewer answers below it, there is none.
     """
     order = sure.argsort(stable=True)
-    share = right[order].double().cumsum(0) / torch.arange(1, len(order) + 1)
-    doubtful = (share <= 0.5).nonzero()[:, 0]
-    if not len(doubtful) or (last := int(doubtful[-1])) + 1 < least:
+    balance = (2 * right[order].long() - 1).cumsum(0)  # right less wrong answers up to each confidence
+    last = int(balance.argmin())
+    if balance[last] >= 0 or last + 1 < least:
         return 0.0
-    following = order[min(last + 1, len(order) - 1)]
-    return round(sure[following].item(), 4)
+    return round(sure[order[min(last + 1, len(order) - 1)]].item(), 4)
 
 
 def confusion(answered: Tensor, truth: Tensor, count: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
 from dlcourse.commands.finish import finish
+from dlcourse.config import check_keys
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.errors import UserError
@@ -44,6 +45,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         UserError: too few samples for the method, no labels to colour by, or a run without features.
     """
     quiet()
+    check_keys(cfg, "embed", overrides)
     done = read_result(folder) if cfg.resume else None
     if done and done.status == "completed":
         show(_table(done, folder))

@@ -12,6 +12,7 @@ from dlcourse.analysis import robustness
 from dlcourse.commands import game
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.config import check_keys
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
@@ -69,6 +70,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
+    check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in()
     run_cfg, model = load_run(run, cfg.trust)
     before = read_result(run) or Result("train", "completed")

@@ -109,11 +109,12 @@ class Classifier(BaseModule):
         """`probabilities` [N, K]."""
         return {"probabilities": output.softmax(1)}
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Collect the predictions of one batch; for `val` and `test` also those of test-time augmentation."""
         super().test_step(batch, batch_idx)
         if self.tta != "none" and self.split != "train":
             self._gathered[-1]["probabilities_tta"] = self.predictions(self._mean_output(batch[0]))["probabilities"]
+        return self._gathered[-1]
 
     def _mean_output(self, inputs: Tensor) -> Tensor:
         """Weighted mean of the outputs over the views [N, K]; the image weighs as much as its two shifts together."""

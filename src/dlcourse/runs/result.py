@@ -1,5 +1,6 @@
 """result.json as one dataclass, which all commands write and all readers use."""
 
+import contextlib
 import json
 import shlex
 import time
@@ -151,6 +152,23 @@ def read_result(folder: Path) -> Result | None:
         wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
         remedy = "" if "install" in wrong else ": move it away and run again with resume=true"
         raise UserError(f"{path} {wrong}{remedy}") from None
+
+
+def keep_result(folder: Path) -> None:
+    """Copy the result of a completed run beside it, as result_N_epochs.json, before a longer training replaces it."""
+    result = read_result(folder)
+    if result is not None and result.status == "completed":
+        path = folder / f"result_{result.epochs}_epochs.json"
+        write_text(path, (folder / RESULT).read_text("utf8"))
+
+
+def earlier_results(folder: Path) -> list[Result]:
+    """The results that `keep_result` has kept, fewest epochs first; files that cannot be read are left out."""
+    found = []
+    for path in folder.glob("result_*_epochs.json"):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            found.append(Result.from_dict(json.loads(path.read_text("utf8"))))
+    return sorted(found, key=lambda result: result.epochs or 0)
 
 
 def _finite(value: Any) -> Any:

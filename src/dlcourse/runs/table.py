@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcourse.runs.result import Result
+from dlcourse.runs.result import Result, earlier_results
 from dlcourse.runs.verdicts import NOT_COMPARABLE, other_settings, verdict
 
 
@@ -33,34 +33,40 @@ def show(text: str) -> None:
 
 
 def result_table(result: Result, folder: Path) -> str:
-    """Results against references, other test metrics, time, and the folder."""
+    """Results against references and earlier results of a continued run, other test metrics, time, and the folder."""
     metrics = result.metrics
     rendered = result.rendered
     compared = {row["metric"] for row in result.references}
+    earlier = earlier_results(folder)  # of a run that was continued
+
+    def ours(name: str) -> list[float | None]:
+        return [one.metrics.get(name) for one in (*earlier, result)]
+
     rows, changed = [], {}
     for row in result.references:
-        ours, settings = metrics.get(row["metric"]), other_settings(result.overrides, row["id"])
-        said = verdict(ours, row, rendered, changed=settings)
-        rows.append([row["metric"], ours, row["value"], row["id"], said])
+        name, settings = row["metric"], other_settings(result.overrides, row["id"])
+        said = verdict(metrics.get(name), row, rendered, changed=settings)
+        rows.append([name, *ours(name), row["value"], row["id"], said])
         changed |= dict.fromkeys(settings if said == NOT_COMPARABLE else [])
     rows += [
-        [name, value, None, "", ""]
-        for name, value in metrics.items()
+        [name, *ours(name), None, "", ""]
+        for name in metrics
         if name.startswith(("test/", "hard/")) and name not in compared
     ]
+    columns = [f"{one.epochs} epochs" for one in (*earlier, result)] if earlier else ["ours"]
     seconds = result.seconds
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     space = result.features
     notes = [f"distances between images are computed in the feature space {space}"] if space else []
     if changed:
         notes.append(f"not comparable: other settings than the reported run ({' '.join(changed)})")
+    size = f"{result.parameters:,} parameters, " if result.parameters is not None else ""
     lines = [
         "",
-        text_table(["metric", "ours", "reported", "by", ""], rows),
+        text_table(["metric", *columns, "reported", "by", ""], rows),
         *notes,
         "",
-        f"{result.model} on {result.data}: {result.parameters:,} parameters, {result.epochs} epochs, "
-        f"{result.device} {result.precision}, {spent}",
+        f"{result.model} on {result.data}: {size}{result.epochs} epochs, {result.device} {result.precision}, {spent}",
         f"Results saved to {folder}",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal."""
+"""The output of a run while it trains: one line per epoch, and a progress bar on a terminal or in a notebook."""
 
 import logging
 import sys
@@ -28,7 +28,8 @@ class EpochLine(Callback):
             return
         metrics = trainer.callback_metrics
         monitors = [c.monitor for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor]
-        shown = [name for name in ("train/loss", "val/loss", *monitors) if name in metrics]
+        chosen = trainer.progress_bar_metrics  # logged with prog_bar=True
+        shown = [name for name in ("train/loss", "val/loss", *monitors, *chosen) if name in metrics]
         figures = "  ".join(f"{name} {metrics[name].item():.4g}" for name in dict.fromkeys(shown))
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         log.info("%s  %s  %.0f s", epoch, figures, time.perf_counter() - self.start)
@@ -71,6 +72,11 @@ class TimeEstimate(Callback):
                 log.info("the training will take about %s more", duration(seconds))
 
 
+def shows_bar() -> bool:
+    """Whether a progress bar can be drawn: on a terminal, and in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
 def progress_callbacks() -> list[Callback]:
-    """The line per epoch; on a terminal also the estimated time and the progress bar."""
-    return [EpochLine(), TimeEstimate(), Bar(leave=False)] if sys.stderr.isatty() else [EpochLine()]
+    """The line per epoch; where a bar can be drawn, also the estimated time and the bar."""
+    return [EpochLine(), TimeEstimate(), Bar(leave=False)] if shows_bar() else [EpochLine()]
