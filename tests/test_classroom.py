@@ -10,7 +10,7 @@ import pytest
 
 from dlcourse.errors import UserError
 from tools.classroom.__main__ import INSTALLER, make
-from tools.classroom.install import python_of, this_machine
+from tools.classroom.install import install, python_of, this_machine
 
 TOONS = "data=toons data.count=10 data.validation=2 data.test=2 data.size=32"
 
@@ -34,6 +34,7 @@ def installed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(call, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.slow  # two virtual environments with pip
 def test_a_bundle_is_made_and_installed(tmp_path, wheel):
     archive = make(tmp_path / "course", [TOONS], packages=[], project=str(wheel), pip=["--no-index"])
     (tmp_path / "copied").mkdir()
@@ -48,6 +49,49 @@ def test_a_bundle_is_made_and_installed(tmp_path, wheel):
     assert list((tmp_path / "desk/data").glob("toons-*.npz")) and list((tmp_path / "desk/notebooks").glob("*.ipynb"))
     again = installed(tmp_path / "copied/course", str(tmp_path / "desk"))
     assert again.returncode == 1 and "exists: remove it, or name another folder" in again.stderr
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """The commands that would run pip; `pip.append(False)` first makes the next one fail."""
+    calls = []
+
+    def run(call, check):
+        fails = calls == [False]
+        calls.append([str(word) for word in call])
+        if fails:
+            raise subprocess.CalledProcessError(1, call)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for module in ("tools.classroom.__main__", "tools.classroom.install"):
+        monkeypatch.setattr(f"{module}.new_environment", lambda folder: folder.mkdir(parents=True) or "python")
+    return calls
+
+
+def test_what_goes_into_a_bundle_and_onto_a_desk(tmp_path, pip):
+    archive = make(tmp_path / "course", [TOONS], ["jupyterlab"], "project[features]", ["--no-index"])
+    with zipfile.ZipFile(archive) as packed:
+        names = packed.namelist()
+    assert "course/install.py" in names and "course/notebooks/clocks.ipynb" in names
+    assert any(name.startswith("course/data/toons-") for name in names) and not any("venv" in name for name in names)
+    assert pip[0][1:4] == ["-m", "pip", "wheel"] and pip[0][-3:] == ["--no-index", "project[features]", "jupyterlab"]
+    install(tmp_path / "course", tmp_path / "desk")
+    wheels = ["--no-index", "--find-links", str(tmp_path / "course/wheels")]
+    assert pip[1][-5:] == [*wheels, "dlcourse[features]", "jupyterlab"]
+    assert sorted(path.name for path in (tmp_path / "desk").iterdir()) == [".venv", "data", "notebooks"]
+
+
+def test_a_failure_of_pip_leaves_nothing(tmp_path, pip):
+    pip.append(False)
+    with pytest.raises(UserError, match="pip could not collect project jupyterlab"):
+        make(tmp_path / "course", [], project="project")
+    assert not list(tmp_path.iterdir())
+    pip.clear()
+    make(tmp_path / "course", [])
+    pip[:] = [False]
+    with pytest.raises(SystemExit, match="desk was not installed"):
+        install(tmp_path / "course", tmp_path / "desk")
+    assert not (tmp_path / "desk").exists()
 
 
 def test_a_bundle_of_another_machine_is_refused(tmp_path):

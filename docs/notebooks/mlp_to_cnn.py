@@ -117,8 +117,9 @@ axis.legend()
 # %% [markdown]
 # ## Shift the digits by one pixel
 #
-# Neither net has seen shifted digits. For the MLP every pixel now meets the weights of its neighbour; the CNN's
-# filters find the same strokes in another place, and its last pooling forgets the place.
+# Neither net has seen shifted digits. For the MLP every pixel now meets the weights of its neighbour. The CNN's filters
+# find the same strokes in another place, so it loses less; but it does lose: a stroke now falls into other cells of the
+# pooling, and what leaves the image at one side is missing.
 
 # %%
 for name, net in nets.items():

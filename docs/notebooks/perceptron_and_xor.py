@@ -91,8 +91,8 @@ targets = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
 def learn_xor(seed, hidden=3, rate=5.0, steps=100 if DEBUG else 2000):
     """A net with `hidden` sigmoid units, trained on the four points, and its loss after each step."""
     torch.manual_seed(seed)
-    layers = [torch.nn.Linear(2, hidden), torch.nn.Sigmoid(), torch.nn.Linear(hidden, 1), torch.nn.Sigmoid()]
-    net = torch.nn.Sequential(*layers) if hidden else torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Sigmoid())
+    first = [torch.nn.Linear(2, hidden), torch.nn.Sigmoid()] if hidden else []
+    net = torch.nn.Sequential(*first, torch.nn.Linear(hidden or 2, 1), torch.nn.Sigmoid())
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)
     losses = []

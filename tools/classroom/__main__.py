@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcourse.cli.paths import quote_path
 from dlcourse.config import choices, compose
+from dlcourse.config.paths import quote_path
 from dlcourse.errors import UserError
 from tools.classroom.install import CONTENTS, new_environment, this_machine
 
@@ -55,7 +55,7 @@ def make(
         for words in prepare:
             prepare_data(words, bundle / "data")
         _wheels([project, *packages], bundle / "wheels", pip, Path(temporary) / "venv")
-        (bundle / "notebooks").mkdir()
+        (bundle / "notebooks").mkdir(parents=True)
         for notebook in (ROOT / "docs/notebooks").glob("*.ipynb"):
             shutil.copy(notebook, bundle / "notebooks")
         shutil.copy(INSTALLER, bundle)
