@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.commands.experiment import Experiment
 from dlcourse.commands.own_module import OwnModuleExperiment, is_own, named_data
 from dlcourse.config import check_keys, require
+from dlcourse.config.paths import expand_home
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_any_data, build_data
@@ -43,6 +44,7 @@ def run(
     experiment: str | None = None,
     callbacks: Sequence[Callback] = (),
     tested: bool = True,
+    sweep: Path | None = None,
 ) -> dict[str, Any]:
     """Fit, test and write one run.
 
@@ -57,6 +59,7 @@ def run(
         callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
             has a true attribute `pruned`.
         tested: whether to measure the test split; the trials of a search do not.
+        sweep: folder of the sweep that the run is a job of; its jobs share `trainer.precision=auto`.
 
     Returns:
         The content of result.json and `folder`.
@@ -71,6 +74,7 @@ def run(
     if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
     cfg, asked_run, trained = cfg.copy(), cfg.get("run") is not None, None
+    expand_home(cfg)
     try:
         if helper:
             cfg = read_stored(stored, _trust(cfg))
@@ -111,7 +115,7 @@ def run(
             if (names := foreign_targets(cfg)) and not helper:
                 log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
             kind = OwnModuleExperiment if own else Experiment
-            begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained)
+            begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained, sweep)
             return begun.run()
     except UserError:
         if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing is worth keeping

@@ -75,7 +75,7 @@ def unsure_marks(model: Any, sure: Tensor | None, count: int) -> list[str]:
 
 def shown_sample(model: Any, data: Any) -> tuple[Tensor, Tensor, str]:
     """Images and labels to show, and their title: those that the model was trained on, else those it was tested on."""
-    if data.title == model.task.data and "train" in data.arrays:
+    if data.title == model.task.data and "train" in data.arrays and not data.whole:
         return *data.arrays["train"], "Training images"
     return *data.arrays[model.split], f"Images of {data.title} ({model.split} split)"
 
