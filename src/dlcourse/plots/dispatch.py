@@ -26,6 +26,7 @@ MODULES = {
     "pictures": "dlcourse.plots.generative",
     # families, on top of their kind
     "centres": "dlcourse.plots.centres",
+    "flow": "dlcourse.plots.flow",
     "gan": "dlcourse.plots.gan",
     "perceptron": "dlcourse.plots.perceptron",
     "probe": "dlcourse.plots.probe",
