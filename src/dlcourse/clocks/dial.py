@@ -72,7 +72,7 @@ def unrolled(angles: int, radii: int, device: torch.device | str = "cpu") -> Ten
 
 def radius(pose: Tensor) -> Tensor:
     """Mean radius of the dial in picture sides [N]."""
-    return (pose[:, 2] * pose[:, 4] - pose[:, 3].square()).clamp_min(1e-8).sqrt().sqrt()
+    return (pose[:, 2] * pose[:, 4] - pose[:, 3].square()).clamp_min(1e-8).sqrt()
 
 
 def labels_of(scene: Scene) -> Tensor:
