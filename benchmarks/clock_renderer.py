@@ -1,4 +1,4 @@
-"""The clock renderer: matplotlib and PIL drawing the same scenes, pictures a second by size, threads and number.
+"""The clock renderer: matplotlib and PIL drawing the same scenes, images a second by size, threads and number.
 
 The rivals (rivals.py) are given outlines in pixels that were worked out beforehand, and draw no wood, no shadow and no
 reflection; ours is the whole renderer. All are compared on one thread.

@@ -1,6 +1,6 @@
 """All figures of a GPU in one command: `python -m benchmarks.gpu`, within 8 minutes, given prepared data.
 
-Renderers: pictures a second, from the scene to pixels on the device. Trainings: seconds from the first step to the last
+Renderers: images a second, from the scene to pixels on the device. Trainings: seconds from the first step to the last
 on the device, the queue waited for at both ends, after a run of a few steps that takes what happens once (loading
 kernels, compiling); that run is a row of its own. A training is left out, and said so, where the time is nearly over.
 `--device cpu --quick` does the same at a tiny size without a GPU.

@@ -31,7 +31,7 @@ class Classes(Protocol):
 
 
 class ClassError(NamedTuple):
-    """How often a class is missed; `error` is a share of its `count` pictures, NaN where there are none."""
+    """How often a class is missed; `error` is a share of its `count` images, NaN where there are none."""
 
     name: str
     count: int
@@ -41,7 +41,7 @@ class ClassError(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """How often one class is predicted for another; `share` is that of the true class's pictures."""
+    """How often one class is predicted for another; `share` is that of the true class's images."""
 
     truth: int
     answered: int
@@ -120,7 +120,7 @@ def confusion(answered: Tensor, truth: Tensor, count: int) -> Tensor:
 
 
 def class_errors(matrix: Tensor, names: Sequence[str]) -> list[ClassError]:
-    """The classes by their error, the hardest first and those without pictures last.
+    """The classes by their error, the hardest first and those without images last.
 
     Args:
         matrix: from `confusion`.

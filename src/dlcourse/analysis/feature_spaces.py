@@ -23,18 +23,18 @@ BATCH = 50
 
 
 class FeatureSpace(NamedTuple):
-    """A net with pictures [N, 3, S, S] of 0 to 255 in and features [N, D] out."""
+    """A net with images [N, 3, S, S] of 0 to 255 in and features [N, D] out."""
 
     name: str
-    side: int | None  # S, to which pictures are resized; None: the net does it
+    side: int | None  # S, to which images are resized; None: the net does it
     device: torch.device | str  # where the net is, whatever becomes of the model that is judged
     net: Callable[[Tensor], Tensor]
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Features float32 [N, D] on the CPU of pictures uint8 [N, H, W] or [N, H, W, 3]."""
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features float32 [N, D] on the CPU of images uint8 [N, H, W] or [N, H, W, 3]."""
         found = []
         with torch.inference_mode():
-            for part in pictures.split(BATCH):
+            for part in images.split(BATCH):
                 part = part.to(self.device)
                 x = (part[:, None].expand(-1, 3, -1, -1) if part.ndim == 3 else part.permute(0, 3, 1, 2)).float()
                 if self.side is not None:
@@ -43,20 +43,20 @@ class FeatureSpace(NamedTuple):
                     found.append(self.net(x.contiguous(memory_format=torch.channels_last)).float().cpu())
         return torch.cat(found)
 
-    def cached(self, pictures: Tensor, folder: Path | None) -> Tensor:
-        """The same, kept in a file in `folder` under a hash of the pictures; None keeps nothing.
+    def cached(self, images: Tensor, folder: Path | None) -> Tensor:
+        """The same, kept in a file in `folder` under a hash of the images; None keeps nothing.
 
         A folder that cannot be written, or a damaged file, costs the time to compute them again and nothing else.
         """
         if folder is None:
-            return self(pictures)
-        digest = settings_hash({"shape": list(pictures.shape), "bytes": _digest(pictures)})
+            return self(images)
+        digest = settings_hash({"shape": list(images.shape), "bytes": _digest(images)})
         path = folder / f"features-{self.name}-{digest}.npz"
         try:
-            return torch.from_numpy(cached_npz(path, lambda: {"features": self(pictures).numpy()})["features"])
+            return torch.from_numpy(cached_npz(path, lambda: {"features": self(images).numpy()})["features"])
         except UserError as error:
             log.warning("features are not cached: %s", error)
-            return self(pictures)
+            return self(images)
 
 
 def check_choice(choice: str) -> None:
@@ -155,11 +155,11 @@ def _inception(device: torch.device | str) -> FeatureSpace:
             "or take model.features=efficientnet_lite0"
         ) from None
     net = net.to(device)
-    # it resizes pictures by itself, in the way that FID is defined with
+    # it resizes images by itself, in the way that FID is defined with
     return FeatureSpace("inception", None, device, lambda x: net(x.byte()))
 
 
-def _digest(pictures: Tensor) -> str:
+def _digest(images: Tensor) -> str:
     import hashlib
 
-    return hashlib.sha256(pictures.cpu().contiguous().numpy().tobytes()).hexdigest()
+    return hashlib.sha256(images.cpu().contiguous().numpy().tobytes()).hexdigest()

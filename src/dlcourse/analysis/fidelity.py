@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 3  # of a picture, that mark out the region around it
+NEIGHBOURS = 3  # of an image, that mark out the region around it
 
 
 class Gaussian(NamedTuple):
@@ -55,10 +55,10 @@ def kernel_distance(first: Tensor, second: Tensor) -> float:
 
 
 def precision_recall(real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
-    """Shares of generated pictures among the real ones, and of real ones among the generated.
+    """Shares of generated images among the real ones, and of real ones among the generated.
 
-    A picture is among a set if it is nearer to one of its members than that one's k-th neighbour in the set
-    (Kynkaanniemi et al., 2019, arXiv:1904.06991). The first falls with bad pictures, the second with missing variety.
+    An image is among a set if it is nearer to one of its members than that one's k-th neighbour in the set
+    (Kynkaanniemi et al., 2019, arXiv:1904.06991). The first falls with bad images, the second with missing variety.
 
     Args:
         real, generated: features [N, D], about equally many of each.
@@ -87,7 +87,7 @@ def compare(generated: Tensor, real: Tensor, real_gaussian: Gaussian) -> dict[st
     """All figures of one set of features [N, D] against the real ones [M, D], whose Gaussian is given.
 
     The kernel distance, precision and recall are of the first N real ones, the Frechet distance is of all. `variety` is
-    the total variance as a multiple of the real one: near 0, pictures are all alike.
+    the total variance as a multiple of the real one: near 0, images are all alike.
     """
     alike, ours = real[: len(generated)], gaussian(generated)
     precision, recall = precision_recall(alike, generated)

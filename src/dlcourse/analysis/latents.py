@@ -34,24 +34,24 @@ def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp")
     return turned * ((1 - share) * lengths[0] + share * lengths[1])
 
 
-def directions(model: Any, pictures: Tensor, count: int = DIRECTIONS) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Tensor, Tensor, Tensor, list[str]]:
     """Where a traversal starts, and which ways it goes.
 
-    With an encoder they are the principal directions of the latents of pictures, from the first picture's own latent;
-    without one the codes that a GAN's discriminator reads from its pictures, those first that its generator's first
+    With an encoder they are the principal directions of the latents of images, from the first image's own latent;
+    without one the codes that a GAN's discriminator reads from its images, those first that its generator's first
     layer weighs most, else the directions in which that layer stretches noise most (Shen and Zhou, 2020,
     arXiv:2007.06600), from a drawn point. They go three standard deviations either way.
 
     Args:
         model: a `Generative`.
-        pictures: stored ones, whose latents are looked at.
+        images: stored ones, whose latents are looked at.
         count: of directions, where there are as many.
 
     Returns:
         Start [L], directions [K, L], half the length of each way [K], names.
     """
     if hasattr(model.net, "encoder"):
-        found = model.latents(pictures)
+        found = model.latents(images)
         _, stretch, ways = torch.linalg.svd(found - found.mean(0), full_matrices=False)
         ways *= ways.gather(1, ways.abs().argmax(1, keepdim=True)).sign()  # which way is plus is not left to chance
         spread = stretch / max(1, len(found) - 1) ** 0.5

@@ -90,7 +90,7 @@ def principal_components(train: np.ndarray, test: np.ndarray, dimension: int, se
     """PCA of raw images, the baseline representation of that size for a latent.
 
     Args:
-        train, test: pictures [N, ...] and [M, ...] of any type; the axes are those of `train`.
+        train, test: images [N, ...] and [M, ...] of any type; the axes are those of `train`.
         dimension: of the representation; fewer where there are fewer samples or pixels.
         seed: of the randomised decomposition.
 

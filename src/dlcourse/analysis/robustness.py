@@ -1,6 +1,6 @@
 """How a clock reader's error depends on the scene: curves over its parameters, the hard subset, and calibration.
 
-Each curve has pictures of its own, drawn like the data set's but for one factor, which goes evenly through a range
+Each curve has images of its own, drawn like the data set's but for one factor, which goes evenly through a range
 that is wider than what is trained on.
 """
 
@@ -28,7 +28,7 @@ from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.runs.files import write_text
 
-PER_CURVE = 2 * MINUTES  # pictures of a curve, each time of the dial equally often
+PER_CURVE = 2 * MINUTES  # images of a curve, each time of the dial equally often
 BINS = 8
 BATCH = 120
 
@@ -44,7 +44,7 @@ class Factor(NamedTuple):
 FACTORS = (
     Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
     Factor("tilt", (0.0, 60.0), "tilt, degrees"),
-    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the picture"),
+    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
     Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
     Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
     Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
@@ -81,7 +81,7 @@ class Risk(NamedTuple):
 
 
 def needs_scenes(data: DataModule, asked: str) -> Clocks:
-    """The data set, where its pictures have hidden parameters.
+    """The data set, where its images have hidden parameters.
 
     Raises:
         UserError: they are unknown.
@@ -92,16 +92,16 @@ def needs_scenes(data: DataModule, asked: str) -> Clocks:
 
 
 def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """New pictures like a data set's, some of the renderer's ranges apart.
+    """New images like a data set's, some of the renderer's ranges apart.
 
     Args:
         data: whose ranges, size and seed they share.
-        count: of pictures; the times go round the dial.
+        count: of images; the times go round the dial.
         draw: number of the draw, for another one each.
         changes: ranges by name.
 
     Returns:
-        Pictures uint8 [N, S, S], times in minutes [N], and the factors [N, F] in the order of `clocks.scene.FACTORS`.
+        Images uint8 [N, S, S], times in minutes [N], and the factors [N, F] in the order of `clocks.scene.FACTORS`.
     """
     minutes = torch.arange(count) % MINUTES
     minutes = minutes[torch.randperm(count, generator=seeded(data.scene_seed, 7, draw))]
@@ -110,16 +110,16 @@ def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Te
 
 
 def hard_clocks(data: Clocks, count: int) -> tuple[Tensor, Tensor]:
-    """Pictures and times of the hard subset, bright reflection and upside down, as its authors named theirs."""
+    """Images and times of the hard subset, bright reflection and upside down, as its authors named theirs."""
     return draw_clocks(data, count, 0, **HARD)[:2]
 
 
-def read_clocks(model: Any, pictures: Tensor, minutes: Tensor) -> dict[str, Tensor]:
+def read_clocks(model: Any, images: Tensor, minutes: Tensor) -> dict[str, Tensor]:
     """A model's predictions for images [N, S, S] that show times [N], as `compute_metrics` takes them."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
-        parts = [model.predictions(model(part.to(device)).float()) for part in pictures.split(BATCH)]
+        parts = [model.predictions(model(part.to(device)).float()) for part in images.split(BATCH)]
     found = {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
     return found | {"labels": time_labels(minutes)}
 
@@ -156,11 +156,11 @@ def curves(model: Any, data: Clocks) -> list[Bin]:
     for number, factor in enumerate(FACTORS, start=1):
         changes: dict[str, Any] = {factor.name: factor.range}
         own = getattr(data.ranges, factor.name)
-        if factor.name == "reflection_strength":  # the first bin is of pictures without any, as haze is there at once
+        if factor.name == "reflection_strength":  # the first bin is of images without any, as haze is there at once
             changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
             own = (0.0, own[1])
-        pictures, minutes, factors = draw_clocks(data, PER_CURVE, number, **changes)
-        error = circular_error(read_clocks(model, pictures, minutes)["minutes"], minutes)
+        images, minutes, factors = draw_clocks(data, PER_CURVE, number, **changes)
+        error = circular_error(read_clocks(model, images, minutes)["minutes"], minutes)
         values = factors[:, NAMES.index(factor.name)].contiguous()
         found += binned(factor.name, values, error, factor.range, own)
     return found
@@ -186,7 +186,7 @@ class Examined(NamedTuple):
 
     metrics: dict[str, float]
     curves: list[Bin]
-    hard: tuple[Tensor, Tensor, Tensor]  # pictures [N, S, S], the answers in minutes [N], the times that they show [N]
+    hard: tuple[Tensor, Tensor, Tensor]  # images [N, S, S], the answers in minutes [N], the times that they show [N]
     calibration: list[Calibrated]  # empty, like the risks, for an encoding without a distribution
     risks: list[Risk]
 
@@ -203,10 +203,10 @@ def examine(model: Any, data: Clocks) -> Examined:
         answers, where the encoding has a distribution.
     """
     rows = curves(model, data)
-    pictures, minutes = hard_clocks(data, MINUTES)
-    answers = read_clocks(model, pictures, minutes)
+    images, minutes = hard_clocks(data, MINUTES)
+    answers = read_clocks(model, images, minutes)
     metrics = {f"hard/{name}": value for name, value in model.compute_metrics(answers).items()}
-    hard = pictures, answers["minutes"], minutes
+    hard = images, answers["minutes"], minutes
     if "probabilities" not in model.last_predictions:
         return Examined(metrics, rows, hard, [], [])
     truth = model.last_predictions["labels"] @ torch.tensor([60, 1])

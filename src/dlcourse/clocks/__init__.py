@@ -1,1 +1,1 @@
-"""Clock pictures, and times as targets."""
+"""Clock images, and times as targets."""

@@ -17,7 +17,7 @@ from dlcourse.clocks.scene import Scene
 
 @dataclass(frozen=True)
 class Camera:
-    """The cameras of N pictures; every tensor is float64 [N]."""
+    """The cameras of N images; every tensor is float64 [N]."""
 
     size: int
     distance: Tensor
@@ -31,7 +31,7 @@ class Camera:
 
     @staticmethod
     def of(scene: Scene, size: int) -> Camera:
-        """The cameras of a scene for pictures `size` pixels a side."""
+        """The cameras of a scene for images `size` pixels a side."""
         tilt, roll = torch.deg2rad(scene.tilt.double()), torch.deg2rad(scene.roll.double())
         return Camera(
             size=size,
@@ -46,9 +46,9 @@ class Camera:
         )
 
     def image_row(self, x: Tensor | float, y: Tensor | float, constant: Tensor | float) -> Tensor:
-        """Coefficients [N, 3] of column, row and 1 for x * X + y * Y + constant over the picture.
+        """Coefficients [N, 3] of column, row and 1 for x * X + y * Y + constant over the image.
 
-        X (right) and Y (down) are the picture's coordinates in focal lengths about the dial's centre, unrolled.
+        X (right) and Y (down) are the image's coordinates in focal lengths about the dial's centre, unrolled.
         """
         column = (x * self.cos_roll + y * self.sin_roll) / self.focal
         row = (y * self.cos_roll - x * self.sin_roll) / self.focal
@@ -89,6 +89,6 @@ class Camera:
 
 
 def compass(degrees: Tensor) -> tuple[Tensor, Tensor]:
-    """World x and y of the direction so many degrees clockwise from "up" in the picture (float64)."""
+    """World x and y of the direction so many degrees clockwise from "up" in the image (float64)."""
     radians = torch.deg2rad(degrees.double())
     return radians.sin(), radians.cos()

@@ -1,4 +1,4 @@
-"""From a scene to pixels: the parameters of each picture, which `render` broadcasts over its planes."""
+"""From a scene to pixels: the parameters of each image, which `render` broadcasts over its planes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.textures import DIAL_VARIANTS, DIAL_ZOOMS, WOOD_EXTENT, WOOD_VARIANTS, Atlas
 
 # The linear quantities and their rows. The first divides those up to the glint; light is smooth enough to be linear in
-# the picture itself.
+# the image itself.
 ROWS = {
     name: place
     for place, name in enumerate(
@@ -46,7 +46,7 @@ _REFERENCE_SIZE = 150
 
 @dataclass(frozen=True)
 class Parameters:
-    """Parameters of N pictures, float32 unless noted; [N, 1, 1] if all pixels of a picture share one value."""
+    """Parameters of N images, float32 unless noted; [N, 1, 1] if all pixels of an image share one value."""
 
     rows: Tensor  # [N, len(ROWS), 3]: coefficients of column, row and 1
     wood_contrast: Tensor
@@ -66,15 +66,15 @@ class Parameters:
     minute_light: Tensor
     dial_sharpness: Tensor
     lamp: Tensor  # [N, 6]: x, y, 1 / core^2, strength, 1 / haze^2, haze
-    speck_index: Tensor  # int64 [N, 4 * specks]: places in the flat picture
+    speck_index: Tensor  # int64 [N, 4 * specks]: places in the flat image
     speck_light: Tensor  # [N, 4 * specks]: grey levels added there
     blur: Tensor
     edges: Tensor  # [N, 4]: left, right, top, bottom
     noise: Tensor
     veil: Tensor
 
-    def __getitem__(self, pictures: slice) -> Parameters:
-        return Parameters(**{field.name: getattr(self, field.name)[pictures] for field in fields(self)})
+    def __getitem__(self, images: slice) -> Parameters:
+        return Parameters(**{field.name: getattr(self, field.name)[images] for field in fields(self)})
 
     def to(self, device: torch.device) -> Parameters:
         """The same parameters on another device."""
@@ -82,13 +82,13 @@ class Parameters:
 
 
 def picture_parameters(scene: Scene, size: int, atlas: Atlas) -> Parameters:
-    """The parameters of a scene's pictures of `size` pixels a side; scene and atlas are on the CPU."""
+    """The parameters of a scene's images of `size` pixels a side; scene and atlas are on the CPU."""
     camera = Camera.of(scene, size)
     radius = scene.zoom.double() * size  # pixels, near the dial's centre
     foot_radius = 1 + scene.frame_width.double()
     sharpness = radius / 2  # an edge in squared radii is a ramp one pixel wide
     slope = scene.frame_slope.double()
-    # Other sizes look like a scaled 150-pixel picture: small ones are less blurred.
+    # Other sizes look like a scaled 150-pixel image: small ones are less blurred.
     relative = min(1.0, size / _REFERENCE_SIZE)
     speck_index, speck_light = _specks(scene, camera)
 
@@ -188,7 +188,7 @@ def _hand_axes(angle: Tensor, middle: Tensor) -> list[tuple[Tensor, Tensor, Tens
 
 
 def _wood_rows(scene: Scene, camera: Camera, atlas: Atlas, denominator: Tensor) -> list[Tensor]:
-    """Atlas coordinates on the planks, shifted and scaled if needed so that the picture lies within the tile."""
+    """Atlas coordinates on the planks, shifted and scaled if needed so that the image lies within the tile."""
     x, y = compass(scene.azimuth + scene.wood_angle)
     drop = -scene.frame_drop.double()
     zero = torch.zeros_like(x)
@@ -212,7 +212,7 @@ def _wood_rows(scene: Scene, camera: Camera, atlas: Atlas, denominator: Tensor) 
 
 
 def _lamp(scene: Scene) -> Tensor:
-    """Place [picture sides] and size of the reflection, [N, 6]."""
+    """Place [image sides] and size of the reflection, [N, 6]."""
     flat = torch.deg2rad(scene.tilt).cos()
     return torch.stack(
         [

@@ -1,6 +1,6 @@
-"""Grey pictures of an analog clock on planks, drawn in batches from a scene: plain torch, any device, any size.
+"""Grey images of an analog clock on planks, drawn in batches from a scene: plain torch, any device, any size.
 
-Every picture is one projective view of a few horizontal planes. All quantities that are linear on a plane (texture
+Every image is one projective view of a few horizontal planes. All quantities that are linear on a plane (texture
 coordinates, distances from the hands' axes, light) become rows of one tensor, divided by one common denominator; the
 rest is a few dozen elementwise operations, in small chunks so that the temporaries stay in the cache.
 """
@@ -19,14 +19,14 @@ from dlcourse.clocks.layers import ROWS, Parameters, picture_parameters
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import Atlas, clock_atlas
 
-# Increase it whenever the same seed gives different pictures: it is part of the names of cached files.
+# Increase it whenever the same seed gives different images: it is part of the names of cached files.
 RENDERER_VERSION = 2
-_CPU_CHUNK_PIXELS = 360_000  # 16 pictures of 150 pixels a side: with smaller chunks two threads wait for Python
+_CPU_CHUNK_PIXELS = 360_000  # 16 images of 150 pixels a side: with smaller chunks two threads wait for Python
 _ACCELERATOR_CHUNK = 128
 _WHITE = 255.0
-_NOISE_ROOM = 64  # rows and columns the noise tile is longer than a picture
+_NOISE_ROOM = 64  # rows and columns the noise tile is longer than an image
 _PLANES = 9
-_BLOCK = 64  # pictures at the most whose parameters are computed together
+_BLOCK = 64  # images at the most whose parameters are computed together
 _RIM = 0.8  # squared radius where the rim's shade on the dial begins
 
 
@@ -37,9 +37,9 @@ def _noise_tile(size: int, device: torch.device) -> Tensor:
 
 
 def render(scene: Scene, size: int = 150, device: torch.device | str | None = None, chunk: int | None = None) -> Tensor:
-    """The scene's pictures: uint8 [N, size, size] on `device` (default: the scene's), 0 black.
+    """The scene's images: uint8 [N, size, size] on `device` (default: the scene's), 0 black.
 
-    `chunk` pictures are drawn at once (default: depends on the device); the result does not depend on it. Memory beyond
+    `chunk` images are drawn at once (default: depends on the device); the result does not depend on it. Memory beyond
     the result grows with the chunk, not with N. On the CPU, torch.get_num_threads() threads draw. Raises ValueError
     for a size below 16 or a chunk below 1.
     """
@@ -52,25 +52,25 @@ def render(scene: Scene, size: int = 150, device: torch.device | str | None = No
     if chunk < 1:
         raise ValueError(f"chunk={chunk} is below 1: use 1 or more")
     scene = scene.to("cpu")
-    pictures = torch.empty(len(scene), size, size, dtype=torch.uint8, device=target)
+    images = torch.empty(len(scene), size, size, dtype=torch.uint8, device=target)
     threads = torch.get_num_threads() if on_cpu else 1
     block = max(1, min(_BLOCK, -(-len(scene) // threads)))
     blocks = [slice(start, start + block) for start in range(0, len(scene), block)]
 
     def draw(part: slice) -> None:
-        _draw_block(scene[part], pictures[part], chunk)
+        _draw_block(scene[part], images[part], chunk)
 
     if threads == 1:
         for part in blocks:
             draw(part)
-        return pictures
-    # Threads that draw whole pictures wait for each other once; torch's own threads wait after each small operation,
+        return images
+    # Threads that draw whole images wait for each other once; torch's own threads wait after each small operation,
     # which is very slow when other programs use the cores.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         pool.submit(clock_atlas, size, target).result()  # first, so that only one thread draws it
         list(pool.map(draw, blocks))
     torch.set_num_threads(threads)  # the workers' setting is per thread for OpenMP, but per process for MKL
-    return pictures
+    return images
 
 
 @overload
@@ -104,18 +104,18 @@ def render_clocks(
     device: torch.device | str | None = None,
     return_scene: bool = False,
 ) -> Tensor | tuple[Tensor, Scene]:
-    """Pictures uint8 [N, size, size] of clocks that show `minutes_N` (int64 [N], 0..719), and their scene on request.
+    """Images uint8 [N, size, size] of clocks that show `minutes_N` (int64 [N], 0..719), and their scene on request.
 
     Raises ValueError for bad minutes or a bad size.
     """
     scene = draw_scenes(minutes_N, seed, ranges)
-    pictures = render(scene, size, device if device is not None else minutes_N.device)
-    return (pictures, scene) if return_scene else pictures
+    images = render(scene, size, device if device is not None else minutes_N.device)
+    return (images, scene) if return_scene else images
 
 
-def _draw_block(scene: Scene, pictures: Tensor, chunk: int) -> None:
-    """Draws a scene into `pictures` (uint8 [N, S, S]), `chunk` at a time."""
-    size, device = pictures.shape[-1], pictures.device
+def _draw_block(scene: Scene, images: Tensor, chunk: int) -> None:
+    """Draws a scene into `images` (uint8 [N, S, S]), `chunk` at a time."""
+    size, device = images.shape[-1], images.device
     atlas, tile = clock_atlas(size, device), _noise_tile(size, device)
     # Few numbers, in float64: always computed on the CPU, so that every device draws the same scene.
     parameters = picture_parameters(scene, size, clock_atlas(size, torch.device("cpu")))
@@ -127,19 +127,19 @@ def _draw_block(scene: Scene, pictures: Tensor, chunk: int) -> None:
         stop = min(start + chunk, len(scene))
         part = parameters[start:stop].to(device)
         scratch = planes[:, : stop - start]
-        picture, inside, *free = _draw(part, atlas, scratch)
+        image, inside, *free = _draw(part, atlas, scratch)
         for index in range(stop - start):
             if lit[start + index]:
-                _reflect(picture[index], inside[index], part.lamp[index], free[0][index], free[1][index])
-        _finish(picture, free[0], part)
+                _reflect(image[index], inside[index], part.lamp[index], free[0][index], free[1][index])
+        _finish(image, free[0], part)
         for index, (top, left) in enumerate(offsets[start:stop]):
-            picture[index].addcmul_(tile[top : top + size, left : left + size], part.noise[index])
+            image[index].addcmul_(tile[top : top + size, left : left + size], part.noise[index])
         # Half a grey level turns the conversion's truncation into rounding.
-        pictures[start:stop] = picture.add_(0.5).clamp_(0, _WHITE)
+        images[start:stop] = image.add_(0.5).clamp_(0, _WHITE)
 
 
 def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The pictures before lamp and camera, the dial's coverage, and two free planes: float32 [B, S, S].
+    """The images before lamp and camera, the dial's coverage, and two free planes: float32 [B, S, S].
 
     They are views of `planes` [_PLANES, B, S, S], which are all overwritten.
     """
@@ -163,16 +163,16 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     radius.square_().addcmul_(radius_y, radius_y)
     foot.square_().addcmul_(foot_y, foot_y)
     places = torch.where(radius < 1.05, planes[5:7], planes[7:9], out=planes[5:7])
-    # All pictures as one tall picture, since they share the texture.
+    # All images as one tall image, since they share the texture.
     places = places.view(2, 1, -1, size).permute(1, 2, 3, 0)
     texture = functional.grid_sample(atlas.texture, places, padding_mode="border", align_corners=False)
     texture = texture.view(-1, size, size)
 
-    picture, light, first, second = planes[3:7]
-    linear("wood_light", picture).addcmul_(texture, part.wood_contrast)
+    image, light, first, second = planes[3:7]
+    linear("wood_light", image).addcmul_(texture, part.wood_contrast)
     torch.mul(foot, part.shadow_slope, out=first).add_(part.shadow_start).clamp_(0, 1)
     first.mul_(linear("shadow", light).clamp_(0, 1))
-    picture.addcmul_(picture, first, value=-1)
+    image.addcmul_(image, first, value=-1)
 
     torch.mul(radius, part.slope_sharpness, out=first).add_(part.slope_start).clamp_(0, 1)
     linear("inner_light", light).addcmul_(radius, part.inner_drop).clamp_(min=9)
@@ -182,7 +182,7 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     # The foot's rounded edge turns away from the light.
     torch.mul(foot, 9, out=first).sub_(8).clamp_(min=0)
     light.addcmul_(light, first, value=-0.45)
-    picture.lerp_(light, foot.mul_(-part.foot_sharpness).add_(part.foot_sharpness + 0.5).clamp_(0, 1))
+    image.lerp_(light, foot.mul_(-part.foot_sharpness).add_(part.foot_sharpness + 0.5).clamp_(0, 1))
 
     linear("dial_light", light).addcmul_(texture, part.ink, value=-1)
     torch.sub(radius, _RIM, out=first).clamp_(min=0).square_()
@@ -196,31 +196,31 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
         light.lerp_(grey, torch.minimum(hand[0], hand[1], out=hand[0]).clamp_(0, 1))
 
     inside = radius.mul_(-part.dial_sharpness).add_(part.dial_sharpness + 0.5).clamp_(0, 1)
-    picture.lerp_(light, inside)
+    image.lerp_(light, inside)
     # The product peaks on the one-pixel ramp between dial and frame, where the rim reflects light.
     torch.mul(inside, inside, out=first).sub_(inside)
-    picture.addcmul_(first, projected("glint", second[None])[0].clamp_(min=0), value=-1)
-    starts = torch.arange(len(picture), device=picture.device)[:, None] * size**2
-    picture.view(-1).index_add_(0, (part.speck_index + starts).view(-1), part.speck_light.reshape(-1))
-    return picture, inside, light, first
+    image.addcmul_(first, projected("glint", second[None])[0].clamp_(min=0), value=-1)
+    starts = torch.arange(len(image), device=image.device)[:, None] * size**2
+    image.view(-1).index_add_(0, (part.speck_index + starts).view(-1), part.speck_light.reshape(-1))
+    return image, inside, light, first
 
 
-def _reflect(picture: Tensor, inside: Tensor, lamp: Tensor, distance2: Tensor, share: Tensor) -> None:
-    """Mixes a lamp's reflection and its haze into one picture [S, S], in place; the last two are scratch."""
-    steps = torch.arange(len(picture), dtype=torch.float32, device=picture.device) / len(picture)
+def _reflect(image: Tensor, inside: Tensor, lamp: Tensor, distance2: Tensor, share: Tensor) -> None:
+    """Mixes a lamp's reflection and its haze into one image [S, S], in place; the last two are scratch."""
+    steps = torch.arange(len(image), dtype=torch.float32, device=image.device) / len(image)
     x, y, core, strength, haze_size, haze = lamp.unbind()
     torch.add((steps - x).square(), (steps - y).square()[:, None], out=distance2)
     torch.mul(distance2, core, out=share).add_(1).square_().reciprocal_().mul_(strength).mul_(inside)
     share.add_(distance2.mul_(haze_size).add_(1).square_().reciprocal_().mul_(haze))
-    picture.lerp_(picture.new_full((), _WHITE), share.clamp_(max=1))
+    image.lerp_(image.new_full((), _WHITE), share.clamp_(max=1))
 
 
-def _finish(picture: Tensor, scratch: Tensor, part: Parameters) -> None:
+def _finish(image: Tensor, scratch: Tensor, part: Parameters) -> None:
     """Veil, blur or sharpening, and light lines along the edges, in place on [B, S, S]."""
-    picture.mul_(1 - part.veil).add_(part.veil * _WHITE)
-    for lines, free in ((picture, scratch), (picture.transpose(1, 2), scratch.transpose(1, 2))):
+    image.mul_(1 - part.veil).add_(part.veil * _WHITE)
+    for lines, free in ((image, scratch), (image.transpose(1, 2), scratch.transpose(1, 2))):
         middle = lines[..., 1:-1]
         around = torch.add(lines[..., :-2], lines[..., 2:], out=free[..., 1:-1]).sub_(middle, alpha=2)
         middle.addcmul_(around, part.blur)
-    for side, line in enumerate((picture[:, :, 0], picture[:, :, -1], picture[:, 0], picture[:, -1])):
+    for side, line in enumerate((image[:, :, 0], image[:, :, -1], image[:, 0], image[:, -1])):
         line.lerp_(line.new_full((), _WHITE), part.edges[:, side, None])

@@ -1,8 +1,8 @@
-"""The parameters of rendered clock pictures: their ranges, and seeded random values from them.
+"""The parameters of rendered clock images: their ranges, and seeded random values from them.
 
 A clock lies on wooden planks and a camera orbits above it. World unit: the dial's radius; z points up from the
-dial's plane; the camera looks at the dial's centre from the picture's lower side, so "up" in the picture is "away".
-Angles are in degrees, clockwise as seen in the picture, brightness in grey levels of 0..255.
+dial's plane; the camera looks at the dial's centre from the image's lower side, so "up" in the image is "away".
+Angles are in degrees, clockwise as seen in the image, brightness in grey levels of 0..255.
 """
 
 from __future__ import annotations
@@ -95,25 +95,25 @@ def _weights(name: str, value: object, usual: Mapping[str, float]) -> dict[str, 
 
 @dataclass(frozen=True)
 class SceneRanges(Ranges):
-    """Every random factor of a picture: `(low, high)` of a uniform draw, or a probability (a plain number).
+    """Every random factor of an image: `(low, high)` of a uniform draw, or a probability (a plain number).
 
     Ranges may be given as lists (as configuration files do). Raises ValueError for a range that is not two finite
     numbers with low <= high, for a probability outside 0..1 and for an unknown name.
     """
 
     # Camera.
-    azimuth: Range = (0.0, 360.0)  # degrees clockwise: where the dial's 12 points in the picture
+    azimuth: Range = (0.0, 360.0)  # degrees clockwise: where the dial's 12 points in the image
     tilt: Range = (10.0, 41.0)  # degrees between the line of sight and the vertical
     roll: Range = (-3.0, 3.0)  # degrees: turn of the camera about its line of sight
-    zoom: Range = (0.33, 0.54)  # dial's radius / picture's side
-    focal: Range = (1.25, 1.55)  # focal length / picture's side; with the zoom it sets the camera's distance
-    centre_x: Range = (0.465, 0.52)  # picture sides: where the dial's centre lies, from the left
-    centre_y: Range = (0.42, 0.505)  # picture sides, from the top
+    zoom: Range = (0.33, 0.54)  # dial's radius / image's side
+    focal: Range = (1.25, 1.55)  # focal length / image's side; with the zoom it sets the camera's distance
+    centre_x: Range = (0.465, 0.52)  # image sides: where the dial's centre lies, from the left
+    centre_y: Range = (0.42, 0.505)  # image sides, from the top
 
     # Planks. Contrast 1 keeps the texture's standard deviation at 1 grey level.
     wood_brightness: Range = (70.0, 118.0)  # grey levels
     wood_contrast: Range = (10.0, 25.0)  # grey levels a standard deviation
-    wood_gradient: Range = (0.0, 40.0)  # grey levels from the picture's centre to its edge
+    wood_gradient: Range = (0.0, 40.0)  # grey levels from the image's centre to its edge
     wood_gradient_angle: Range = (0.0, 360.0)  # degrees: towards the brighter side
     wood_scale: Range = (0.8, 1.3)  # size of planks and grain / their drawn size
     wood_angle: Range = (0.0, 180.0)  # degrees from the dial's 12 to the grain
@@ -164,18 +164,18 @@ class SceneRanges(Ranges):
 
     # Reflection of a lamp in the glass.
     reflection_probability: float = 0.4
-    reflection_x: Range = (-0.7, 0.7)  # dial radii to the right of the dial's centre, as seen in the picture
+    reflection_x: Range = (-0.7, 0.7)  # dial radii to the right of the dial's centre, as seen in the image
     reflection_y: Range = (0.0, 0.95)  # dial radii above it
-    reflection_size: Range = (0.03, 0.12)  # picture sides: distance at which the core has fallen to a quarter
+    reflection_size: Range = (0.03, 0.12)  # image sides: distance at which the core has fallen to a quarter
     reflection_strength: Range = (0.4, 2.2)  # share of white in the core's middle; above 1 it burns out
     haze: Range = (0.15, 0.85)  # share of white mixed in around the core
-    haze_size: Range = (0.12, 0.36)  # picture sides: distance at which the haze has fallen to a quarter
-    veil: Range = (0.0, 0.05)  # share of white mixed into the whole picture
+    haze_size: Range = (0.12, 0.36)  # image sides: distance at which the haze has fallen to a quarter
+    veil: Range = (0.0, 0.05)  # share of white mixed into the whole image
 
-    # Picture.
+    # Image.
     blur: Range = (-0.03, 0.24)  # weight of each neighbour in a 3-tap filter at 150 pixels; negative sharpens
     noise: Range = (0.3, 1.8)  # grey levels: half the span of the pixels' uniform noise
-    edge_probability: float = 0.7  # for each side: a light line along the picture's edge
+    edge_probability: float = 0.7  # for each side: a light line along the image's edge
     edge_left: Range = (0.0, 0.6)  # share of white in that line, one pixel wide at 150 pixels
     edge_right: Range = (0.0, 0.6)
     edge_top: Range = (0.0, 0.6)
@@ -201,10 +201,10 @@ FACTORS = SceneRanges.factors()
 
 @dataclass(frozen=True)
 class Scene:
-    """The parameters of N pictures.
+    """The parameters of N images.
 
     `scene.tilt`, `scene.zoom`, ... give each factor of its ranges as a float32 tensor [N] in the units named there.
-    `scene[i:j]` gives some of the pictures.
+    `scene[i:j]` gives some of the images.
     """
 
     minutes: Tensor  # int64 [N], 0..719
@@ -221,8 +221,8 @@ class Scene:
     def __len__(self) -> int:
         return self.minutes.shape[0]
 
-    def __getitem__(self, pictures: slice | Tensor) -> Scene:
-        return replace(self, minutes=self.minutes[pictures], factors=self.factors[pictures], luck=self.luck[pictures])
+    def __getitem__(self, images: slice | Tensor) -> Scene:
+        return replace(self, minutes=self.minutes[images], factors=self.factors[images], luck=self.luck[images])
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scene on another device."""
@@ -244,7 +244,7 @@ class Scene:
 def draw_scenes(minutes_N: Tensor, seed: int, ranges: Ranges | None = None) -> Scene:
     """Draw one scene for each time, on the CPU, so that every device gets the same.
 
-    `minutes_N`: int64 [N], minutes after twelve, 0..719. Picture i depends on minutes_N[i], i and the seed only, so
+    `minutes_N`: int64 [N], minutes after twelve, 0..719. Image i depends on minutes_N[i], i and the seed only, so
     a longer draw begins with the shorter one. Raises ValueError for other shapes, types or times.
     """
     ranges = ranges or SceneRanges()

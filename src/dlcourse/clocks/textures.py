@@ -1,6 +1,6 @@
 """Pre-drawn dials and planks, packed side by side into one grey texture (an atlas), drawn once per size and device.
 
-With one atlas, one `grid_sample` per picture reads both dial and planks.
+With one atlas, one `grid_sample` per image reads both dial and planks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dlcourse.clocks.numerals import numeral_segments
 
 DIAL_VARIANTS = 16
 WOOD_VARIANTS = 12
-# Dial radii in picture sides for which dials are drawn: a picture uses the next larger one, so thin lines do not alias.
+# Dial radii in image sides for which dials are drawn: an image uses the next larger one, so thin lines do not alias.
 DIAL_ZOOMS = (0.34, 0.4, 0.47, 0.55)
 DIAL_EXTENT = 1.06  # dial radii from a dial tile's middle to its edge
 WOOD_EXTENT = 4.0  # dial radii from a wood tile's middle to its edge
@@ -149,14 +149,14 @@ def _draw_wood(generator: torch.Generator) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _woods() -> Tensor:
-    """All planks [WOOD_VARIANTS, 1, side, side] as for pictures of _REFERENCE_SIZE."""
+    """All planks [WOOD_VARIANTS, 1, side, side] as for images of _REFERENCE_SIZE."""
     generator = torch.Generator().manual_seed(20)
     return torch.stack([_draw_wood(generator) for _ in range(WOOD_VARIANTS)])[:, None]
 
 
 @lru_cache(maxsize=8)
 def clock_atlas(size: int, device: torch.device) -> Atlas:
-    """The atlas for pictures of `size` x `size` on a device; the same for every call."""
+    """The atlas for images of `size` x `size` on a device; the same for every call."""
     styles = torch.rand(DIAL_VARIANTS, len(_STYLE), generator=torch.Generator().manual_seed(19))
     woods = _woods()
     wood_side = max(round(2 * WOOD_EXTENT * _WOOD_TEXELS * size / _REFERENCE_SIZE), 16)

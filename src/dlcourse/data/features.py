@@ -16,7 +16,7 @@ from dlcourse.data.module import Arrays
 class Encoder(Protocol):
     """A fixed net, as `feature_space` gives it."""
 
-    def cached(self, pictures: Tensor, folder: Path | None) -> Tensor:
+    def cached(self, images: Tensor, folder: Path | None) -> Tensor:
         """Features float32 [N, D] of images uint8 [N, H, W, 3], from a file in `folder` where they are known."""
         ...
 

@@ -16,14 +16,14 @@ class Task:
     Attributes:
         data: name of the data set.
         kind: of the labels: `time`, hour and minute [N, 2]; `classes`, a class [N], or a fine and a coarse one
-            [N, 2]; `pictures`, images for generative models, without labels or with factors.
+            [N, 2]; `images`, images for generative models, without labels or with factors.
         in_shape: channels, height and width of an image, or the number of plain features.
         mean: mean of the training inputs in the units they are stored in; one for each channel, or one for all.
         std: their standard deviation, in the same form.
         classes: names of the classes; of the fine ones if there are two levels.
         groups: names of the coarse classes, or empty.
         group_of: the coarse class of each fine one, or empty.
-        factors: names of the factors that the labels of `pictures` give, float32 [N, F] in [0, 1]; or empty.
+        factors: names of the factors that the labels of `images` give, float32 [N, F] in [0, 1]; or empty.
         categories: number of values K of each factor, value k stored as k / (K - 1); 0 for a continuous factor.
         levels: stored values of black and white.
         class_counts: training images of each class, or empty.

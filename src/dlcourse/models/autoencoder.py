@@ -53,7 +53,7 @@ class Autoencoder(Generative):
         return self(inputs)[:, : self.latent]
 
     def decode(self, z: Tensor) -> Tensor:
-        """Latents [N, L] to pictures [N, C, H, W] in -1 to 1."""
+        """Latents [N, L] to images [N, C, H, W] in -1 to 1."""
         decoder: Any = self.net.decoder
         return decoder(z)
 
@@ -65,8 +65,8 @@ class Autoencoder(Generative):
     def snapshot(self) -> Tensor:
         """Reconstructions of images of the validation split, or of the training split without one."""
         arrays = self.trainer.datamodule.arrays  # ty: ignore[missing-attribute]
-        pictures = arrays["val" if "val" in arrays else "train"][0]
-        return self.reconstructed(pictures[:SHOWN])
+        images = arrays["val" if "val" in arrays else "train"][0]
+        return self.reconstructed(images[:SHOWN])
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
@@ -99,8 +99,8 @@ class Autoencoder(Generative):
     def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """The score of each factor, by a linear probe fitted on training images."""
         assert self.data is not None
-        pictures, factors = (part[:PROBED] for part in self.data.arrays["train"])
-        train, test = self.latents(pictures).numpy(), answers["latent"].numpy()
+        images, factors = (part[:PROBED] for part in self.data.arrays["train"])
+        train, test = self.latents(images).numpy(), answers["latent"].numpy()
         task = self.data.task
         return linear_probe(train, factors.numpy(), test, answers["labels"].numpy(), task.factors, task.categories)
 

@@ -28,7 +28,7 @@ class Classifier(BaseModule):
         mixup: parameter of the Beta distribution by which pairs of inputs are mixed (Zhang et al., 2017,
             arXiv:1710.09412); 0 mixes none.
         class_weights: `auto` weights the training loss of each class by its inverse frequency; None weights all alike.
-        tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the picture and its `mirror`
+        tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the image and its `mirror`
             image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
         scaling: `statistics` subtracts the training data's mean and divides by its deviation, channel by channel;
             `unit` maps pixels to 0 to 1, `symmetric` to -1 to 1.

@@ -29,10 +29,10 @@ class GAN(Generative):
 
     Args:
         discriminator: makes it from (in_shape).
-        latent: numbers that a picture is drawn from.
+        latent: numbers that an image is drawn from.
         objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
             `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
-            between a real and a drawn picture's logits, without collapsed minima (R3GAN; Huang et al., 2024,
+            between a real and a drawn image's logits, without collapsed minima (R3GAN; Huang et al., 2024,
             arXiv:2501.05441).
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
         penalty_every: apply these penalties every so many steps, weighted by that number.
@@ -105,7 +105,7 @@ class GAN(Generative):
         update_bn(draws, self.net if self.average is None else self.average)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Stored pictures to the discriminator's logits [N]."""
+        """Stored images to the discriminator's logits [N]."""
         return self.discriminator(self.normalize(inputs))
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class GAN(Generative):
         return -drawn.mean() if self.objective == "hinge" else F.softplus(-drawn).mean()
 
     def penalty(self, x: Tensor) -> Tensor:
-        """Mean squared gradient of the logits with respect to pictures [N, C, H, W] (Mescheder et al., 2018)."""
+        """Mean squared gradient of the logits with respect to images [N, C, H, W] (Mescheder et al., 2018)."""
         x = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.discriminate(x).sum(), x, create_graph=True)
         return gradient.float().square().flatten(1).sum(1).mean()

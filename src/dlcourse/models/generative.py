@@ -37,7 +37,7 @@ class Generative(BaseModule):
     reference.
 
     Args:
-        task: description of the data, of kind `pictures`.
+        task: description of the data, of kind `images`.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
@@ -84,10 +84,10 @@ class Generative(BaseModule):
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
-        """Latents [N, L] to pictures [N, C, H, W] in -1 to 1."""
+        """Latents [N, L] to images [N, C, H, W] in -1 to 1."""
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Stored pictures to latents [N, L].
+        """Stored images to latents [N, L].
 
         Raises:
             UserError: the family does not have an encoder.
@@ -110,21 +110,21 @@ class Generative(BaseModule):
     # Shared by all families -----------------------------------------------------------------------------------------
 
     def to_uint8(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] in -1 to 1 as datasets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
+        """Images [N, C, H, W] in -1 to 1 as datasets store them: uint8 [N, H, W] or [N, H, W, 3], on the CPU."""
         levels = (x.float() * self.std + self.mean).clamp(*self.task.levels).round().byte().cpu()
         return levels[:, 0] if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1).contiguous()
 
-    def resize_like(self, pictures: Tensor) -> Tensor:
+    def resize_like(self, images: Tensor) -> Tensor:
         """Stored images resized to the size of the model's images."""
-        if pictures.shape[1:3] == self.task.in_shape[1:]:
-            return pictures
-        x = pictures[:, None] if pictures.ndim == 3 else pictures.permute(0, 3, 1, 2)
+        if images.shape[1:3] == self.task.in_shape[1:]:
+            return images
+        x = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
         x = interpolate(x, self.task.in_shape[1:], mode="bilinear", antialias=True)
-        return x[:, 0] if pictures.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
+        return x[:, 0] if images.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
 
     @torch.no_grad()
     def decode_images(self, z: Tensor) -> Tensor:
-        """Latents [N, L] to pictures as they are stored, with the net in evaluation mode."""
+        """Latents [N, L] to images as they are stored, with the net in evaluation mode."""
         training = self.training
         self.eval()
         try:
@@ -133,17 +133,17 @@ class Generative(BaseModule):
             self.train(training)
 
     @torch.no_grad()
-    def reconstructed(self, pictures: Tensor) -> Tensor:
+    def reconstructed(self, images: Tensor) -> Tensor:
         """Reconstructions of stored images."""
-        return self.decode_images(self.latents(pictures))
+        return self.decode_images(self.latents(images))
 
     @torch.no_grad()
-    def latents(self, pictures: Tensor) -> Tensor:
-        """Latents [N, L] of stored pictures, on the CPU."""
+    def latents(self, images: Tensor) -> Tensor:
+        """Latents [N, L] of stored images, on the CPU."""
         training = self.training
         self.eval()
         try:
-            parts = [self.encode(part.to(self.device)).float().cpu() for part in pictures.split(DRAW)]
+            parts = [self.encode(part.to(self.device)).float().cpu() for part in images.split(DRAW)]
         finally:
             self.train(training)
         return torch.cat(parts)
@@ -158,7 +158,7 @@ class Generative(BaseModule):
         self._real.clear()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Stored pictures to the encoder's heads [N, K]."""
+        """Stored images to the encoder's heads [N, K]."""
         return self.net(self.normalize(inputs))
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ class Generative(BaseModule):
     # Metrics --------------------------------------------------------------------------------------------------------
 
     def extra_results(self) -> dict[str, Any]:
-        """The feature space's name, and how many pictures were compared with how many, for result.json."""
+        """The feature space's name, and how many images were compared with how many, for result.json."""
         return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
@@ -258,13 +258,13 @@ class Generative(BaseModule):
         most = most or (self._counts[1] if self._counts else REAL)
         key = f"features{most}"
         if key not in self._real:
-            pictures = self.data.arrays["train"][0][:most]
-            self._real[key] = self._space().cached(pictures, self._cache())
+            images = self.data.arrays["train"][0][:most]
+            self._real[key] = self._space().cached(images, self._cache())
         return self._real[key]
 
-    def features_of(self, pictures: Tensor) -> Tensor:
-        """Features [N, D] of stored pictures, in the model's feature space."""
-        return self._space()(pictures)
+    def features_of(self, images: Tensor) -> Tensor:
+        """Features [N, D] of stored images, in the model's feature space."""
+        return self._space()(images)
 
     def mean_picture(self) -> Tensor:
         """Mean of the training images, as a stored image."""

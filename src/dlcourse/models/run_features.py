@@ -37,8 +37,8 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
 
     def net(x: Tensor) -> Tensor:
         levels = x.round().byte()
-        pictures = as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
-        return model.latents(pictures) if model.kind == "pictures" else features(model, pictures)  # ty: ignore[not-callable]
+        images = as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+        return model.latents(images) if model.kind == "pictures" else features(model, images)  # ty: ignore[not-callable]
 
     weights = folder / "checkpoints" / "best.ckpt"
     digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]

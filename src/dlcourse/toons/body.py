@@ -32,8 +32,8 @@ def _patterns(size: int, device: torch.device) -> Tensor:
 def background(canvas: Canvas) -> None:
     """A colour, and a pattern of a lighter one."""
     first = canvas.face.background_colour
-    share = _patterns(canvas.picture.shape[2], canvas.picture.device)[canvas.face.background]
-    torch.lerp(first, lighter(first, 0.45), share, out=canvas.picture)
+    share = _patterns(canvas.image.shape[2], canvas.image.device)[canvas.face.background]
+    torch.lerp(first, lighter(first, 0.45), share, out=canvas.image)
 
 
 def body(canvas: Canvas) -> None:

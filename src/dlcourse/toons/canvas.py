@@ -1,7 +1,7 @@
-"""Pictures while they are painted, and the distance functions of the shapes.
+"""Images while they are painted, and the distance functions of the shapes.
 
-Shapes are signed distances [B, H, W], negative inside, in hundredths of the picture's side; values of a whole
-picture are [B, 1, 1], colours [B, 3, 1, 1]. An edge is a ramp one pixel wide.
+Shapes are signed distances [B, H, W], negative inside, in hundredths of the image's side; values of a whole
+image are [B, 1, 1], colours [B, 3, 1, 1]. An edge is a ramp one pixel wide.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ FAR = 99.0  # a distance beyond every edge
 
 
 class Canvas:
-    """B pictures, or the same rows of each.
+    """B images, or the same rows of each.
 
     Attributes:
-        picture: float32 [B, 3, H, W], 0 to 255.
-        u, v: coordinates of the pixels in the picture, [1, 1, W] and [1, H, 1].
+        image: float32 [B, 3, H, W], 0 to 255.
+        u, v: coordinates of the pixels in the image, [1, 1, W] and [1, H, 1].
         x, y: coordinates relative to the head's centre, turned with the head, [B, H, W].
         head: distance from the head [B, H, W], used by many layers.
         face: the parameters of the B faces.
         sharpness: pixels in a hundredth of the side.
     """
 
-    def __init__(self, picture: Tensor, u: Tensor, v: Tensor, planes: tuple[Tensor, ...], face: Face, sharpness: float):
-        self.picture, self.u, self.v, self.face, self.sharpness = picture, u, v, face, sharpness
+    def __init__(self, image: Tensor, u: Tensor, v: Tensor, planes: tuple[Tensor, ...], face: Face, sharpness: float):
+        self.image, self.u, self.v, self.face, self.sharpness = image, u, v, face, sharpness
         self.planes = self.x, self.y, self.head = planes
 
     @classmethod
     def blank(cls, face: Face, size: int) -> Canvas:
-        """Empty pictures."""
+        """Empty images."""
         device = face.x.device
         steps = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) * (100 / size)
         u, v = steps[None, None, :], steps[None, :, None]
         right, down = u - face.x, v - face.y
         x = right * face.cos + down * face.sin
         y = down * face.cos - right * face.sin
-        picture = torch.empty(len(face), 3, size, size, device=device)
-        return cls(picture, u, v, (x, y, _head(x, y, face)), face, size / 100)
+        image = torch.empty(len(face), 3, size, size, device=device)
+        return cls(image, u, v, (x, y, _head(x, y, face)), face, size / 100)
 
     def rows(self, top: float, bottom: float) -> Canvas:
         """A view of the rows between two heights, 0 to 100."""
-        size = self.picture.shape[2]
+        size = self.image.shape[2]
         part = slice(int(top * size / 100), -int(-bottom * size // 100))
         planes = tuple(plane[:, part] for plane in self.planes)
-        return Canvas(self.picture[:, :, part], self.u, self.v[:, part], planes, self.face, self.sharpness)
+        return Canvas(self.image[:, :, part], self.u, self.v[:, part], planes, self.face, self.sharpness)
 
     def where(self, chosen: Tensor, paint: Callable[[Canvas], None]) -> None:
-        """Paint on some of the pictures only, `chosen` bool [B]."""
+        """Paint on some of the images only, `chosen` bool [B]."""
         index = chosen.nonzero()[:, 0]
         if not len(index):
             return
         planes = tuple(plane.index_select(0, index) for plane in self.planes)
-        some = Canvas(self.picture.index_select(0, index), self.u, self.v, planes, self.face[index], self.sharpness)
+        some = Canvas(self.image.index_select(0, index), self.u, self.v, planes, self.face[index], self.sharpness)
         paint(some)
-        self.picture.index_copy_(0, index, some.picture)
+        self.image.index_copy_(0, index, some.image)
 
     def linear(self, along: Tensor, down: Tensor, constant: Tensor) -> Tensor:
         """along * x + down * y + constant, from one row and one column instead of planes."""
@@ -91,7 +91,7 @@ class Canvas:
         cover = self.cover(distance)
         if not isinstance(strength, float) or strength != 1.0:
             cover *= strength
-        self.picture.lerp_(colour, cover[:, None])
+        self.image.lerp_(colour, cover[:, None])
 
     def shape(self, distance: Tensor, colour: Tensor, line: float = OUTLINE) -> None:
         """Paint the inside, and a line of ink around it."""
@@ -148,7 +148,7 @@ def _head(x: Tensor, y: Tensor, face: Face) -> Tensor:
 
 def plain(canvas: Canvas, code: str) -> Tensor:
     """A fixed colour."""
-    return torch.tensor(rgb(code), device=canvas.picture.device)[:, None, None]
+    return torch.tensor(rgb(code), device=canvas.image.device)[:, None, None]
 
 
 def shade(colour: Tensor, share: float) -> Tensor:

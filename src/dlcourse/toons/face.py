@@ -34,8 +34,8 @@ class Face:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, pictures: slice | Tensor) -> Face:
-        return Face(of=(self, pictures))
+    def __getitem__(self, images: slice | Tensor) -> Face:
+        return Face(of=(self, images))
 
     def to(self, device: torch.device) -> Face:
         """The same parameters on another device."""

@@ -73,7 +73,7 @@ NOSES = {  # x, y and radius of root and tip, in sizes of the nose, for a head t
 def nose(canvas: Canvas) -> None:
     """A nose that points where the head does."""
     face = canvas.face
-    table = torch.tensor([NOSES[name] for name in values_of("nose_shape")], device=canvas.picture.device)
+    table = torch.tensor([NOSES[name] for name in values_of("nose_shape")], device=canvas.image.device)
     ax, ay, ar, bx, by, br = (table[face.nose_shape][..., None, None] * face.nose[:, None]).unbind(1)
     way = torch.tanh(face.turn * 5)
     x, y = face.nose_x, face.nose_y

@@ -64,7 +64,7 @@ def cheeks(canvas: Canvas) -> None:
     for side in SIDES:
         x = canvas.x - face.turned - side * face.skull * (0.6 - 0.12 * side * face.turn)
         glow = torch.clamp(1 - length(x / 4.4, y / 3.2), 0, 1).mul_(1.6).clamp_(0, 1)
-        canvas.picture.lerp_(plain(canvas, "ff5d6c")[None], (glow * face.blush)[:, None])
+        canvas.image.lerp_(plain(canvas, "ff5d6c")[None], (glow * face.blush)[:, None])
 
     def freckles(c: Canvas) -> None:
         f = c.face

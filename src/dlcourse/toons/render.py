@@ -1,6 +1,6 @@
-"""Colour pictures of cartoon faces, drawn in batches from a scene: plain torch, any device, any size.
+"""Colour images of cartoon faces, drawn in batches from a scene: plain torch, any device, any size.
 
-Each layer is a few signed distances over the picture, painted with a line of ink around it, back to front. Pictures
+Each layer is a few signed distances over the image, painted with a line of ink around it, back to front. Images
 are drawn in small chunks so that the temporaries stay in the cache; a layer is drawn only on the faces that have it.
 """
 
@@ -16,17 +16,17 @@ from dlcourse.toons.canvas import Canvas
 from dlcourse.toons.face import face_of
 from dlcourse.toons.scene import Scene
 
-# Increase it whenever the same seed gives different pictures: it is part of the names of cached files.
+# Increase it whenever the same seed gives different images: it is part of the names of cached files.
 RENDERER_VERSION = 1
 SMALLEST, LARGEST = 16, 1024  # pixels a side
-_CPU_CHUNK_PIXELS = 200_000  # 48 pictures of 64 pixels a side
+_CPU_CHUNK_PIXELS = 200_000  # 48 images of 64 pixels a side
 _ACCELERATOR_CHUNK = 256
 
 
 def render(scene: Scene, size: int = 64, device: torch.device | str | None = None, chunk: int | None = None) -> Tensor:
-    """The scene's pictures: uint8 [N, size, size, 3] on `device`, the CPU unless given.
+    """The scene's images: uint8 [N, size, size, 3] on `device`, the CPU unless given.
 
-    `chunk` pictures are drawn at once (default: depends on the device); the result does not depend on it. On the CPU,
+    `chunk` images are drawn at once (default: depends on the device); the result does not depend on it. On the CPU,
     torch.get_num_threads() threads draw.
 
     Raises:
@@ -40,7 +40,7 @@ def render(scene: Scene, size: int = 64, device: torch.device | str | None = Non
         chunk = max(_CPU_CHUNK_PIXELS // size**2, 1) if on_cpu else _ACCELERATOR_CHUNK
     if chunk < 1:
         raise ValueError(f"chunk={chunk} is below 1: use 1 or more")
-    pictures = torch.empty(len(scene), size, size, 3, dtype=torch.uint8, device=target)
+    images = torch.empty(len(scene), size, size, 3, dtype=torch.uint8, device=target)
     # Faces with the same hair together: a chunk is drawn with as many cones as its richest style has.
     parts = torch.argsort(scene.hair, stable=True).split(chunk)
 
@@ -48,19 +48,19 @@ def render(scene: Scene, size: int = 64, device: torch.device | str | None = Non
         canvas = Canvas.blank(face_of(scene[index]).to(target), size)
         _paint(canvas)
         # Half a level turns the conversion's truncation into rounding.
-        drawn = canvas.picture.add_(0.5).clamp_(0, 255).byte()
-        pictures.index_copy_(0, index.to(target), drawn.permute(0, 2, 3, 1).contiguous())
+        drawn = canvas.image.add_(0.5).clamp_(0, 255).byte()
+        images.index_copy_(0, index.to(target), drawn.permute(0, 2, 3, 1).contiguous())
 
     threads = torch.get_num_threads() if on_cpu else 1
     if threads == 1:
         for part in parts:
             draw(part)
-        return pictures
+        return images
     # Threads that draw whole chunks wait for each other once, torch's own threads after each small operation.
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(draw, parts))
     torch.set_num_threads(threads)  # the workers' setting is per thread for OpenMP, but per process for MKL
-    return pictures
+    return images
 
 
 def _paint(canvas: Canvas) -> None:

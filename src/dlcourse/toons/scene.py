@@ -1,6 +1,6 @@
 """The factors of a cartoon face, and seeded random values of them.
 
-A number is uniform between its bounds; a choice has names with weights. Lengths are in hundredths of the picture's
+A number is uniform between its bounds; a choice has names with weights. Lengths are in hundredths of the image's
 side, left and right are the viewer's.
 """
 
@@ -34,7 +34,7 @@ def _alike(names: str) -> dict[str, float]:
 
 FACTORS: tuple[Number | Choice, ...] = (
     # The head and how it is held.
-    Number("x", -4.5, 4.5),  # of the head's middle, from the picture's
+    Number("x", -4.5, 4.5),  # of the head's middle, from the image's
     Number("y", -2.5, 2.5),
     Number("turn", -1.0, 1.0),  # to the left or right; 1 is about 40 degrees
     Number("nod", -1.0, 1.0),  # up or down
@@ -116,8 +116,8 @@ class Scene:
     def __len__(self) -> int:
         return len(self.factors)
 
-    def __getitem__(self, pictures: slice | Tensor) -> Scene:
-        return Scene(self.factors[pictures])
+    def __getitem__(self, images: slice | Tensor) -> Scene:
+        return Scene(self.factors[images])
 
     def replaced(self, name: str, value: float | Tensor) -> Scene:
         """The same faces with another value of one factor."""
