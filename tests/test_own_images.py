@@ -31,6 +31,9 @@ def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
     with (tmp_path / "p" / "predictions.csv").open(encoding="utf8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = [str(Path(row["file"]).relative_to(own)) for row in rows]
+    assert all(
+        float(row[f"p_{row['class']}"]) == max(float(row[f"p_{name}"]) for name in ("1", "2", "10")) for row in rows
+    )
     assert len(rows) == 60 and "2/caf\\xe9\na\\b $x$.png" in names and "10/0.png" in names
     assert (tmp_path / "p" / "contact_sheet.png").exists()
 

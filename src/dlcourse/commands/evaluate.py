@@ -35,6 +35,12 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
 
 
+def _place(data: DictConfig) -> Path | None:
+    """Where a data set's own files are; None for those of `data_dir`."""
+    path = data.get("path")
+    return Path(path).expanduser().resolve() if path is not None else None
+
+
 SWITCHED = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
 
 
@@ -74,6 +80,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
+    # Of one's own images that the run has not seen all are tested.
+    data.whole = cfg.get("data") is not None and _place(cfg.data) != _place(run_cfg.data)
     data.prepare_data()
     data.setup()
     _check_fit(run, model.task, data.task)
@@ -113,6 +121,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         git=git_commit(),
         overrides=list(overrides),
         run=str(run),
+        samples=len(data.arrays["test"][0]),
     ).updated(**model.extra_results())
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)

@@ -12,17 +12,16 @@ import torch
 from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
+from dlcourse.models.answers import Predictions, answer
 from dlcourse.models.build import load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import replaced, write_text
 from dlcourse.runs.table import text_table
-
-BATCH = 100
 
 
 def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Predict, print the table, and write predictions.csv and contact_sheet.png into `folder`.
+    """Predict, print the table, and write predictions.csv, predictions.npz and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run; its best checkpoint is used.
@@ -59,19 +58,13 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
             f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
         )
     array = torch.from_numpy(np.stack(images))
-    inputs = as_stored(array, model.task)
-    with torch.inference_mode():
-        parts = [model.predictions(model(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
-    predictions = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    rows = [
-        {"file": as_text(file)} | row for file, row in zip(read, model.format_predictions(predictions), strict=True)
-    ]
+    predictions, answers = answer(model, as_stored(array, model.task))
+    files = [as_text(file) for file in read]
+    rows = [{"file": file} | row for file, row in zip(files, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "predictions.csv", table.getvalue())
+    _write_table(folder / "predictions.csv", rows, answers)
+    with replaced(folder / "predictions.npz") as part, part.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, files=np.asarray(files), **answers.arrays())
     sheet = folder / "contact_sheet.png"
     names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
     with plotting("the contact sheet"):
@@ -79,3 +72,14 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
     print(f"\nResults saved to {folder}")
     return rows
+
+
+def _write_table(path: Path, rows: list[dict[str, Any]], answers: Predictions) -> None:
+    """Write the printed rows, followed by a column for each probability."""
+    columns = answers.columns()
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow([*rows[0], *columns])
+    numbers = zip(*columns.values(), strict=True) if columns else [()] * len(rows)
+    writer.writerows([*row.values(), *(f"{p:.6g}" for p in some)] for row, some in zip(rows, numbers, strict=True))
+    write_text(path, table.getvalue())

@@ -75,36 +75,37 @@ class ImageFolder(OwnImages):
         stored = self._prepared()
         return self.split(stored["x"], stored["y"], stored["split"], tuple(stored["classes"].tolist()))
 
+    def stamp(self) -> tuple[tuple[str, int, str, int, int], ...]:
+        """Name, label, split, size and time of each image file, so that any change of them is noticed."""
+        found = self._found
+        return tuple(
+            (as_text(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns)
+            for file, label, split in zip(found.files, found.labels, found.splits, strict=True)
+        )
+
     @cached_property
     def _found(self) -> Labelled:
         return find(self.path)
 
     def _prepared(self) -> Npz:
         """`x`, `y`, `split` and `classes` of all images that can be decoded."""
-        found = self._found
-        listing = [
-            (as_text(file), label, split, (stat := file.stat()).st_size, stat.st_mtime_ns)
-            for file, label, split in zip(found.files, found.labels, found.splits, strict=True)
-        ]
         settings = {
             "version": VERSION,
-            "files": listing,
-            "classes": found.classes,
+            "files": self.stamp(),
+            "classes": self._found.classes,
             "size": self.size,
             "colour": self.colour,
         }
         cached = self.data_dir / f"{self.title}-{settings_hash(settings)}.npz"
-        return cached_npz(cached, lambda: self._prepare(found))
+        return cached_npz(cached, lambda: self._prepare(self._found))
 
     def _prepare(self, found: Labelled) -> Npz:
         x, decoded = decode(found.files, self.size, self.colour)
         labels = np.asarray(found.labels)
-        lost = sorted(set(found.labels) - set(labels[decoded].tolist()))
+        lost = sorted(set(found.labels) - set(labels[decoded].tolist())) if found.classes or not len(x) else []
         if lost:
-            raise UserError(
-                f"the class {found.classes[lost[0]]!r} does not contain an image that can be decoded: "
-                "give PNG, JPEG or similar files"
-            )
+            where = f"the class {found.classes[lost[0]]!r}" if found.classes else printable(self.path)
+            raise UserError(f"{where} does not contain an image that can be decoded: give PNG, JPEG or similar files")
         return {
             "x": x,
             "y": labels[decoded],

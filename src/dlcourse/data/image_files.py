@@ -65,27 +65,37 @@ def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         one of `UNREADABLE`; `why_unreadable` explains it.
     """
-    channels, height, width = in_shape
+    _, height, width = in_shape
     with Image.open(path) as opened:
         if opened.width * opened.height > LARGEST:
             raise UnsupportedImage(
                 f"its {opened.width}x{opened.height} pixels are more than {LARGEST // 10**6} million, the limit: "
                 "make it smaller"
             )
-        if opened.width * opened.height == 1:
-            raise UnsupportedImage("it has a single pixel")
         if opened.format == "JPEG":
             side = 2 * max(height, width)  # twice the final size, so that the last step is a good filter's
             opened.draft(None, (side, side))
-        image = _eight_bits(ImageOps.exif_transpose(opened))
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            white = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(white, image.convert("RGBA"))
-        if image.mode == "LAB":
-            lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-            image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
-        image = image.convert("L" if channels == 1 else "RGB")
-        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+        return fit_picture(opened, in_shape)
+
+
+def fit_picture(image: Image.Image, in_shape: tuple[int, ...]) -> np.ndarray:
+    """An opened image in a model's shape, see `read_picture`.
+
+    Raises:
+        one of `UNREADABLE`.
+    """
+    channels, height, width = in_shape
+    if image.width * image.height == 1:
+        raise UnsupportedImage("it has a single pixel")
+    image = _eight_bits(ImageOps.exif_transpose(image))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    if image.mode == "LAB":
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
+    image = image.convert("L" if channels == 1 else "RGB")
+    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

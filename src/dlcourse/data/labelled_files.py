@@ -22,9 +22,9 @@ class Labelled:
 
     Attributes:
         files: of the images.
-        labels: number of each image's class.
+        labels: number of each image's class, or its time in minutes.
         splits: given for each image: `train`, `val`, `test` or empty.
-        classes: names.
+        classes: names; empty if the labels are times.
     """
 
     files: list[Path]
@@ -55,14 +55,14 @@ def from_folders(path: Path) -> Labelled:
     folders = _folders(path)
     by_split = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
     if "train" in by_split.values():
-        _report("ignored, since they are not split folders", [f for f in folders if f not in by_split], path)
+        report("ignored, since they are not split folders", [f for f in folders if f not in by_split], path)
         parents = list(by_split.items())
-        _report("ignored, since they are not in a split folder", _loose(path), path)
+        report("ignored, since they are not in a split folder", _loose(path), path)
     else:
         parents = [(path, "")]
     found = []  # file, class name, split
     for parent, split in parents:
-        _report("ignored, since they are not in a class folder", _loose(parent), path)
+        report("ignored, since they are not in a class folder", _loose(parent), path)
         for folder in _folders(parent):
             files = files_below(folder)
             if not files:
@@ -70,7 +70,7 @@ def from_folders(path: Path) -> Labelled:
                     f"the class folder {printable(folder)} is empty: add images, or use a folder without it"
                 )
             nested = sorted({file.parent for file in files} - {folder})
-            _report(f"nested folders, whose images count to the class {printable(folder.name)!r}", nested, path)
+            report(f"nested folders, whose images count to the class {printable(folder.name)!r}", nested, path)
             found += [(file, as_text(folder.name), split) for file in files]
     if not found:
         tables = [file for file in _loose(path) if file.suffix.lower() == ".csv"]
@@ -83,13 +83,32 @@ def from_folders(path: Path) -> Labelled:
 
 
 def from_csv(path: Path) -> Labelled:
-    """The files of a CSV with the columns file, label and optionally split; names are relative to the CSV's folder."""
-    rows = _rows(path)
-    found, missing, seen = [], [], {}
+    """The files of a CSV with the columns file,label[,split], see `table_rows`."""
+    return _labelled(list(table_rows(path, "label").values()), path)
+
+
+def table_rows(path: Path, column: str) -> dict[int, tuple[Path, str, str]]:
+    """The rows of a CSV with the columns file, `column` and optionally split.
+
+    Files without a row are reported.
+
+    Args:
+        path: of the CSV; the names of the files are relative to its folder.
+        column: name of the column with the labels.
+
+    Returns:
+        File, label and split (`train`, `val`, `test` or empty) by number of the row, from 2.
+
+    Raises:
+        UserError: the CSV is not in this form, or a file does not exist.
+    """
+    rows = _rows(path, column)
+    found: dict[int, tuple[Path, str, str]] = {}
+    missing, seen = [], {}
     for number, row in enumerate(rows, 2):
-        name, label, split = (str(row.get(key) or "").strip() for key in ("file", "label", "split"))
+        name, label, split = (str(row.get(key) or "").strip() for key in ("file", column, "split"))
         if not name or not label:
-            raise UserError(f"{path}: row {number} lacks a {'file' if not name else 'label'}: complete it")
+            raise UserError(f"{path}: row {number} lacks a {'file' if not name else column}: complete it")
         if split and split.lower() not in SPLITS:
             raise UserError(f"{path}: row {number} has the unknown split {split!r}: use train, val or test")
         file = path.parent / name
@@ -99,7 +118,7 @@ def from_csv(path: Path) -> Labelled:
             missing.append((number, name))
         if seen.setdefault(file, number) != number:
             raise UserError(f"{path}: rows {seen[file]} and {number} name the same file {name}: keep one of them")
-        found.append((file, label, SPLITS[split.lower()] if split else ""))
+        found[number] = file, label, SPLITS[split.lower()] if split else ""
     if missing:
         number, name = missing[0]
         raise UserError(
@@ -107,27 +126,27 @@ def from_csv(path: Path) -> Labelled:
             f"give paths relative to {printable(path.parent.absolute())}"
         )
     if not found:
-        raise UserError(f"{path} is empty: give one row file,label for each image")
-    folders = {file.parent for file, _, _ in found}
+        raise UserError(f"{path} is empty: give one row file,{column} for each image")
+    folders = {file.parent for file in seen}
     others = [file for folder in folders for file in _loose(folder) if file not in seen and file != path]
-    _report("ignored, since the CSV gives them no label", sorted(others), path.parent)
-    return _labelled(found, path)
+    report(f"ignored, since the CSV gives them no {column}", sorted(others), path.parent)
+    return found
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path, column: str) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             columns = [name.strip().lower() for name in reader.fieldnames or ()]
-            if not {"file", "label"} <= set(columns):
+            if not {"file", column} <= set(columns):
                 raise UserError(
-                    f"{path} does not begin with the columns file,label: separate columns by commas and name them "
+                    f"{path} does not begin with the columns file,{column}: separate columns by commas and name them "
                     "in the first row"
                 )
             reader.fieldnames = columns
             return list(reader)
     except (OSError, csv.Error) as error:
-        raise UserError(f"{path} could not be read ({error}): give a CSV file with the columns file,label") from None
+        raise UserError(f"{path} could not be read ({error}): give a CSV file with the columns file,{column}") from None
 
 
 def _labelled(found: Sequence[tuple[Path, str, str]], path: Path) -> Labelled:
@@ -157,7 +176,8 @@ def _loose(path: Path) -> list[Path]:
     return sorted(child for child in path.iterdir() if child.is_file() and not child.name.startswith("."))
 
 
-def _report(what: str, paths: Iterable[Path], root: Path) -> None:
+def report(what: str, paths: Iterable[Path], root: Path) -> None:
+    """Warn of files, with the names of the first ones relative to `root`."""
     names = [printable(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths]
     if names:
         more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""

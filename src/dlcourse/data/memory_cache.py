@@ -15,17 +15,17 @@ State = dict[str, Any]  # attributes of a data module
 _kept: "OrderedDict[Hashable, State]" = OrderedDict()
 
 
-def loaded(settings: Mapping[str, Any], path: str | Path | None, load: Callable[[], State]) -> State:
+def loaded(settings: Mapping[str, Any], stamp: Hashable, load: Callable[[], State]) -> State:
     """Return what `load` returns, or returned before for the same settings and files.
 
     Arrays of a data set are never changed in place, so runs can share them.
 
     Args:
         settings: config of the data module, as plain values.
-        path: its file or folder; a change of it leads to loading again.
+        stamp: of its files; another stamp leads to loading again.
         load: returns the attributes that loading sets in the module, including `arrays`.
     """
-    key = repr(sorted(item for item in settings.items() if item[0] not in OWN)), _stamp(path)
+    key = repr(sorted(item for item in settings.items() if item[0] not in OWN)), stamp
     if key in _kept:
         _kept.move_to_end(key)
     else:
@@ -43,7 +43,8 @@ def _size(state: State) -> int:
     return sum(t.nbytes for t in tensors.values())
 
 
-def _stamp(path: str | Path | None) -> Hashable:
+def stamp_of(path: str | Path | None) -> Hashable:
+    """Names, times and sizes of a file, or of all files of a folder; None if it does not exist."""
     if path is None or not Path(path).exists():
         return None
     files = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]

@@ -1,7 +1,7 @@
 """The LightningDataModule behind every data set: arrays in memory, batches made on the device."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from dlcourse.data.batches import Augment, Batch, Batches, seeded
-from dlcourse.data.memory_cache import loaded
+from dlcourse.data.memory_cache import loaded, stamp_of
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
@@ -33,6 +33,7 @@ class DataModule(LightningDataModule, ABC):
     settings: dict[str, Any] | None = None  # its config; two modules with the same settings share their arrays
     is_published = True  # whether the images are the known files that published figures are measured on
     balance = False  # whether training draws each class equally often
+    whole = False  # whether all images of one's own are tested; nothing is trained on them then
     rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -53,7 +54,7 @@ class DataModule(LightningDataModule, ABC):
             if self.settings is None:
                 self.arrays = self.load()
             else:
-                vars(self).update(loaded(self.settings, getattr(self, "path", None), self._loaded))
+                vars(self).update(loaded(self.settings | {"whole": self.whole}, self.stamp(), self._loaded))
             for split, (x, y) in self.arrays.items():
                 if len(x) != len(y):
                     raise UserError(
@@ -62,6 +63,10 @@ class DataModule(LightningDataModule, ABC):
                     )
                 if not len(x):
                     raise UserError(f"{self.title} has an empty {split} split: give more images")
+
+    def stamp(self) -> Hashable:
+        """Something that differs after a change of the files that the arrays come from."""
+        return stamp_of(getattr(self, "path", None))
 
     def _loaded(self) -> dict[str, Any]:
         """The attributes that `load` sets, including `arrays`."""

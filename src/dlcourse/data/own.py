@@ -74,9 +74,7 @@ class OwnImages(DataModule):
             classes: names.
             levels: stored values of black and white.
         """
-        splits = split_by_class(
-            labels, given, classes, self.validation, self.test, self.split_seed, self.folds, self.fold
-        )
+        splits = self.split_indices(labels, given, classes)
         arrays = {
             name: (torch.from_numpy(x[index]), torch.from_numpy(labels[index].astype(np.int64)))
             for name, index in splits.items()
@@ -86,13 +84,22 @@ class OwnImages(DataModule):
         counts = tuple(np.bincount(labels[splits["train"]], minlength=len(classes)).tolist())
         shape = (len(mean), *train.shape[1:3])
         self.task = Task(self.title, "classes", shape, mean, std, tuple(classes), levels=levels, class_counts=counts)
-        log.info(
-            "%s: %s images of %d classes",
-            self.title,
-            " + ".join(f"{len(i)} {n}" for n, i in splits.items()),
-            len(classes),
-        )
         return arrays
+
+    def split_indices(self, labels: np.ndarray, given: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+        """Indices of the images of each split; see `split_by_class` for the arguments.
+
+        If `whole` is set, all images are the test split, or those that the user gave as `test`.
+        """
+        if self.whole:
+            test = np.flatnonzero(given == "test")
+            test = test if len(test) else np.arange(len(labels))
+            return {"train": test, "test": test}
+        splits = split_by_class(
+            labels, given, classes, self.validation, self.test, self.split_seed, self.folds, self.fold
+        )
+        log.info("%s: %s images", self.title, " + ".join(f"{len(index)} {name}" for name, index in splits.items()))
+        return splits
 
     def train_dataloader(self) -> Batches:
         """As in `DataModule`; a batch is at most the training set."""

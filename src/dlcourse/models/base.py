@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed
@@ -11,12 +11,16 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from dlcourse.data.batches import Batch, mix, reseed
+from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
+
+if TYPE_CHECKING:
+    from dlcourse.models.answers import Predictions
 
 SCHEMA = 1  # of checkpoints
 
@@ -133,6 +137,23 @@ class BaseModule(StepShortcuts, ABC):
     def forward(self, inputs: Tensor) -> Tensor:
         """Stored inputs to net outputs [N, K]."""
         return self.net(self.normalize(inputs))
+
+    def predict(self, images: Images) -> "Predictions":
+        """Answers to images, in evaluation mode on the model's device.
+
+        Args:
+            images: one image, or several as a list or one array: paths, PIL images, or arrays and tensors uint8
+                [N, H, W] or [N, H, W, C], of any size; see `dlcourse.data.given_images.stored_inputs`.
+
+        Returns:
+            Names, probabilities and embeddings of all images.
+
+        Raises:
+            UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
+        """
+        from dlcourse.models.answers import answer  # which imports this module
+
+        return answer(self, stored_inputs(images, self.task))[1]
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:

@@ -59,7 +59,8 @@ def draw(folder: Path, model: Classifier, data: DataModule) -> None:
         bins = classification.calibration_bins(confidence, right)
         write_numbers(plots / "calibration.csv", classification.Bin._fields, bins)
         draw_calibration(plots / "calibration.png", bins, classification.calibration_error(confidence, right))
-    _draw_samples(plots / "samples.png", *data.arrays["train"], task)
+    if not data.whole:
+        _draw_samples(plots / "samples.png", *data.arrays["train"], task)
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[int]]) -> list[list[str | int]]:

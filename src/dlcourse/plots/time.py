@@ -29,8 +29,9 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     _draw_errors(plots / "errors.png", truth, error)
     worst = error.argsort(descending=True)[:24]
     draw_answers(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
-    sample, labels = data.arrays["train"]
-    draw_answers(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), "Training pictures")
+    if not data.whole:
+        sample, labels = (part[:24] for part in data.arrays["train"])
+        draw_answers(plots / "samples.png", sample, None, labels @ torch.tensor([60, 1]), "Training pictures")
     if "probabilities" in answers:
         chosen = torch.cat([worst[:3], error.argsort()[:1]])
         _draw_distributions(

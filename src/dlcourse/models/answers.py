@@ -1,0 +1,89 @@
+"""A model's answers to images as plain arrays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.clocks.encodings import confidence
+from dlcourse.models.activations import layer_inputs
+from dlcourse.models.base import BaseModule
+
+BATCH = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers of a model to N images, which `BaseModule.predict` returns.
+
+    Attributes:
+        names: answer to each image: the name of the class, or the time as text, such as `10:09`.
+        class_names: names of the K classes; empty for clocks.
+        probabilities: float32 [N, K]; of a clock reader [N, 720], for each minute of the dial from 12:00 on. None if
+            the model has none (nearest centroid, perceptron, and clock readers that output a number).
+        confidence: probability of each answer [N]; of a time, that of the minutes within one minute of it. Or None.
+        minutes: of clocks, the predicted time in minutes after 12:00 [N], with fractions; else None.
+        embeddings: inputs of the net's last linear layer, float32 [N, D]; None without such a layer.
+    """
+
+    names: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    probabilities: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    minutes: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.names)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """The probabilities by column of a table [N]: `p_<class>`; of clocks `p_hour_<h>` and `p_minute_<m>`."""
+        if self.probabilities is None:
+            return {}
+        if self.minutes is None:
+            return {f"p_{name}": p for name, p in zip(self.class_names, self.probabilities.T, strict=True)}
+        dial = self.probabilities.reshape(-1, 12, 60)
+        hours, minutes = dial.sum(2).T, dial.sum(1).T
+        found = {f"p_hour_{hour or 12}": p for hour, p in enumerate(hours)}
+        return found | {f"p_minute_{minute:02d}": p for minute, p in enumerate(minutes)}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All attributes that are not None as arrays, for an .npz file; names as text."""
+        return {name: np.asarray(value) for name, value in vars(self).items() if value is not None and len(value)}
+
+
+def answer(model: BaseModule, inputs: Tensor) -> tuple[dict[str, Tensor], Predictions]:
+    """A model's predictions for stored inputs [N, ...]: as tensors on the CPU by name, and as plain arrays.
+
+    Raises:
+        UserError: the model does not predict, or does not fit the inputs.
+    """
+    parts: list[dict[str, Tensor]] = []
+    embedded: list[Tensor] = []
+    model.eval()
+    with torch.inference_mode(), layer_inputs(model) as seen:
+        for batch in inputs.split(BATCH):
+            seen.clear()
+            parts.append({k: v.cpu() for k, v in model.predictions(model(batch.to(model.device))).items()})
+            if seen and len(seen[-1]) == len(batch):
+                embedded.append(seen[-1].flatten(1).float().cpu())
+    found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    embeddings = torch.cat(embedded).numpy() if len(embedded) == len(parts) else None
+    return found, _plain(model, found, embeddings)
+
+
+def _plain(model: BaseModule, found: dict[str, Tensor], embeddings: np.ndarray | None) -> Predictions:
+    rows: list[dict[str, Any]] = model.format_predictions(found)
+    probabilities, minutes = found.get("probabilities"), found.get("minutes")
+    sure = None
+    if probabilities is not None:
+        sure = probabilities.amax(1) if minutes is None else confidence(probabilities, minutes)[0]
+    return Predictions(
+        tuple(str(row.get("time" if minutes is not None else "class")) for row in rows),
+        tuple(model.task.classes),
+        *(part.float().numpy() if part is not None else None for part in (probabilities, sure, minutes)),
+        embeddings,
+    )
