@@ -1,8 +1,8 @@
-"""Dials as seen: where a clock lies in a picture, cutting it out, unrolling it, and the time from the angles of its hands.
+"""Dials as seen: where a clock lies in an image, how it is unrolled, and the time from the angles of its hands.
 
-A pose is 8 numbers: the centre (x, y), the shape (a symmetric matrix: xx, xy, yy) and the bend (x, y), in picture sides,
-and how sure the finder is that it is a clock. The point v of the dial's plane (in radii, x right, y down, upright as seen)
-is at centre + shape v / (1 + bend v).
+A pose is 8 numbers: the centre (x, y), the shape (a symmetric matrix: xx, xy, yy) and the bend (x, y), in image sides,
+and the finder's score. The point v of the dial's plane (in radii, x right, y down, upright as seen) is at
+centre + shape v / (1 + bend v).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ POSE = 8
 INNER, OUTER = 0.06, 1.12  # radii between which a dial is unrolled
 
 
-def pyramid(pictures: Tensor) -> list[Tensor]:
-    """The pictures [N, 3, H, W] and halves of them, down to 32 pixels."""
-    levels = [pictures]
+def pyramid(images: Tensor) -> list[Tensor]:
+    """The images [N, 3, H, W] and halves of them, down to 32 pixels."""
+    levels = [images]
     while min(levels[-1].shape[2:]) >= 64:
         levels.append(F.avg_pool2d(levels[-1], 2))
     return levels
 
 
 def sample(levels: list[Tensor], places: Tensor, step: Tensor) -> Tensor:
-    """Pixels of pictures at places, from the level of the pyramid that fits.
+    """Pixels of images at places, from the level of the pyramid that fits.
 
     Args:
-        levels: of the pictures [N, 3, S, S], see `pyramid`.
-        places: [N, h, w, 2] in picture sides, 0 to 1.
-        step: distance of neighbouring places in picture sides [N].
+        levels: of the images [N, 3, S, S], see `pyramid`.
+        places: [N, h, w, 2] in image sides, 0 to 1.
+        step: distance of neighbouring places in image sides [N].
 
     Returns:
-        [N, 3, h, w]; places outside a picture take its edge.
+        [N, 3, h, w]; places outside an image take its edge.
     """
     wanted = (step * levels[0].shape[-1]).clamp_min(1e-6).log2().round().long().clamp(0, len(levels) - 1)
     found = torch.empty(len(places), 3, *places.shape[1:3], device=places.device, dtype=levels[0].dtype)
@@ -49,14 +49,14 @@ def sample(levels: list[Tensor], places: Tensor, step: Tensor) -> Tensor:
 
 
 def window(centre: Tensor, half: Tensor, size: int) -> Tensor:
-    """Places [N, size, size, 2] of an upright square: centre [N, 2] and half its side [N] in picture sides."""
+    """Places [N, size, size, 2] of an upright square: centre [N, 2] and half its side [N] in image sides."""
     steps = (torch.arange(size, device=centre.device) + 0.5) * (2 / size) - 1
     grid = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), -1)
     return centre[:, None, None] + half[:, None, None, None] * grid
 
 
 def seen_at(pose: Tensor, points: Tensor) -> Tensor:
-    """Where points v [..., 2] of the dial's plane are seen: pose [N, POSE] to [N, ..., 2] in picture sides."""
+    """Where points v [..., 2] of the dial's plane are seen: pose [N, POSE] to [N, ..., 2] in image sides."""
     across, down = points[..., 0], points[..., 1]
     x, y, xx, xy, yy, bend_x, bend_y = (part.view(-1, *[1] * across.ndim) for part in pose[:, :7].unbind(1))
     below = (1 + bend_x * across + bend_y * down).clamp_min(0.1)
@@ -71,14 +71,14 @@ def unrolled(angles: int, radii: int, device: torch.device | str = "cpu") -> Ten
 
 
 def radius(pose: Tensor) -> Tensor:
-    """Mean radius of the dial in picture sides [N]."""
+    """Mean radius of the dial in image sides [N]."""
     return (pose[:, 2] * pose[:, 4] - pose[:, 3].square()).clamp_min(1e-8).sqrt()
 
 
 def labels_of(scene: Scene) -> Tensor:
-    """What a picture of a varied scene shows, float32 [N, 3 + POSE]: hour, minute, degrees of twelve, and the pose.
+    """What an image of a varied scene shows, float32 [N, 3 + POSE]: hour, minute, degrees of twelve, and the pose.
 
-    The last number is 0 for a picture without a clock, else 1.
+    The last number is 0 for an image without a clock, else 1.
     """
     place = pose(scene)
     shape = place.shape.flatten(1)[:, [0, 1, 3]]
@@ -105,7 +105,9 @@ class DialAngles:
     def targets(self, minutes_N: Tensor, turn_N: Tensor) -> Tensor:
         """Soft targets [N, 3, bins] for times in minutes and the angle of twelve in degrees."""
         twelve = turn_N * (self.bins / 360)
-        places = torch.stack([twelve, twelve + minutes_N * self.bins / MINUTES, twelve + (minutes_N % 60) * self.bins / 60])
+        places = torch.stack(
+            [twelve, twelve + minutes_N * self.bins / MINUTES, twelve + (minutes_N % 60) * self.bins / 60]
+        )
         sigma = torch.tensor([self.TWELVE_SIGMA, self.HOUR_SIGMA, self.MINUTE_SIGMA], device=turn_N.device)
         bins = torch.arange(self.bins, device=turn_N.device)
         away = circular_difference(bins, places.T[:, :, None], self.bins) / sigma[:, None]
@@ -113,7 +115,7 @@ class DialAngles:
         return weight / weight.sum(2, keepdim=True)
 
     def angle_loss(self, output_NK: Tensor, minutes_N: Tensor, turn_N: Tensor) -> Tensor:
-        """Cross-entropy of the three angles, summed; each picture's own [N]."""
+        """Cross-entropy of the three angles, summed; each image's own [N]."""
         logits = output_NK.view(-1, 3, self.bins).log_softmax(2)
         return -(self.targets(minutes_N, turn_N) * logits).sum((1, 2))
 

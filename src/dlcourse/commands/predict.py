@@ -37,7 +37,8 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
     """
     files = picture_files(source)
     _, model = load_run(run, trust)
-    shape = model.task.picture_shape()
+    task = model.photo_task
+    shape = task.picture_shape()
     if shape is None:
         raise UserError(
             f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
@@ -45,7 +46,7 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
     images, read = [], []
     for file in files:
         try:
-            images.append(read_picture(file, shape))
+            images.append(read_picture(file, shape, task.pad))
             read.append(file)
         except UNREADABLE as error:
             if file == source:
@@ -58,7 +59,7 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
             f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
         )
     array = torch.from_numpy(np.stack(images))
-    predictions, answers = answer(model, as_stored(array, model.task))
+    predictions, answers = answer(model, as_stored(array, task))
     files = [as_text(file) for file in read]
     rows = [{"file": file} | row for file, row in zip(files, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,9 @@ def checked(path: Path, images: np.ndarray | None, labels: np.ndarray | None, re
         raise UserError(f"{path} lacks an array of images or labels: {remedy}")
     square = images.ndim >= 3 and images.shape[1] == images.shape[2] and images.shape[3:] in ((), (3,))
     if images.dtype != np.uint8 or not square:
-        raise UserError(f"{path}: images must be uint8 [N, S, S] or [N, S, S, 3], not {images.dtype} {list(images.shape)}")
+        raise UserError(
+            f"{path}: images must be uint8 [N, S, S] or [N, S, S, 3], not {images.dtype} {list(images.shape)}"
+        )
     if labels.ndim != 2 or labels.shape[1] != 2 or labels.dtype.kind not in "iu":
         raise UserError(f"{path}: labels must be whole numbers [N, 2], not {labels.dtype} {list(labels.shape)}")
     if len(images) != len(labels):

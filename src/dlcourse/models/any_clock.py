@@ -1,6 +1,7 @@
 """The reader of any clock: finds a dial, looks closer, unrolls it and reads its hands."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,27 +9,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcourse.clocks.dial import POSE, DialAngles, pyramid, radius, sample, seen_at, unrolled, window
-from dlcourse.clocks.encodings import MINUTES
+from dlcourse.clocks.encodings import confidence
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
 from dlcourse.nets.any_clock import ANGLES, CELLS, LOOK, RADII
 
-USUAL_RADIUS = 0.3  # picture sides: a dial of this radius has size 0 in the finder's answer
+USUAL_RADIUS = 0.3  # image sides: a dial of this radius has size 0 in the finder's answer
 CLOSER = 1.6  # half the side of the second look in dial radii
 LOOKS = 3
+PHOTO = 640  # pixels a side of a user's photograph
+AT_ONCE = 16  # images that are read together
 FOUND = 0.3  # smallest score of the finder that counts as a clock
 
 
 class AnyClockReader(ClockReader):
-    """Finds and reads any clock in pictures of any size.
+    """Finds and reads any clock in images of any size.
 
     Args:
         task: description of the data, of kind `time`, in colour.
         net: makes an `AnyClockNet` from (in_shape, outputs).
         optimizer, schedule, seed: see `BaseModule`.
         jitter: spread of the errors of a pose that the reader is trained with, in parts of those that the finder makes.
-        grey: share of the training pictures that lose their colours.
+        grey: share of the training images that lose their colours.
     """
 
     def __init__(
@@ -44,27 +47,29 @@ class AnyClockReader(ClockReader):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
         self.jitter, self.grey = jitter, grey
 
-    # Training: both nets on the same pictures, with what the renderer says about them ----------------------------------
+    extra_plots = ("any_clock",)
+
+    # Training: both nets on the same images, with what the renderer says about them --------------------------------
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Both nets' losses on pictures uint8 [N, S, S, 3].
+        """Both nets' losses on images uint8 [N, S, S, 3].
 
         Args:
-            inputs: the pictures.
+            inputs: the images.
             labels: float [N, 3 + POSE]: hour, minute, degrees of twelve, and the pose, whose last number is 0 for a
                 picture without a clock.
         """
         if labels.shape[1] < 3 + POSE:
             raise UserError("this model learns from the dial's pose as well: add data.pose=true data/scene=any")
-        pictures = _prepared(inputs)
-        pale = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < self.grey
-        pictures = torch.where(pale, pictures.mean(1, keepdim=True), pictures)
+        images = _prepared(inputs)
+        pale = torch.rand(len(images), 1, 1, 1, device=images.device) < self.grey
+        images = torch.where(pale, images.mean(1, keepdim=True), images)
         minutes, turn, pose = labels[:, 0] * 60 + labels[:, 1], labels[:, 2], labels[:, 3:]
-        whole = F.interpolate(pictures, (LOOK, LOOK), mode="bilinear", antialias=True, align_corners=False)
+        whole = F.interpolate(images, (LOOK, LOOK), mode="bilinear", antialias=True, align_corners=False)
         find = finder_loss(self.net.finder(_channels_last(whole) - 0.5), pose)
         here = (pose[:, 7] > 0) & (radius(pose) > 0.12)
         guess = self._jittered(pose[here])
-        strip = unroll(pyramid(pictures[here]), guess)
+        strip = unroll(pyramid(images[here]), guess)
         read = self.encoding.angle_loss(self.net.reader(_channels_last(strip)).flatten(1), minutes[here], turn[here])
         self.note("find_loss", find)
         self.note("read_loss", read.mean())
@@ -76,16 +81,26 @@ class AnyClockReader(ClockReader):
         noise = noise * torch.rand(len(pose), 1, device=pose.device) * 2
         scale = 1 + 0.05 * noise[:, 7:]
         moved = pose[:, :2] + 0.025 * noise[:, :2] * size
-        return torch.cat([moved, pose[:, 2:5] * scale + 0.025 * noise[:, 2:5] * size, pose[:, 5:7] + 0.02 * noise[:, 5:7]], 1)
+        return torch.cat(
+            [moved, pose[:, 2:5] * scale + 0.025 * noise[:, 2:5] * size, pose[:, 5:7] + 0.02 * noise[:, 5:7]], 1
+        )
 
-    # Reading -----------------------------------------------------------------------------------------------------------
+    @property
+    def photo_task(self) -> Task:
+        """A user's photographs are larger than the training images, since the clock may be a small part of them."""
+        return replace(self.task, in_shape=(3, PHOTO, PHOTO), pad=True)
+
+    # Reading ---------------------------------------------------------------------------------------------------------
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Pictures uint8 [N, H, W, 3] or grey [N, H, W] to the reader's answers and the pose [N, 3 * bins + POSE]."""
-        levels = pyramid(_prepared(inputs))
-        pose = self.find(levels)
-        read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
-        return torch.cat([read, pose], 1)
+        """Images uint8 [N, H, W, 3] or grey [N, H, W] to the reader's answers and the pose [N, 3 * bins + POSE]."""
+        found = []
+        for part in inputs.split(AT_ONCE):
+            levels = pyramid(_prepared(part))
+            pose = self.find(levels)
+            read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
+            found.append(torch.cat([read, pose], 1))
+        return torch.cat(found)
 
     def find(self, levels: list[Tensor]) -> Tensor:
         """The surest dial of each picture: poses [N, POSE]; the last number is the score, 0 to 1."""
@@ -98,7 +113,9 @@ class AnyClockReader(ClockReader):
             seen = best_pose(self.net.finder(_channels_last(look) - 0.5))
             score = torch.minimum(score, seen[:, 7]) if number else seen[:, 7]
             scale = 2 * half[:, None]
-            pose = torch.cat([centre + (seen[:, :2] - 0.5) * scale, seen[:, 2:5] * scale, seen[:, 5:7], score[:, None]], 1)
+            pose = torch.cat(
+                [centre + (seen[:, :2] - 0.5) * scale, seen[:, 2:5] * scale, seen[:, 5:7], score[:, None]], 1
+            )
             centre, half = pose[:, :2], (CLOSER * radius(pose)).clamp(0.02, 0.7)
         return pose
 
@@ -107,10 +124,12 @@ class AnyClockReader(ClockReader):
         return super().loss(output[:, :-POSE], labels[:, :2].long())
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """`minutes` [N], `probabilities` [N, 720], `pose` [N, POSE] and `turn`, degrees of twelve [N]."""
+        """`minutes` [N], `probabilities` [N, 720], `runner_up` [N], `pose` [N, POSE], degrees of twelve `turn`."""
         read = output[:, :-POSE]
         found = super().predictions(read)
-        return found | {"pose": output[:, -POSE:], "turn": self.encoding.turn(read, found["minutes"])}
+        second = confidence(found["probabilities"], found["minutes"])[1].float()
+        turn = self.encoding.turn(read, found["minutes"])
+        return found | {"runner_up": second, "turn": turn, "pose": output[:, -POSE:]}
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Time, confidence and runner-up; `no clock found` instead of a time where the finder is unsure."""
@@ -128,7 +147,7 @@ def unroll(levels: list[Tensor], pose: Tensor) -> Tensor:
 
 
 def _prepared(inputs: Tensor) -> Tensor:
-    """Stored pictures as float 0 to 1 [N, 3, S, S]; those that are not square get their edges repeated."""
+    """Stored images as float 0 to 1 [N, 3, S, S]; those that are not square get their edges repeated."""
     x = inputs[:, None].expand(-1, 3, -1, -1) if inputs.ndim == 3 else inputs.permute(0, 3, 1, 2)
     x = x.float() / 255
     high, wide = x.shape[2:]
@@ -160,7 +179,9 @@ def finder_loss(answer: Tensor, pose: Tensor) -> Tensor:
     p = logit.sigmoid()
     places = -(hit * (1 - p).square() * log_p + (1 - hit) * (1 - heat).pow(4) * p.square() * log_q).sum((1, 2))
     near = ((away < 2) & (pose[:, 7, None, None] > 0)).float()
-    target = torch.stack([dx.expand_as(away), dy.expand_as(away), *(v[:, None, None].expand_as(away) for v in encoded(pose))], 1)
+    target = torch.stack(
+        [dx.expand_as(away), dy.expand_as(away), *(v[:, None, None].expand_as(away) for v in encoded(pose))], 1
+    )
     error = F.smooth_l1_loss(answer[:, 1:], target, reduction="none", beta=0.1)
     poses = (error * near[:, None]).sum() / near.sum().clamp_min(1)
     return places.mean() + 2 * poses
@@ -180,12 +201,12 @@ def encoded(pose: Tensor) -> list[Tensor]:
 def best_pose(answer: Tensor) -> Tensor:
     """The surest cell's pose [N, POSE] of the finder's map, in parts of what it saw."""
     score, cell = answer[:, 0].flatten(1).sigmoid().max(1)
-    dx, dy, size, a, b, bend_x, bend_y = answer[:, 1:].flatten(2).gather(2, cell[:, None, None].expand(-1, 7, 1))[..., 0].unbind(1)
+    dx, dy, size, a, b, bend_x, bend_y = (
+        answer[:, 1:].flatten(2).gather(2, cell[:, None, None].expand(-1, 7, 1))[..., 0].unbind(1)
+    )
     size = USUAL_RADIUS * size.clamp(-4, 1.5).exp()
     a, b = a / 3, b / 3
     m = torch.hypot(a, b).clamp(1e-4, 1.2)
     straight, ratio = size * torch.cosh(m), size * torch.sinh(m) / m
     x, y = (cell % CELLS + 0.5 + dx) / CELLS, (cell // CELLS + 0.5 + dy) / CELLS
-    return torch.stack(
-        [x, y, straight + ratio * a, ratio * b, straight - ratio * a, bend_x / 5, bend_y / 5, score], 1
-    )
+    return torch.stack([x, y, straight + ratio * a, ratio * b, straight - ratio * a, bend_x / 5, bend_y / 5, score], 1)

@@ -20,7 +20,7 @@ def _block(inner: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Seque
 
 
 class Finder(nn.Module):
-    """Where a dial's centre is and how it lies: pictures [N, 3, LOOK, LOOK] to [N, 1 + POSE, CELLS, CELLS].
+    """Where a dial's centre is and how it lies: images [N, 3, LOOK, LOOK] to [N, 1 + POSE, CELLS, CELLS].
 
     The first number of a cell is the logit of a centre there, the others the dial's pose.
     """
@@ -31,7 +31,7 @@ class Finder(nn.Module):
         self.stem = _block(48, first)
         self.fine = nn.Sequential(_block(first, second, stride=2), _block(second, second))
         self.coarse = nn.Sequential(_block(second, third, stride=2), _block(third, third), _block(third, third))
-        self.whole = nn.Linear(third, second)  # of the whole picture, for every cell
+        self.whole = nn.Linear(third, second)  # of the whole image, for every cell
         self.down = nn.Conv2d(third, second, 1)
         self.last = _block(second, second)
         self.head = nn.Conv2d(second, 1 + POSE, 1)
@@ -50,9 +50,7 @@ class Turning(nn.Module):
 
     def __init__(self, width: int, step: int):
         super().__init__()
-        self.conv = nn.Conv1d(
-            width, width, 5, padding=2 * step, dilation=step, padding_mode="circular", bias=False
-        )
+        self.conv = nn.Conv1d(width, width, 5, padding=2 * step, dilation=step, padding_mode="circular", bias=False)
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +96,7 @@ class AnyClockNet(nn.Module):
     """Both nets.
 
     Args:
-        in_shape: of the pictures, in colour; the nets resample them.
+        in_shape: of the images, in colour; the nets resample them.
         outputs: sizes of the reader's answers, three of BINS.
         finder: channels of the finder's three stages.
         reader: channels of the reader.

@@ -8,19 +8,19 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 import matplotlib
+import torch
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
 GLYPH = 40  # texels a side of a tile of the numerals; the text is as high as two thirds of it
-ROMAN = "XII I II III IV V VI VII VIII IX X XI".split()
+ROMAN = ["XII", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI"]
 ARABIC = ["12", *map(str, range(1, 12))]
 DAY = ["24", *map(str, range(13, 24))]
 MINUTES = ["60", *map(str, range(5, 60, 5))]
-WORDS = "QUARTZ Atelier PARIS NORTH Studio SINCE 1887 MODERN Aurora Lumen Kitchen SWEEP".split()
+WORDS = ["QUARTZ", "Atelier", "PARIS", "NORTH", "Studio", "SINCE", "1887", "MODERN", "Aurora", "Lumen", "SWEEP", "CITY"]
 SETS = (ARABIC, ROMAN, DAY, MINUTES, WORDS)  # the rows of a font
 DATES = [str(day) for day in range(1, 32)]
 # Fonts of matplotlib, and of the machine where it has them; a missing one is left out.
@@ -60,9 +60,7 @@ def _glyph(text: str, path: str) -> Tensor:
 @lru_cache(maxsize=2)
 def glyphs(device: torch.device) -> Tensor:
     """Coverage [1, 1, fonts * len(SETS) * GLYPH, 12 * GLYPH]: a font's sets below each other, twelve texts in a row."""
-    rows = [
-        torch.cat([_glyph(text, path) for text in texts], 1) for path in font_files() for texts in SETS
-    ]
+    rows = [torch.cat([_glyph(text, path) for text in texts], 1) for path in font_files() for texts in SETS]
     return torch.cat(rows)[None, None].to(device)
 
 

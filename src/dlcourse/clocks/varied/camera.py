@@ -1,4 +1,4 @@
-"""Light, lens and sensor of varied clocks: what happens to a picture after its objects are drawn."""
+"""Light, lens and sensor of varied clocks: what happens to an image after its objects are drawn."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ def light(picture: Tensor, scene: Scene) -> Tensor:
         x, y = place.centre[:, 0] + zoom * scene.glare_x, place.centre[:, 1] + zoom * scene.glare_y
         dx, dy = (steps - x[:, None])[:, None, :], (steps - y[:, None])[:, :, None]
         size_ = (zoom * scene.glare_size).square()[:, None, None]
-        share = (scene.glare[:, None, None] / ((dx.square() + dy.square()) / size_ + 1).square())
+        share = scene.glare[:, None, None] / ((dx.square() + dy.square()) / size_ + 1).square()
         picture.lerp_(picture.new_ones(()), share[:, None])
     gain = scene.exposure * (1 - scene.dark)
-    return picture.mul_((gain * (1 - scene.haze))[:, None, None, None]).add_((gain * scene.haze * 0.6)[:, None, None, None])
+    return picture.mul_((gain * (1 - scene.haze))[:, None, None, None]).add_(
+        (gain * scene.haze * 0.6)[:, None, None, None]
+    )
 
 
 def blur(picture: Tensor, scene: Scene) -> Tensor:
-    """Defocus and motion as one Gaussian kernel a picture, for those that have any; in place."""
+    """Defocus and motion as one Gaussian kernel an image, for those that have any; in place."""
     blurred = ((scene.blur > 0) | (scene.motion > 0)).nonzero()[:, 0]
     if not len(blurred):
         return picture
@@ -65,7 +67,7 @@ def blur(picture: Tensor, scene: Scene) -> Tensor:
 
 
 def compress(picture: Tensor, scene: Scene) -> Tensor:
-    """What JPEG's quantization does to blocks of 8 pixels, for those pictures that have any; in place."""
+    """What JPEG's quantization does to blocks of 8 pixels, for those images that have any; in place."""
     packed = (scene.jpeg > 0).nonzero()[:, 0]
     side = picture.shape[-1] // 8 * 8
     if not len(packed) or not side:

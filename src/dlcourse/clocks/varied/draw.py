@@ -1,7 +1,7 @@
 """From a varied scene to pixels: layers of coverage, mixed from front to back, and their colours.
 
-Every edge is a signed distance in dial radii, positive inside, that becomes a ramp one pixel wide. A layer is a plane of
-coverage and one colour; the colours are mixed by one matrix product over all layers, so colour costs little more than
+Every edge is a signed distance in dial radii, positive inside, that becomes a ramp one pixel wide. A layer is a plane
+of coverage and one colour; the colours are mixed by one matrix product over all layers, so colour costs little more than
 grey.
 """
 
@@ -42,7 +42,7 @@ _LAYERS = 28  # at the most
 
 
 class Planes:
-    """The planes of a few pictures [B, S, S], and the layers that have been drawn, front to back.
+    """The planes of a few images [B, S, S], and the layers that have been drawn, front to back.
 
     `planes.NAME` is a factor of the scene, [B, 1, 1].
     """
@@ -68,11 +68,11 @@ class Planes:
         return self.factors[_COLUMNS[name]]
 
     def any(self, name: str) -> bool:
-        """Whether a factor that can be switched off is on in one of the pictures."""
+        """Whether a factor that can be switched off is on in one of the images."""
         return self.used[_COLUMNS[name]]
 
     def kind(self, name: str, kind: str) -> Tensor:
-        """Which pictures have a kind, 0 or 1 [B, 1, 1]."""
+        """Which images have a kind, 0 or 1 [B, 1, 1]."""
         return (getattr(self, name) == _KINDS[name, kind]).float()
 
     def _dial_plane(self, place: Pose, turn: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,9 +84,9 @@ class Planes:
         back = back / (back[:, 2, :2] * place.centre).sum(1).add(back[:, 2, 2])[:, None, None]
         sin, cos = turn.sin()[:, None], turn.cos()[:, None]
         rows = torch.stack([cos * back[:, 0] + sin * back[:, 1], cos * back[:, 1] - sin * back[:, 0], back[:, 2]], 1)
-        planes = (rows[..., 0, None] * self.steps)[:, :, None] + (
-            rows[..., 1, None] * self.steps + rows[..., 2, None]
-        )[..., None]
+        planes = (rows[..., 0, None] * self.steps)[:, :, None] + (rows[..., 1, None] * self.steps + rows[..., 2, None])[
+            ..., None
+        ]
         scale = planes[:, 2].clamp_min(0.1).reciprocal()
         return planes[:, 0] * scale, planes[:, 1] * scale
 
@@ -106,7 +106,7 @@ class Planes:
             weight.sub_(second)
 
     def mixed(self) -> Tensor:
-        """The picture [B, 3, S, S], 0 to 1 but for light that is too bright or too dark."""
+        """The image [B, 3, S, S], 0 to 1 but for light that is too bright or too dark."""
         weights = self.weights[:, : len(self.colours)].flatten(2)
         found = torch.bmm(torch.stack(self.colours, 2), weights).view(-1, 3, self.size, self.size)
         return found.add_(self.light[:, None])
@@ -138,9 +138,9 @@ def _hand(planes: Planes, angle: Tensor, length: Tensor, width: Tensor) -> tuple
         wide = torch.maximum(wide, arrow, out=wide)
     inside = torch.minimum(wide.sub_(beside), to_tip, out=wide)
     inside = torch.minimum(inside, along + planes.tail, out=inside)
-    for disc, place, radius in (
-        ("spade", -0.68 * length, width * 0.75 * kinds["spade"]),
-        ("counterweight", planes.tail, planes.counterweight),
+    for place, radius in (
+        (-0.68 * length, width * 0.75 * kinds["spade"]),
+        (planes.tail, planes.counterweight),
     ):
         if (radius > 0).any():
             away = torch.hypot(along + place, beside).neg_().add_(radius - (radius == 0).float())
@@ -284,13 +284,14 @@ def _writing(planes: Planes, hour: Tensor) -> Tensor:
 
 def draw_dial(planes: Planes, dial: Tensor, other: Tensor, pattern: Tensor) -> None:
     """The dial, and its windows and small dials; `other` is the second colour of its pattern [B, S, S]."""
-    scene = planes.scene
     ax, ay = planes.x.abs(), planes.y.abs()
     box = torch.maximum(ax, ay)
     if planes.any("subdial"):
         turn = torch.deg2rad(planes.subdial_angle)
         sub = torch.hypot(planes.x - 0.45 * turn.sin(), planes.y + 0.45 * turn.cos())
-        ring = planes.edge(0.012 - (sub - planes.subdial).abs()) + planes.edge(torch.minimum(0.012 - (planes.x - 0.45 * turn.sin()).abs(), planes.subdial * 0.8 - sub))
+        ring = planes.edge(0.012 - (sub - planes.subdial).abs()) + planes.edge(
+            torch.minimum(0.012 - (planes.x - 0.45 * turn.sin()).abs(), planes.subdial * 0.8 - sub)
+        )
         planes.add((ring * (planes.subdial > 0)).clamp_(0, 1), 1 - dial.round())
     if planes.any("date"):
         window = torch.minimum(planes.date - planes.y.abs(), 1.3 * planes.date - (planes.x - planes.date_place).abs())
@@ -332,7 +333,7 @@ def draw_frame(planes: Planes) -> None:
 
 
 def wall_pattern(planes: Planes) -> Tensor:
-    """A pattern over the picture [B, S, S], 0 to 1."""
+    """A pattern over the image [B, S, S], 0 to 1."""
     scene = planes.scene
     tiles = walls(planes.device)[(scene.pattern_which * WALLS).long().clamp_(max=WALLS - 1)]
     turn = torch.deg2rad(scene.pattern_angle)
@@ -340,7 +341,9 @@ def wall_pattern(planes: Planes) -> Tensor:
     steps = (planes.steps - 0.5) * 2
     x = (cos * steps)[:, None, :] + (sin * steps)[:, :, None] + scene.luck[:, 0, None, None] - 0.5
     y = (-sin * steps)[:, None, :] + (cos * steps)[:, :, None] + scene.luck[:, 1, None, None] - 0.5
-    return functional.grid_sample(tiles[:, None], torch.stack([x, y], -1), padding_mode="reflection", align_corners=False)[:, 0]
+    return functional.grid_sample(
+        tiles[:, None], torch.stack([x, y], -1), padding_mode="reflection", align_corners=False
+    )[:, 0]
 
 
 def draw_wall(planes: Planes, pattern: Tensor) -> None:
@@ -366,14 +369,18 @@ def draw_wall(planes: Planes, pattern: Tensor) -> None:
             inside = torch.where((ring < 0.35)[:, None, None], 0.012 - inside.abs(), inside)
             planes.add((inside * planes.size + 0.5).clamp_(0, 1) * planes.things, colour(hue, saturation - 0.3, value))
     turn = torch.deg2rad(scene.wall_gradient_angle)
-    light = (turn.sin()[:, None] * (planes.steps - 0.5))[:, None, :] - (turn.cos()[:, None] * (planes.steps - 0.5))[:, :, None]
+    light = (turn.sin()[:, None] * (planes.steps - 0.5))[:, None, :] - (turn.cos()[:, None] * (planes.steps - 0.5))[
+        :, :, None
+    ]
     share = torch.where(plain, 0.0, scene.pattern.clamp_min(0))[:, None, None]
-    planes.add(torch.ones_like(planes.r), wall, light * (planes.wall_gradient * (~plain)[:, None, None]), also=pattern * share)
+    planes.add(
+        torch.ones_like(planes.r), wall, light * (planes.wall_gradient * (~plain)[:, None, None]), also=pattern * share
+    )
     planes.colours.append(second)
 
 
 def draw(scene: Scene, size: int) -> Tensor:
-    """The pictures before light and camera: [B, 3, size, size], about 0 to 1."""
+    """The images before light and camera: [B, 3, size, size], about 0 to 1."""
     planes = Planes(scene, size)
     dark, coloured = (planes.kind("dial", kind)[:, 0, 0] > 0 for kind in ("dark", "coloured"))
     value = torch.where(dark, 1 - scene.dial_value, torch.where(coloured, scene.dial_colour_value, scene.dial_value))
@@ -388,7 +395,10 @@ def draw(scene: Scene, size: int) -> Tensor:
     if planes.any("cover"):
         along, side = _along(planes, scene.cover_angle)
         bar = torch.minimum(planes.cover / 2 - side.abs(), along - planes.cover_place)
-        planes.add(planes.edge(bar) * (planes.cover > 0), colour(1 - scene.wall_hue, scene.wall_saturation, 1 - scene.wall_value))
+        planes.add(
+            planes.edge(bar) * (planes.cover > 0),
+            colour(1 - scene.wall_hue, scene.wall_saturation, 1 - scene.wall_value),
+        )
     front = len(planes.colours)
     draw_hands(planes, dial, hands)
     draw_print(planes, ink, marks)

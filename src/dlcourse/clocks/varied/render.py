@@ -1,4 +1,4 @@
-"""Colour pictures of any clock anywhere: plain torch, in small chunks, any device, any size."""
+"""Colour images of any clock anywhere: plain torch, in small chunks, any device, any size."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.varied.camera import blur, compress, light
 from dlcourse.clocks.varied.draw import draw
 
-# Increase it whenever the same seed gives different pictures: it is part of the names of cached files.
+# Increase it whenever the same seed gives different images: it is part of the names of cached files.
 VERSION = 1
-_CPU_CHUNK_PIXELS = 130_000  # 8 pictures of 128 pixels a side
+_CPU_CHUNK_PIXELS = 130_000  # 8 images of 128 pixels a side
 _ACCELERATOR_CHUNK = 128
 GREY = (0.299, 0.587, 0.114)
 
 
 def render_varied(
-    scene: Scene, size: int = 150, device: torch.device | str | None = None, colour: bool = True, chunk: int | None = None
+    scene: Scene,
+    size: int = 150,
+    device: torch.device | str | None = None,
+    colour: bool = True,
+    chunk: int | None = None,
 ) -> Tensor:
-    """The pictures of a scene of `VariedRanges`.
+    """The images of a scene of `VariedRanges`.
 
     Args:
         scene: from `draw_scenes(minutes, seed, VariedRanges())`.
         size: side in pixels.
         device: where to draw; default: the scene's device.
-        colour: false: grey pictures.
-        chunk: pictures drawn at once; default: depends on the device.
+        colour: false: grey images.
+        chunk: images drawn at once; default: depends on the device.
 
     Returns:
         uint8 [N, size, size, 3], or [N, size, size] without colour, on `device`; 0 is black.
@@ -58,7 +62,7 @@ def render_varied(
     return found if colour else (found.float() @ torch.tensor(GREY, device=device)).round().byte()
 
 
-_ROOM = 64  # rows and columns by which the noise is larger than a picture
+_ROOM = 64  # rows and columns by which the noise is larger than an image
 
 
 def _grain(size: int, device: torch.device) -> Tensor:

@@ -1,11 +1,10 @@
 """The ranges of varied clocks: every hidden parameter of `data/scene=any`, by name, with its unit.
 
-Unit of length: the dial's radius; picture sides where said. Angles are in degrees, clockwise as seen. Brightness and
+Unit of length: the dial's radius; image sides where said. Angles are in degrees, clockwise as seen. Brightness and
 colours lie between 0 and 1.
 
 A point v of the dial's plane (x right, y down, upright as seen, the centre of the hands at 0) is seen at
-c + S v / (1 + q v), in picture sides: S is symmetric, so that the dial is not turned; the dial's own twelve is at `turn`
-clockwise of up.
+c + S v / (1 + q v), in image sides. S is symmetric, so that it does not turn the dial; `twelve` says how far it is turned.
 """
 
 from __future__ import annotations
@@ -22,21 +21,17 @@ from dlcourse.clocks.scene import Range, Ranges, Scene
 Kinds = Mapping[str, float]
 
 
-def _kinds(**weights: float) -> Kinds:
-    return field(default_factory=lambda: dict(weights))
-
-
 @dataclass(frozen=True)
 class VariedRanges(Ranges):
-    """Every random factor of a picture of any clock, see `Ranges`."""
+    """Every random factor of an image of any clock, see `Ranges`."""
 
     # Where the dial is, and how it is seen.
-    absent_probability: float = 0.0  # a picture without a clock: for the training of the finder
+    absent_probability: float = 0.0  # an image without a clock: for the training of the finder
     absent: Range = (1.0, 1.0)
-    zoom: Range = (0.22, 0.52)  # dial's radius / picture's side
+    zoom: Range = (0.22, 0.52)  # dial's radius / image's side
     far_probability: float = 0.2
     far: Range = (0.3, 3.0)  # the dial's radius is divided by 1 + this
-    offset_x: Range = (-1.0, 1.0)  # of the dial's centre; at 1 the rim is beyond the picture's edge by a seventh
+    offset_x: Range = (-1.0, 1.0)  # of the dial's centre; at 1 the rim is beyond the image's edge by a seventh
     offset_y: Range = (-1.0, 1.0)
     lean: Range = (-6.0, 6.0)  # degrees: a clock that does not hang quite straight
     free_turn_probability: float = 0.15
@@ -44,11 +39,13 @@ class VariedRanges(Ranges):
     tilt_probability: float = 0.65
     tilt: Range = (0.0, 52.0)  # degrees between the line of sight and the dial's axis
     tilt_direction: Range = (0.0, 360.0)
-    focal: Range = (1.0, 4.0)  # focal length / picture's side: small ones give a strong perspective
+    focal: Range = (1.0, 4.0)  # focal length / image's side: small ones give a strong perspective
 
     # Dial.
-    shape: Kinds = _kinds(round=0.76, square=0.08, rounded=0.08, octagon=0.05, diamond=0.03)
-    dial: Kinds = _kinds(light=0.55, dark=0.2, coloured=0.2, clear=0.05)
+    shape: Kinds = field(
+        default_factory=lambda: {"round": 0.76, "square": 0.08, "rounded": 0.08, "octagon": 0.05, "diamond": 0.03}
+    )
+    dial: Kinds = field(default_factory=lambda: {"light": 0.55, "dark": 0.2, "coloured": 0.2, "clear": 0.05})
     dial_value: Range = (0.72, 1.0)  # brightness of a light dial; a dark one has 1 - this
     dial_saturation: Range = (0.0, 0.12)  # of light and dark dials
     dial_colour_saturation: Range = (0.25, 1.0)  # of coloured dials
@@ -60,8 +57,8 @@ class VariedRanges(Ranges):
     dial_vignette: Range = (-0.1, 0.25)  # share of brightness lost at the rim
 
     # Marks.
-    hour_marks: Kinds = _kinds(none=0.17, lines=0.5, dots=0.15, wedges=0.18)
-    minute_marks: Kinds = _kinds(none=0.35, lines=0.5, dots=0.15)
+    hour_marks: Kinds = field(default_factory=lambda: {"none": 0.17, "lines": 0.5, "dots": 0.15, "wedges": 0.18})
+    minute_marks: Kinds = field(default_factory=lambda: {"none": 0.35, "lines": 0.5, "dots": 0.15})
     mark_end: Range = (0.84, 0.98)  # outer end of the marks
     hour_mark_length: Range = (0.04, 0.2)
     hour_mark_width: Range = (0.012, 0.06)
@@ -73,8 +70,8 @@ class VariedRanges(Ranges):
     mark_grey: Range = (0.0, 0.35)  # share of the dial's colour in the marks
 
     # Numerals and writing.
-    numerals: Kinds = _kinds(arabic=0.56, quarters=0.09, roman=0.14, none=0.21)
-    numeral_turn: Kinds = _kinds(upright=0.72, radial=0.18, tangential=0.1)
+    numerals: Kinds = field(default_factory=lambda: {"arabic": 0.56, "quarters": 0.09, "roman": 0.14, "none": 0.21})
+    numeral_turn: Kinds = field(default_factory=lambda: {"upright": 0.72, "radial": 0.18, "tangential": 0.1})
     font: Range = (0.0, 1.0)  # which font, as a share of their number
     numeral_height: Range = (0.13, 0.3)
     numeral_stretch: Range = (0.8, 1.15)
@@ -98,7 +95,16 @@ class VariedRanges(Ranges):
     drift_probability: float = 0.6
     drift: Range = (-0.3, 0.45)  # minutes: how far the minute hand is from its whole minute
     hour_error: Range = (-2.5, 2.5)  # degrees: an hour hand that was not put on quite right
-    hands: Kinds = _kinds(straight=0.36, tapered=0.2, sword=0.12, spade=0.1, arrow=0.1, skeleton=0.12)
+    hands: Kinds = field(
+        default_factory=lambda: {
+            "straight": 0.36,
+            "tapered": 0.2,
+            "sword": 0.12,
+            "spade": 0.1,
+            "arrow": 0.1,
+            "skeleton": 0.12,
+        }
+    )
     minute_length: Range = (0.62, 0.96)
     hour_ratio: Range = (0.5, 0.86)  # the hour hand's length / the minute hand's
     hour_width: Range = (0.025, 0.12)
@@ -158,9 +164,9 @@ class VariedRanges(Ranges):
     plain_wall: Range = (0.5, 1.6)  # above 1: black, else white
     pattern: Range = (-0.2, 0.5)  # share of the wall's second colour; below 0: a plain wall
     pattern_which: Range = (0.0, 1.0)
-    pattern_scale: Range = (0.6, 3.0)  # size of a pattern / picture's side
+    pattern_scale: Range = (0.6, 3.0)  # size of a pattern / image's side
     pattern_angle: Range = (0.0, 360.0)
-    wall_gradient: Range = (0.0, 0.35)  # brightness across the picture
+    wall_gradient: Range = (0.0, 0.35)  # brightness across the image
     wall_gradient_angle: Range = (0.0, 360.0)
     things_probability: float = 0.4
     things: Range = (0.5, 1.0)  # coverage of rectangles, discs and rings behind the clock
@@ -176,7 +182,7 @@ class VariedRanges(Ranges):
     glare_x: Range = (-0.8, 0.8)
     glare_y: Range = (-0.8, 0.8)
     shade_probability: float = 0.2
-    shade: Range = (0.15, 0.6)  # darkness of a hard shadow over a part of the picture
+    shade: Range = (0.15, 0.6)  # darkness of a hard shadow over a part of the image
     shade_place: Range = (-0.4, 0.4)
     shade_angle: Range = (0.0, 360.0)
     exposure: Range = (0.75, 1.15)
@@ -188,7 +194,7 @@ class VariedRanges(Ranges):
     motion_probability: float = 0.1
     motion: Range = (0.3, 1.5)  # pixels of 128: more along one direction
     motion_angle: Range = (0.0, 180.0)
-    noise: Range = (0.0, 0.06)  # standard deviation; four times as much in a dark room's pictures
+    noise: Range = (0.0, 0.06)  # standard deviation; four times as much in a dark room
     jpeg_probability: float = 0.3
     jpeg: Range = (0.5, 4.0)  # the standard's quantization tables times this
 
@@ -204,7 +210,7 @@ class VariedRanges(Ranges):
 
 
 class Pose(NamedTuple):
-    """Where N dials are seen, float32, lengths in picture sides: a point v is at centre + shape v / (1 + bend v)."""
+    """Where N dials are seen, float32, lengths in image sides: a point v is at centre + shape v / (1 + bend v)."""
 
     centre: Tensor  # [N, 2]
     shape: Tensor  # [N, 2, 2], symmetric
