@@ -16,10 +16,9 @@ def task(cfg: DictConfig) -> Any:
     if cfg.input is None:
         raise UserError("input is missing: pass an image or a folder, input=FILE_OR_FOLDER")
     from dlcourse.commands.predict import predict
-    from dlcourse.models.build import built_in
 
     return predict(
-        Path(cfg.run) if cfg.run is not None else built_in(),
+        Path(cfg.run) if cfg.run is not None else None,
         Path(cfg.input),
         Path(HydraConfig.get().runtime.output_dir),
         cfg.trust,

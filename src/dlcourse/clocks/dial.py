@@ -98,7 +98,8 @@ class DialAngles:
     def __init__(self, bins: int = 120):
         if bins % 60:
             raise ValueError(f"bins={bins} does not divide into 60 minutes: use 120")
-        self.bins, self.outputs = bins, (bins, bins, bins)
+        self.bins = bins
+        self.outputs: tuple[int, ...] = (bins, bins, bins)
         times = torch.arange(MINUTES)
         self.hour_at, self.minute_at = times * bins / MINUTES, (times % 60) * bins / 60
 

@@ -14,7 +14,7 @@ from dlcourse.commands.measure import measure_split
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build_data, built_in, load_run
+from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
 from dlcourse.runs.table import result_table, show, text_table
@@ -33,6 +33,11 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         )
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
         raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
+
+
+def _any_clock(data: DictConfig | None) -> bool:
+    """Whether a data set is for the reader of any clock: whole photographs, or its rendered scenes."""
+    return data is not None and bool(data.get("pad") or data.get("scene", {}).get("kind") == "any")
 
 
 def _place(data: DictConfig) -> Path | None:
@@ -65,7 +70,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     """Test a run's best checkpoint again, on its own test split or on that of another data set.
 
     Args:
-        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
+        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in reader), `trainer`, and `data` where it
             is not the run's own; `robustness` and `game` for clock readers.
         folder: output folder of result.json and the plots.
         overrides: recorded in result.json.
@@ -74,7 +79,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
-    run = Path(cfg.run) if cfg.run is not None else built_in()
+    run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
     run_cfg, model = load_run(run, cfg.trust)
     before = read_result(run) or Result("train", "completed")
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):

@@ -13,18 +13,19 @@ from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printa
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.answers import Predictions, answer
-from dlcourse.models.build import load_run
+from dlcourse.models.build import built_in_readers, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced, write_text
 from dlcourse.runs.table import text_table
 
 
-def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
+def predict(run: Path | None, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv, predictions.npz and contact_sheet.png into `folder`.
 
     Args:
-        run: folder of a completed run; its best checkpoint is used.
+        run: folder of a completed run; its best checkpoint is used. None: both built-in clock readers, see
+            `built_in_readers`.
         source: an image file or a folder of images.
         folder: output folder.
         trust: packages or full class names outside dlcourse that the run may build.
@@ -36,7 +37,7 @@ def predict(run: Path, source: Path, folder: Path, trust: Iterable[str] = ()) ->
         UserError: the run does not exist, or none of the files could be decoded.
     """
     files = picture_files(source)
-    _, model = load_run(run, trust)
+    model = built_in_readers() if run is None else load_run(run, trust)[1]
     task = model.photo_task
     shape = task.picture_shape()
     if shape is None:

@@ -13,13 +13,14 @@ from dlcourse.clocks.encodings import confidence
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
-from dlcourse.nets.any_clock import ANGLES, CELLS, LOOK, RADII
+from dlcourse.nets.any_clock import ANGLES, CELLS, LOOK, RADII, AnyClockNet
 
 USUAL_RADIUS = 0.3  # image sides: a dial of this radius has size 0 in the finder's answer
 CLOSER = 1.6  # half the side of the second look in dial radii
 LOOKS = 3
 PHOTO = 640  # pixels a side of a user's photograph
 AT_ONCE = 16  # images that are read together
+SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
 FOUND = 0.3  # smallest score of the finder that counts as a clock
 
 
@@ -45,9 +46,13 @@ class AnyClockReader(ClockReader):
         grey: float = 0.25,
     ):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
+        self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
 
     extra_plots = ("any_clock",)
+    net: AnyClockNet
+    encoding: DialAngles
+    second: ClockReader | None = None  # a reader of the course's clock that is asked as well
 
     # Training: both nets on the same images, with what the renderer says about them --------------------------------
 
@@ -99,8 +104,18 @@ class AnyClockReader(ClockReader):
             levels = pyramid(_prepared(part))
             pose = self.find(levels)
             read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
-            found.append(torch.cat([read, pose], 1))
+            found.append(torch.cat([read, pose, *self._second_opinion(levels, pose)], 1))
         return torch.cat(found)
+
+    def _second_opinion(self, levels: list[Tensor], pose: Tensor) -> list[Tensor]:
+        """Probabilities of the 720 times [N, 720] by `second`, which sees the found dial as in its training."""
+        if self.second is None:
+            return []
+        side = self.second.task.in_shape[1]
+        half = radius(pose) * SECOND_VIEW
+        seen = sample(levels, window(pose[:, :2], half, side), half * (2 / side))
+        grey = (seen * torch.tensor([76.245, 149.685, 29.07], device=seen.device)[:, None, None]).sum(1)
+        return [self.second.predictions(self.second(grey))["probabilities"]]
 
     def find(self, levels: list[Tensor]) -> Tensor:
         """The surest dial of each picture: poses [N, POSE]; the last number is the score, 0 to 1."""
@@ -121,15 +136,18 @@ class AnyClockReader(ClockReader):
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Negative log probability of the true times."""
-        return super().loss(output[:, :-POSE], labels[:, :2].long())
+        return super().loss(output[:, : self.angles], labels[:, :2].long())
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`minutes` [N], `probabilities` [N, 720], `runner_up` [N], `pose` [N, POSE], degrees of twelve `turn`."""
-        read = output[:, :-POSE]
-        found = super().predictions(read)
-        second = confidence(found["probabilities"], found["minutes"])[1].float()
-        turn = self.encoding.turn(read, found["minutes"])
-        return found | {"runner_up": second, "turn": turn, "pose": output[:, -POSE:]}
+        read, pose, second = output.split([self.angles, POSE, output.shape[1] - self.angles - POSE], 1)
+        chances = self.encoding.probabilities(read)
+        if second.shape[1]:
+            chances = (chances + second) / 2  # the surer reader decides
+        minutes = chances.argmax(1).float()
+        runner_up = confidence(chances.cpu(), minutes.cpu())[1].float()
+        turn = self.encoding.turn(read, minutes)
+        return {"minutes": minutes, "probabilities": chances, "runner_up": runner_up, "turn": turn, "pose": pose}
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Time, confidence and runner-up; `no clock found` instead of a time where the finder is unsure."""

@@ -35,8 +35,8 @@ class Finder(nn.Module):
         self.down = nn.Conv2d(third, second, 1)
         self.last = _block(second, second)
         self.head = nn.Conv2d(second, 1 + POSE, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         fine = self.fine(self.stem(F.pixel_unshuffle(x, 4)))

@@ -1,8 +1,8 @@
 """From a varied scene to pixels: layers of coverage, mixed from front to back, and their colours.
 
-Every edge is a signed distance in dial radii, positive inside, that becomes a ramp one pixel wide. A layer is a plane
-of coverage and one colour; the colours are mixed by one matrix product over all layers, so colour costs little more than
-grey.
+Every edge is a signed distance in dial radii, positive inside, that becomes a ramp one pixel wide. A layer is a
+plane of coverage and one colour; the colours are mixed by one matrix product over all layers, so colour costs little
+more than grey.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Planes:
         self.pixels = (torch.linalg.det(self.place.shape).clamp_min(1e-9).sqrt() * size)[:, None, None]
         self.x, self.y = self._dial_plane(self.place, torch.deg2rad(twelve(scene)))
         self.r = torch.hypot(self.x, self.y)
+        self.far = self.r  # 1 on the dial's rim, whatever its form
 
     def __getattr__(self, name: str) -> Tensor:
         if name not in _COLUMNS:

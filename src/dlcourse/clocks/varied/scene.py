@@ -4,7 +4,8 @@ Unit of length: the dial's radius; image sides where said. Angles are in degrees
 colours lie between 0 and 1.
 
 A point v of the dial's plane (x right, y down, upright as seen, the centre of the hands at 0) is seen at
-c + S v / (1 + q v), in image sides. S is symmetric, so that it does not turn the dial; `twelve` says how far it is turned.
+c + S v / (1 + q v), in image sides. S is symmetric, so that it does not turn the dial; `twelve` says how far it is
+turned.
 """
 
 from __future__ import annotations
