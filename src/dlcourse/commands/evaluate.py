@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.analysis import robustness
 from dlcourse.commands import game
 from dlcourse.commands.measure import measure_split
+from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
@@ -90,9 +91,11 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     data.prepare_data()
     data.setup()
     _check_fit(run, model.task, data.task)
-    for asked in ("robustness", "game"):
-        if cfg[asked]:
-            robustness.needs_scenes(data, f"{asked}=true")
+    if cfg.robustness:
+        robustness.needs_scenes(data, "robustness=true")
+    playable = None
+    if cfg.game:
+        playable = data if isinstance(data, ClockFolder) else robustness.needs_scenes(data, "game=true")
     settings = cfg.trainer.copy()
     if settings.precision == "auto":
         settings.precision = run_cfg.trainer.precision
@@ -146,8 +149,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
 
         with plotting("plots of the robustness"):
             draw_examined(folder / "plots", examined)
-    if cfg.game:
-        print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
+    if playable is not None:
+        print(f"Game saved to {game.write_game(folder, model, playable)}")
     write_result(folder, result)
     if not cfg.eval_mode:
         rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]

@@ -17,24 +17,25 @@ from dlcourse.plots.time import draw_answers
 
 def draw_examined(plots: Path, examined: Examined) -> None:
     """Draw all plots of this module into a folder."""
-    draw_robustness(plots / "robustness.png", examined.curves)
+    draw_robustness(plots / "robustness.png", examined.curves, examined.kind)
     draw_hard(plots / "hard.png", *examined.hard)
     if examined.risks:
         draw_confidence(plots, examined.calibration, examined.metrics["test/calibration_error"], examined.risks)
 
 
-def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
+def draw_robustness(path: Path, rows: Sequence[Bin], kind: str = "free") -> None:
     """One panel per factor: mean error with standard error, share of errors above a minute, trained range.
 
     Args:
         path: of the PNG.
         rows: from `robustness.curves`.
+        kind: of the scenes.
     """
     figure = Figure(figsize=(13, 7.4), layout="constrained")
     figure.suptitle("Error on rendered pictures by what the renderer hides; grey: the range that is trained on")
     figures = [row.error_minutes for row in rows if row.count]
     logarithmic = max(figures) > 20 * max(min(figures), 0.05)
-    for axes, factor in zip(figure.subplots(2, 3).flat, FACTORS, strict=True):
+    for axes, factor in zip(figure.subplots(2, 3).flat, FACTORS[kind], strict=True):
         part = [row for row in rows if row.factor == factor.name]
         middles = [(row.low + row.high) / 2 for row in part]
         trained = [row for row in part if row.trained]

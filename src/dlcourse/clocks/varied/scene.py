@@ -195,7 +195,7 @@ class VariedRanges(Ranges):
     motion_probability: float = 0.1
     motion: Range = (0.3, 1.5)  # pixels of 128: more along one direction
     motion_angle: Range = (0.0, 180.0)
-    noise: Range = (0.0, 0.06)  # standard deviation; four times as much in a dark room
+    noise: Range = (0.0, 0.06)  # three standard deviations; four times as much in a dark room
     jpeg_probability: float = 0.3
     jpeg: Range = (0.5, 4.0)  # the standard's quantization tables times this
 
