@@ -69,6 +69,7 @@ def main(arguments: list[str]) -> int:
         found["benchmarks"][name] = measure(name, asked.quick, pictures, asked.runs)
     parts = found["benchmarks"].items()
     rows = [row | {"what": f"{name}: {row['what']}"} for name, part in parts for row in part["rows"]]
+    print(table.machine_line(found["machine"]))
     print(table.text_table(rows))
     path = asked.output / f"{stamp}.json"
     write_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -80,7 +81,7 @@ def main(arguments: list[str]) -> int:
         print(f"the machine was busy when this began (load {busy}): the figures may be off", file=sys.stderr)
     if asked.quick:
         print("tiny sizes: the figures mean nothing")
-    print(f"{'' if not pictures.exists() else f'pictures are in {pictures}, '}all figures in {path}")
+    print(f"Figures saved to {path}{f', plots to {pictures}' if pictures.exists() else ''}")
     return 1 if failed else 0
 
 

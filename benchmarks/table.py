@@ -25,6 +25,7 @@ from dlcourse.errors import UserError
 
 HERE = Path(__file__).parent
 HELPERS = {"__init__", "__main__", "table", "fits", "rivals", "gpu"}
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # flags of /proc/cpuinfo; float32 speed, bfloat16 speed
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 COLUMNS = ("what", "ours", "against", "theirs", "figure", "goal", "")
 
@@ -104,6 +105,7 @@ def machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
     versions = {}
     for package in PACKAGES:
         try:
@@ -112,6 +114,7 @@ def machine() -> dict[str, Any]:
             versions[package] = None
     return {
         "processor": name or platform.processor() or platform.machine(),
+        "instructions": [name for name in INSTRUCTIONS if name in flags],
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -119,6 +122,12 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": versions,
     }
+
+
+def machine_line(found: Mapping[str, Any]) -> str:
+    """The processor, its vector and matrix instructions and the usable cores, to print above a table."""
+    known = ", ".join(found["instructions"]) or "none of " + ", ".join(INSTRUCTIONS)
+    return f"{found['processor']}, {found['usable_cores']} cores, instructions: {known}"
 
 
 def text_table(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
 
 from dlcourse.analysis import classification
+from dlcourse.analysis.classification import doubt_threshold
 
 TASK = SimpleNamespace(classes=("a", "b", "c", "d"), groups=(), group_of=())
 GROUPED = SimpleNamespace(classes=("a", "b", "c", "d"), groups=("ab", "cd"), group_of=(0, 0, 1, 1))
@@ -122,3 +123,11 @@ def test_worst_mistakes_are_the_surest():
     assert classification.worst_mistakes(answers, 2).tolist() == [3, 1]
     right = {"labels": torch.tensor([0]), "probabilities": torch.tensor([[0.9, 0.1]])}
     assert classification.worst_mistakes(right).tolist() == []
+
+
+def test_the_threshold_of_doubt_is_where_answers_stop_being_wrong():
+    sure = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    right = torch.tensor([0, 0, 1, 0, 0, 1, 1, 1, 1]).bool()
+    assert doubt_threshold(sure, right) == pytest.approx(0.6)
+    assert doubt_threshold(sure, torch.ones(9).bool()) == 0
+    assert doubt_threshold(sure[:2], right[:2]) == 0  # too few to tell

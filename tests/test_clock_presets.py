@@ -6,7 +6,7 @@ from dlcourse.commands.train import run
 from dlcourse.config import choices, compose
 from dlcourse.data.task import Task
 from dlcourse.models.build import build_data, build_model
-from dlcourse.reporting.commands import command as command_of
+from dlcourse.runs.reference_commands import command as command_of
 from dlcourse.runs.references import reference_rows
 from tests.conftest import PINNED
 
@@ -51,7 +51,7 @@ def test_the_second_projects_recipe_is_as_described():
     for name, copies in (("g5_720", 15), ("g5_regression", 15), ("g5_12_regression", 15), ("g5_12_60", 25)):
         cfg = compose(f"experiment=clocks/{name}")
         assert (cfg.data.copies, cfg.data.batch_size, list(cfg.data.split)) == (copies, 128, [60, 20, 20])
-        assert (cfg.model.backbone, cfg.model.optimizer.lr, cfg.callbacks.early_stopping.patience) == ("vgg16", 1e-2, 9)
+        assert (cfg.model.net.name, cfg.model.optimizer.lr, cfg.callbacks.early_stopping.patience) == ("vgg16", 1e-2, 9)
         assert list(cfg.data.augment.zoom) == [0.9, 1.1] and cfg.data.augment.rotation == 180
         assert (cfg.data.augment.shear, cfg.data.augment.noise) == (15, 0)
         assert (cfg.model.schedule.patience, cfg.model.schedule.factor, cfg.trainer.max_epochs) == (3, 0.1, 30)

@@ -9,7 +9,7 @@ import yaml
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from dlcourse.config import CONF, choices, compose, nearest
+from dlcourse.config import CONF, check_keys, choices, compose, nearest
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
 from dlcourse.runs.references import references
@@ -27,6 +27,7 @@ def test_every_choice_composes(group, name):
     base = ["model=clock_transfer", "data=clocks"] if group == "model/encoding" else base
     value = f"[{name}]" if group == "logger" else name
     cfg = compose(*base, f"{group}={value}")
+    check_keys(cfg)
     OmegaConf.resolve(cfg)
     assert cfg.model.name and cfg.data.name
 

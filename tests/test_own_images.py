@@ -38,6 +38,33 @@ def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
     assert (tmp_path / "p" / "contact_sheet.png").exists()
 
 
+def test_own_images_are_swept_reported_and_embedded(command, tmp_path, monkeypatch):
+    from dlcourse.commands import experiment
+
+    choices = iter(["bf16-mixed", "32-true"])  # each job would measure another one
+    monkeypatch.setattr(experiment, "choose_precision", lambda *_: next(choices))
+    own, sweep = write_classes(tmp_path / "own"), Path("outputs/sweeps/own")
+    words = ["data=folder", f"data.path={own}", "data.size=16", "trainer.precision=auto", "trainer.max_epochs=1"]
+    code, _, err = command("train", "-m", *MLP, *words, "plots=false", "data.folds=3", "data.fold=0,1", "name=own")
+    assert code == 0, err
+    results = [json.loads((sweep / job / "result.json").read_text()) for job in "01"]
+    assert [result["precision"] for result in results] == ["bf16-mixed", "bf16-mixed"]
+    assert (sweep / "precision.txt").read_text() == "bf16-mixed" and "±" in (sweep / "sweep.md").read_text()
+    code, _, err = command("report")
+    assert code == 0, err
+    words = ["method=pca", f"run={sweep / '0'}", "max_samples=30", f"hydra.run.dir={tmp_path / 'map'}"]
+    code, _, err = command("embed", *words)
+    assert code == 0, err
+    assert (tmp_path / "map" / "plots" / "map.csv").read_text().count("\n") > 20
+    (own / "1" / "0.png").unlink()  # the process still holds the images in memory
+    code, _, err = command(
+        "evaluate", f"run={sweep / '0'}", "plots=false", "trainer=cpu", f"hydra.run.dir={tmp_path / 'e'}"
+    )
+    assert code == 0, err
+    before = results[0]["metrics"]["test/loss"]
+    assert json.loads((tmp_path / "e" / "result.json").read_text())["metrics"]["test/loss"] != before
+
+
 def test_five_channels_are_trained_without_contact_sheets(command, tmp_path):
     x = np.random.default_rng(0).integers(0, 255, (60, 9, 9, 5), dtype=np.uint8)
     np.savez(tmp_path / "own.npz", x=x, y=np.array(["a", "b", "c"])[np.arange(60) % 3])

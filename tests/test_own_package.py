@@ -1,5 +1,6 @@
 """A package outside the checkout: its names are offered, its runs are loaded with `trust` and not without."""
 
+import json
 import re
 import shlex
 import shutil
@@ -7,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from dlcourse import config
+from dlcourse import compose, config, run
 from dlcourse.errors import UserError
+from dlcourse.runs.result import read_result
 from dlcourse.runs.stored_config import read_stored
 
 GUIDE = (Path(__file__).parents[1] / "docs/guides/own-package.md").read_text("utf8")
@@ -30,7 +33,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     yield package
     config.use_config_dir(None)
     config.plugins.cache_clear()
-    sys.modules.pop("mypackage", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mypackage"]:
+        del sys.modules[name]
 
 
 def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
@@ -51,9 +55,66 @@ def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
 
 
 def test_the_commands_of_the_guide(command, package):
-    train, evaluate = COMMANDS
+    train, evaluate = COMMANDS[:2]
     assert command("train", *train, "trainer=cpu", "trainer.max_epochs=1", "plots=false")[0] == 0
     assert command("evaluate", *evaluate, "plots=false")[0] == 0
+
+
+def test_a_loss_a_metric_a_callback_a_logger_and_an_augmentation(command, package, caplog):
+    few = ["trainer=cpu", "trainer.max_epochs=2", "plots=false", "hydra.run.dir=run", "trainer.precision=32-true"]
+    code, _, error = command("train", *COMMANDS[2], *few)
+    assert code == 0, error
+    result = read_result(Path("run"))
+    assert result.model == "focal" and 0 < result.metrics["test/macro_f1"] < 1
+    log = Path("run/train.log").read_text()
+    assert re.search(r"epoch 2/2 .*val/macro_f1 0\.\d+", log)
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert any(row.get("train/gradient_norm", 0) > 0 for row in rows)
+    assert OmegaConf.load("run/config.yaml").data.augment == {"_target_": "mypackage.salt.Salt", "share": 0.02}
+
+
+def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(command, package):
+    one, sweep = COMMANDS[3:]
+    code, out, error = command("train", *one, "trainer=cpu", "hydra.run.dir=run", "trainer.max_epochs=2")
+    assert code == 0 and "test/accuracy" in out and "spiral on spirals" in out, error
+    result = read_result(Path("run"))
+    assert result.metrics.keys() == {"train/loss", "val/accuracy", "test/accuracy"} and result.epochs == 2
+    assert not list(Path("run").rglob("*.png"))
+    from mypackage.spiral import Spiral
+
+    assert Spiral.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True).hparams.width == 16
+    code, _, error = command("train", "run=run", "trust=[mypackage]", "trainer.max_epochs=3")
+    assert code == 0 and read_result(Path("run")).epochs == 3, error
+    code, _, error = command("evaluate", "run=run", "trust=[mypackage]")
+    assert code == 1 and "Spiral.load_from_checkpoint('run/checkpoints/best.ckpt')" in error
+    code, _, error = command("train", *one, "model=mlp", "hydra.run.dir=other")
+    assert code == 1 and "data=spirals is a LightningDataModule (mypackage.spiral.Spirals), which works with" in error
+    code, _, error = command("train", *sweep, "trainer=cpu", "trainer.max_epochs=1")
+    table = Path("outputs/sweeps/widths/sweep.csv").read_text()
+    assert code == 0 and "test/accuracy" in table and len(table.splitlines()) == 3, error
+    code, _, error = command("report", "folders=[run,outputs/sweeps/widths]")
+    assert code == 0 and "spiral" in Path("outputs/report/report.html").read_text(), error
+
+
+def test_objects_from_python_need_no_config(package, tmp_path):
+    from mypackage.spiral import Spiral, Spirals
+
+    best = ["checkpoints.best.monitor=val_accuracy", "checkpoints.best.mode=max"]
+    cfg = compose("trainer.max_epochs=1", "trainer=cpu", *best)
+    result = run(cfg, model=Spiral(4), data=Spirals(), folder=tmp_path / "run")
+    assert result["model"] == "Spiral" and result["data"] == "Spirals" and result["parameters"] == 22
+    with pytest.raises(UserError, match="Spirals is a LightningDataModule, which works with your own LightningModule"):
+        run(compose("model=mlp"), data=Spirals(), folder=tmp_path / "other")
+
+
+def test_a_package_that_fails_to_import_is_named(command, package):
+    (package / "broken.py").write_text("import nothing_of_that_name\n")
+    folder = ["--config-dir", str(package / "conf")]
+    code, _, error = command("train", *folder, *WORDS, "model.net._target_=mypackage.broken.Net")
+    said = "mypackage.broken.Net could not be imported (ModuleNotFoundError: No module named 'nothing_of_that_name'"
+    assert code == 1 and said in error and error.count("\n") == 1
+    code, _, error = command("train", *folder, *WORDS, "+callbacks.a._target_=mypackage.Nothing")
+    assert code == 1 and "mypackage.Nothing could not be imported" in error and error.count("\n") == 1
 
 
 def test_names_of_the_config_folder_are_offered(command, package):

@@ -148,12 +148,20 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_run):
         load_run(first)
 
 
-def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path):
-    with pytest.raises(UserError):
+def test_a_failed_run_says_so_in_its_result(tiny_run, tmp_path, monkeypatch):
+    from dlcourse.models.clock import ClockReader
+
+    def fail(*_):
+        raise UserError("the disk is full: free some space")
+
+    with pytest.raises(UserError, match="num_classes=721 is out of range"):
         tiny_run("model=clock_classification", "model.num_classes=721")
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["error"].startswith(
-        "num_classes=721 is out of range"
-    )
+    assert not (tmp_path / "run").exists()  # it was refused, nothing failed
+    monkeypatch.setattr(ClockReader, "compute_metrics", fail)
+    with pytest.raises(UserError):
+        tiny_run()
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["status"], result["error"]) == ("failed", "the disk is full: free some space")
 
 
 def test_a_crash_keeps_its_traceback_in_the_log(tiny_run, tmp_path, monkeypatch):

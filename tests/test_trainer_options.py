@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 from dlcourse.commands.train import run
 from dlcourse.config import compose
@@ -72,6 +72,7 @@ REFUSED = [
     ("model/schedule=plateau trainer.limit_val_batches=0", "limit_val_batches=0 switches validation off"),
     ("callbacks=early_stopping trainer.limit_val_batches=0", "limit_val_batches=0 switches validation off"),
     ("model=knn callbacks=ema", "trained without gradients: remove callbacks=ema"),
+    ("+trainer.profiler._target_=lightning.pytorch.profilers.Nothing", "trainer: .*Nothing"),
     ("callbacks=ema callbacks.ema.decay=1", "decay=1.* is not a number from 0 to below 1"),
 ]
 
@@ -81,6 +82,19 @@ REFUSED = [
 def test_an_option_works(tmp_path, words):
     result = run(compose(*RUN, *BUDGET, *words.split()), folder=tmp_path / "run")
     assert result["status"] == "completed" and 0 < result["metrics"]["test/accuracy"] <= 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_argument_is_an_object_and_a_callback_gets_outputs_and_shows_its_metric(tmp_path, caplog):
+    class Watch(Callback):
+        def on_validation_batch_end(self, trainer, module, outputs, *_):
+            hits = outputs["probabilities"].argmax(1) == outputs["labels"]
+            module.log("val/hits", hits.float().sum(), prog_bar=True, reduce_fx="sum")
+
+    profiler = "+trainer.profiler._target_=lightning.pytorch.profilers.SimpleProfiler"
+    run(compose(*RUN, *BUDGET, profiler), folder=tmp_path / "run", callbacks=[Watch()])
+    assert "Profiler Report" in caplog.text and "run_training_batch" in caplog.text
+    assert "  val/hits " in (tmp_path / "run" / "train.log").read_text()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -20,10 +20,26 @@ __all__ = ["compose", "load_run", "run"]
 
 
 def compose(*overrides: str, verb: str = "train") -> "DictConfig":
-    """The config of a command line, without running it; see `dlcourse.config.compose`."""
-    from dlcourse import config
+    """The config of a command line, without running it; see `dlcourse.config.compose`.
 
-    return config.compose(*overrides, verb=verb)
+    Args:
+        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
+        verb: the command.
+
+    Raises:
+        UserError: an unknown name or key, or a word that is not an override; the message is that of the command line.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from dlcourse import config
+    from dlcourse.cli.explain import SHOWS_WHERE, explain
+    from dlcourse.errors import UserError
+
+    try:
+        return config.compose(*overrides, verb=verb)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, verb, overrides).removesuffix(SHOWS_WHERE)) from None
 
 
 def run(cfg: "DictConfig", *, folder: str | Path, **options: Any) -> dict[str, Any]:

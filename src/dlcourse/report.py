@@ -17,6 +17,7 @@ def task(cfg: DictConfig) -> None:
         compare=[Path(path) for path in cfg.compare],
         publish=[Path(path) for path in cfg.publish],
         results=cfg.results,
+        published=cfg.published,
         pictures=cfg.pictures,
         picture_width=cfg.picture_width,
     ):

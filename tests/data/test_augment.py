@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from dlcourse.data.augment import Augment, _affine_grid
 from dlcourse.data.batches import seeded
+from dlcourse.errors import UserError
 
 EVERYTHING = {"rotation": 180, "zoom": [0.9, 1.1], "shear": 5, "shift": 0.04}
 EVERYTHING |= {"brightness": 20, "noise": 4, "blur": 3.0, "reflection": 90, "crop": 12, "cutout": 8, "erasing": 1.0}
@@ -99,7 +100,7 @@ def test_floats_in_any_units_stay_floats():
     x = torch.rand(20, 16, 16, generator=seeded(0)) * 2 - 1
     moved = Augment(rotation=10, zoom=[0.9, 1.1], crop=1)(x, seeded(1))
     assert moved.dtype == torch.float32 and not torch.equal(moved, x) and moved.abs().max() <= 1.0001
-    with pytest.raises(ValueError, match="features cannot be augmented"):
+    with pytest.raises(UserError, match="features cannot be augmented"):
         Augment(rotation=10)(torch.rand(3, 256), seeded(1))
 
 

@@ -243,8 +243,3 @@ def test_compile_is_asked_of_the_net(tmp_path, monkeypatch):
 def test_a_compiled_net_learns_the_same(tmp_path):
     plain, compiled = (start(tmp_path / f"{flag}", f"compile={flag}", "plots=false") for flag in ("false", "true"))
     assert compiled["metrics"]["val/loss"] == pytest.approx(plain["metrics"]["val/loss"], rel=1e-3)
-
-
-def test_keys_that_another_choice_left_behind_are_refused():
-    with pytest.raises(UserError, match=r"cosine does not take monitor, .*add '~model.schedule.monitor'"):
-        build_model(compose("experiment=mnist/d1", "model/schedule=cosine"), DIGITS)

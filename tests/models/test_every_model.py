@@ -24,6 +24,7 @@ SMALL = {
     "wide_resnet": ["depth=10", "widen=1"],
     "resnet50": ["stem=original"],
     "resnet": ["widths=[4,8]", "blocks=[1,1]"],
+    "pretrained": ["name=test_resnet", "pretrained=false", "size=null"],
     "three_conv": ["filters=[4,4,4]", "dense=[[8,8]]"],
 }
 TOO_SMALL = {("vgg16", "mnist"), ("vgg16", "fashion_mnist")}
@@ -73,5 +74,5 @@ def test_a_batch_of_every_net_on_every_set_that_it_fits(net, data):
 @pytest.mark.usefixtures("image_sets")
 @pytest.mark.parametrize("model", classifiers())
 def test_a_batch_of_every_classifier(model):
-    words = [f"model.net.{option}" for option in SMALL[model]]
+    words = [f"model.net.{option}" for option in SMALL.get(model, SMALL["pretrained"])]
     step(f"model={model}", "data=cifar10", "data.validation=60", *words)

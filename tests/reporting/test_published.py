@@ -112,9 +112,8 @@ def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch)
         shutil.copy(run / "result.json", tmp_path / f"mnist_fast_seed{seed}.json")
     (tmp_path / "hardware.yaml").write_text("Xeon: ['*_seed0']\n")
     (row,) = re.findall(r"^\| D-1epoch .*$", results_text(tmp_path), re.M)
-    assert (
-        "| 99.50 ± 0.71 % (2) | 99.27 % | better | `train experiment=mnist/fast` | 4.0 s | Xeon, NVIDIA H200 |" in row
-    )
+    assert "| 99.50 ± 0.71 % (2) | 99.27 % | within noise | `train experiment=mnist/fast` |" in row
+    assert "| 4.0 s, 4.0 s | Xeon, NVIDIA H200 |" in row  # the times of different machines are not averaged
     assert "| E1 | VGG block, batch 32, 10 epochs | test accuracy | – | 63.57 % | not run |" in results_text(tmp_path)
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.cli.paths import quote_path_list
 from dlcourse.config import choices
+from dlcourse.config.paths import quote_path_list
 from dlcourse.reporting.collect import collect
-from dlcourse.reporting.commands import command as command_of
 from dlcourse.reporting.entries import counts, entries
 from dlcourse.runs import metrics
+from dlcourse.runs.reference_commands import command as command_of
 from dlcourse.runs.references import reference_rows
 
 
@@ -31,7 +31,7 @@ def test_seeds_of_one_configuration_are_folded_and_copies_count_once(make_run, t
     entry = _entry(tmp_path / "outputs")
     assert entry.ours is not None and entry.ours.n == 3
     assert entry.ours_text == "99.40 ± 0.40 %" and entry.theirs_text == "99.27 %"
-    assert (entry.verdict, entry.difference_text, entry.within) == ("better", "+0.13 points", True)
+    assert (entry.verdict, entry.kind, entry.difference_text) == ("within noise", "noise", "+0.13 points")
     assert entry.command == "python -m dlcourse.train -m experiment=mnist/fast seed=0,1,2"
     assert (entry.seconds, entry.cpu_seconds) == (4.0, 4.5)
 
@@ -68,7 +68,7 @@ def test_a_preset_stands_before_a_luckier_trial(make_run, tmp_path):
     make_run("outputs/lucky", 0.999, experiment=None, overrides=["model=fast_cnn", "data=mnist", "model.width=9"])
     make_run("outputs/preset", 0.99)
     first, second = (e for e in entries(collect([tmp_path / "outputs"]).runs) if e.id == "D-1epoch")
-    assert (first.first, first.verdict, second.first, second.verdict) == (True, "worse", False, "better")
+    assert (first.first, first.verdict, second.first, second.verdict) == (True, "worse", False, "not comparable")
     assert counts([first, second]) == {"references": 1, "worse": 1}
 
 

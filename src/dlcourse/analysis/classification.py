@@ -109,6 +109,22 @@ def confidences(answers: Mapping[str, Tensor]) -> Tensor | None:
     return answers["probabilities"].amax(1) if "probabilities" in answers else None
 
 
+def doubt_threshold(sure: Tensor, right: Tensor, least: int = 5) -> float:
+    """The confidence that best separates wrong answers, below it, from right ones; 0 where there is none.
+
+    Args:
+        sure: confidence [N] of answers on held-out images.
+        right: whether each is right [N].
+        least: with fewer answers below it, there is none.
+    """
+    order = sure.argsort(stable=True)
+    balance = (2 * right[order].long() - 1).cumsum(0)  # right less wrong answers up to each confidence
+    last = int(balance.argmin())
+    if balance[last] >= 0 or last + 1 < least:
+        return 0.0
+    return round(sure[order[min(last + 1, len(order) - 1)]].item(), 4)
+
+
 def confusion(answered: Tensor, truth: Tensor, count: int) -> Tensor:
     """How often each class was answered for each: int64 [count, count], a row a true class.
 

@@ -14,15 +14,27 @@ def distances(points: Tensor, others: Tensor, dtype: torch.dtype) -> Tensor:
     # and makes no number of a centre at infinity.
     quick = dtype == torch.float64 and len(others) > FEW
     mode = f"{'use' if quick else 'donot_use'}_mm_for_euclid_dist"
+    if torch.compiler.is_exporting():
+        return _exported_distances(points, others.to(dtype), quick)
     parts = [torch.cdist(points, part.to(dtype), compute_mode=mode) for part in others.split(ROWS)]
     return torch.cat(parts, 1)
+
+
+def _exported_distances(points: Tensor, others: Tensor, quick: bool) -> Tensor:
+    """As `distances`, from operators that ONNX has."""
+    if not quick:
+        return (points[:, None] - others[None]).square().sum(2).sqrt()
+    square = points.square().sum(1, keepdim=True) + others.square().sum(1)[None] - 2 * points @ others.T
+    return square.clamp_min(0).sqrt()
 
 
 def votes(distance: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     """Votes [B, K] of the k nearest, given distances [B, N] to samples with labels [N]."""
     farthest = distance.topk(k, dim=1, largest=False).values[:, -1:]
     chosen = distance <= farthest
-    if (chosen.sum(1) > k).any():  # samples as far as the farthest one: the first of them
+    if (
+        torch.compiler.is_exporting() or (chosen.sum(1) > k).any()
+    ):  # samples as far as the farthest one: the first of them
         near, level = distance < farthest, distance == farthest
         chosen = near | (level & (level.cumsum(1) <= k - near.sum(1, keepdim=True)))
     return chosen.float() @ nn.functional.one_hot(labels, classes).float()

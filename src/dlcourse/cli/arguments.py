@@ -1,16 +1,14 @@
 """Prepare a command line for Hydra: quote paths, expand patterns, refuse unknown flags."""
 
 import itertools
-import re
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from dlcourse.cli.paths import PATH_LISTS, quote_path, quote_path_list
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.config import choices, config_groups, empty_list, use_config_dir
+from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, PATHS, RECORD, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -52,25 +50,19 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         arguments = first_of_groups(arguments, groups)
     found = []
     for given in arguments:
-        argument = empty_list(given)
-        flag = given.partition("=")[0]
+        flag, _, value = given.partition("=")
         if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
             raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
-        key, equals, value = argument.partition("=")
-        if key in PATH_LISTS.get(verb, ()) and equals:
-            argument = f"{key}={quote_path_list(value)}"
-        elif key.lstrip("+") in PATHS and equals:
-            if key.startswith("hydra.") and not value:
-                raise UserError(f"{key}= is empty: pass a folder, for example {key}=outputs/mine")
-            if value and value != "null" and not re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
-                argument = f"{key}={quote_path(value)}"
-            if key == "run":
-                folder = Path(value.strip("'\"")).expanduser()
-                if not (folder / CONFIG).is_file():
-                    raise UserError(f"run={value} is not a run folder: {CONFIG} not found")
-                if verb == "train":
-                    found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
-                    return found + _unchanged(folder, [a for a in arguments if a is not given])
+        if flag in ("hydra.run.dir", "hydra.sweep.dir") and not value and "=" in given:
+            raise UserError(f"{flag}= is empty: pass a folder, for example {flag}=outputs/mine")
+        argument = quote_override(empty_list(given), verb)
+        if flag == "run" and "=" in given:
+            folder = Path(value.strip("'\"")).expanduser()
+            if not (folder / CONFIG).is_file():
+                raise UserError(f"run={value} is not a run folder: {CONFIG} not found")
+            if verb == "train":
+                found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
+                return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
     return found
 
@@ -99,7 +91,7 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     kept = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED):
+        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
             kept.append(argument)
             continue
         old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))

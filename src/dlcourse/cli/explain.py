@@ -1,14 +1,14 @@
 """One sentence for each error of a command."""
 
 import re
-import sys
+from collections.abc import Sequence
 
 import hydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from dlcourse.config import CONF, choices, config_groups, nearest
+from dlcourse.config import CONF, choices, config_groups, did_you_mean, nearest
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
 
@@ -24,8 +24,14 @@ PLUGINS = {
 SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
 
 
-def explain(error: BaseException, verb: str) -> str:
-    """One sentence for an error, with the nearest known name if a name is unknown."""
+def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
+    """One sentence for an error, with the nearest known name if a name is unknown.
+
+    Args:
+        error: of a command.
+        verb: the command.
+        words: its overrides.
+    """
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -39,6 +45,10 @@ def explain(error: BaseException, verb: str) -> str:
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
     if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
         return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
+    if isinstance(error, OverrideParseException):
+        key, equals, _ = error.override.partition("=")
+        remedy = f"write the value in quotes, as in \"{key}='VALUE'\"" if equals else "write options as KEY=VALUE"
+        return f"{error.override} could not be read ({error.message.splitlines()[0]}): {remedy}"
     if "Sweeping over Hydra's configuration" in text:
         return f"{' '.join(text.split())}: pass one value"
     missing = next(
@@ -50,8 +60,8 @@ def explain(error: BaseException, verb: str) -> str:
         return f"{group}={name} is unknown{nearest(name, choices(group))}"
     if (key := _unknown_key(error, text)) is not None:
         chosen = {name for part in OmegaConf.load(CONF / f"{verb}.yaml").defaults[1:] for name in part}
-        known = {*_known_keys(verb), *(group for group in config_groups() if group.partition("/")[0] in chosen)}
-        return f"unknown key {key}{nearest(key, known - {key})}"
+        groups = {group for group in config_groups() if group.partition("/")[0] in chosen}
+        return f"unknown key {key}{did_you_mean(key, groups.union(_known_keys(verb, words)))}"
     return f"{' '.join(text.split())}{SHOWS_WHERE}"
 
 
@@ -66,12 +76,12 @@ def _unknown_key(error: BaseException, text: str) -> str | None:
     return None
 
 
-def _known_keys(verb: str) -> list[str]:
-    """The keys of the config that the command line's group choices compose."""
+def _known_keys(verb: str, words: Sequence[str]) -> list[str]:
+    """The keys of the config that the group choices among the words compose."""
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
-    groups = [a for a in sys.argv[1:] if a.partition("=")[0] in config_groups()]
+    groups = [a for a in words if a.partition("=")[0] in config_groups()]
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return keys_of(hydra.compose(verb, groups))

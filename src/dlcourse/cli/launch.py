@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse import config
 from dlcourse.cli.arguments import prepare_arguments
 from dlcourse.cli.explain import SHOWS_WHERE, explain
-from dlcourse.errors import Stopped, UserError
+from dlcourse.cli.startup import shorten
+from dlcourse.errors import Stopped
 from dlcourse.runs.folders import drop_empty, unique_folder
 from dlcourse.runs.result import record_failure
 
@@ -31,6 +32,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # debug messages go to train.log only
     failures: list[tuple[str | None, Exception]] = []
+    words = sys.argv[1:]
+    _made.clear()
 
     def job(cfg: DictConfig) -> Any:
         """Run one job and keep its error, so that Hydra neither prints it nor stops the sweep."""
@@ -43,8 +46,11 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
+        shorten(cfg)
         try:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
+                if cfg.get("model") is None and cfg.get("data") is None:  # otherwise the task does
+                    config.check_keys(cfg, verb, hydra_cfg.overrides.task)
                 return task(cfg)
         except Exception as error:
             if number is None or cfg.get("search") is None:  # a search tolerates failed trials
@@ -52,10 +58,10 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             if number is not None:
                 if full_error:
                     traceback.print_exc()
-                sentence = explain(error, verb)
+                sentence = explain(error, verb, words)
                 print(f"job {number} failed: {sentence}", file=sys.stderr, flush=True)
                 record_failure(folder, sentence.removesuffix(SHOWS_WHERE), list(hydra_cfg.overrides.task))
-            elif isinstance(error, UserError):
+            else:
                 drop_empty(folder)
 
     for name, resolver in (
@@ -82,8 +88,11 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     except Exception as error:
         if full_error:
             raise
-        print(f"error: {explain(error, verb)}", file=sys.stderr)
+        print(f"error: {explain(error, verb, words)}", file=sys.stderr)
         sys.exit(1)
+    finally:
+        for folder in _made:
+            drop_empty(folder)
     if failures:
         print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
         sys.exit(1)
@@ -100,10 +109,15 @@ def _environment_without(name: str) -> Generator[None]:
             os.environ[name] = value
 
 
+_made: list[Path] = []  # folders that this command created for its output
+
+
 # Cached: Hydra resolves them several times, but a run takes one folder. Module-level: launchers pickle them.
 @cache
 def _unique_folder(parent: str, name: str) -> str:
-    return unique_folder(parent, name)
+    folder = unique_folder(parent, name)
+    _made.append(Path(folder))
+    return folder
 
 
 @cache
@@ -115,4 +129,4 @@ def _evaluations(run: str | None) -> str:
 @cache
 def _sweep_folder(name: str | None, stamp: str) -> str:
     """outputs/sweeps/NAME; without a name a new folder, named by time."""
-    return f"outputs/sweeps/{name}" if name is not None else unique_folder("outputs/sweeps", stamp)
+    return f"outputs/sweeps/{name}" if name is not None else _unique_folder("outputs/sweeps", stamp)

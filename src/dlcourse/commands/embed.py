@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
+from dlcourse.commands.finish import finish
+from dlcourse.config import check_keys
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.errors import UserError
@@ -43,6 +45,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         UserError: too few samples for the method, no labels to colour by, or a run without features.
     """
     quiet()
+    check_keys(cfg, "embed", overrides)
     done = read_result(folder) if cfg.resume else None
     if done and done.status == "completed":
         show(_table(done, folder))
@@ -93,6 +96,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     with plotting("the map"):
         draw_maps(folder / "plots" / "map.png", {f"{source} by {METHOD_NAMES[cfg.method]}": shown})
     show(_table(result, folder))
+    finish(folder, result, cfg)
     return result
 
 

@@ -10,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis import robustness
 from dlcourse.commands import game
+from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.config import check_keys
 from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -80,6 +82,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
+    check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
     run_cfg, model = load_run(run, cfg.trust)
     before = read_result(run) or Result("train", "completed")
@@ -90,6 +93,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     data.whole = cfg.get("data") is not None and _place(cfg.data) != _place(run_cfg.data)
     data.prepare_data()
     data.setup()
+    if model.kind == "pictures":
+        data.as_pictures()
     _check_fit(run, model.task, data.task)
     if cfg.robustness:
         robustness.needs_scenes(data, "robustness=true")
@@ -156,4 +161,5 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]
         show(text_table(["metric", "with eval()", "without"], rows))
     show(result_table(result, folder))
+    finish(folder, result, cfg)
     return result

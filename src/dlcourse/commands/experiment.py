@@ -5,37 +5,40 @@ import logging
 import shlex
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.analysis.classification import doubt_threshold
+from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
-from dlcourse.data.module import DataModule
 from dlcourse.errors import Stopped, UserError
-from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build, build_model, check_model, load_checkpoint
+from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint, model_kind
+from dlcourse.models.generative import Generative
+from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
-from dlcourse.runs.keys import PLACE, keys_of_kind
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
+from dlcourse.runs.provenance import git_commit, processor, versions
 from dlcourse.runs.references import known_references, references
-from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.result import CONFIG, Result, keep_result, read_result, write_result
 from dlcourse.runs.table import result_table, show
-from dlcourse.training.checkpoints import ResumeCheckpoint, Stop
+from dlcourse.training.checkpoints import LAST, ResumeCheckpoint, Stop
 from dlcourse.training.csv_logger import MetricsCSV
 from dlcourse.training.devices import check_accelerator, device_name, likely_device, process_rank
 from dlcourse.training.lr_finder import find_rate
 from dlcourse.training.memory import freed_memory_kept
-from dlcourse.training.precision import choose_precision
+from dlcourse.training.precision import agreed_precision, choose_precision
 from dlcourse.training.progress import progress_callbacks
 from dlcourse.training.threads import resolve_threads, torch_threads
-from dlcourse.training.trackers.base import Tracker
+from dlcourse.training.trackers.base import Tracker, sweep_folder
 from dlcourse.training.trainer import lightning_errors, make_trainer
 
 log = logging.getLogger(__name__)
@@ -44,29 +47,42 @@ ADAPT = 5000  # training inputs from which a net may compute the statistics of i
 
 
 class Experiment:
-    """One run and its result so far."""
+    """One run and its result so far; the arguments are those of `commands.train.run`, and:
+
+    `commands.own_module` has the run of a LightningModule that is not a BaseModule.
+
+    Args:
+        trained: epochs of the completed training that this one continues to more epochs, or None.
+    """
 
     def __init__(
         self,
         cfg: DictConfig,
-        model: BaseModule | None,
-        data: DataModule,
+        model: Any,
+        data: Any,
         folder: Path,
         overrides: Sequence[str],
         experiment: str | None,
         callbacks: Sequence[Callback] = (),
         tested: bool = True,
+        trained: int | None = None,
+        sweep: Path | None = None,
     ):
-        self.callbacks, self.tested = list(callbacks), tested
+        self.callbacks, self.tested, self.trained, self.sweep = list(callbacks), tested, trained, sweep
         self.cfg, self.given_model, self.data, self.folder = cfg, model, data, folder
         self.resumed = (folder / CONFIG).exists()
         self.loggers: list[Logger] = []
         self.leader = process_rank() == 0  # with several processes only the first one writes
         self.stop = Stop()
+        self.weights: Weights | None = None  # that a new run starts from
+        self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        if trained is not None:
+            words = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
+            begun = cast(Any, {**begun, "overrides": [*words, f"{LONGER}={cfg.trainer.max_epochs}"]})
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
         before = read_result(folder)
         # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
@@ -89,6 +105,11 @@ class Experiment:
             overrides=list(begun["overrides"]),
         )
 
+    @property
+    def has_trained(self) -> bool:
+        """Whether the first training step has begun."""
+        return self.trainer is not None and self.trainer.fit_loop.epoch_loop.batch_progress.total.ready > 0
+
     def run(self) -> dict[str, Any]:
         """Run all steps; result.json is written in any case."""
         try:
@@ -102,7 +123,7 @@ class Experiment:
     def _run(self) -> dict[str, Any]:
         try:
             with self._timed("prepare"):
-                trainer = self._prepare()
+                trainer = self.trainer = self._prepare()
             with self._counted(), self.stop.listening():
                 with self._timed("fit"):
                     self._fit(trainer)
@@ -130,6 +151,8 @@ class Experiment:
             if self.cfg.plots and not pruned:
                 self._draw()
             show(result_table(self.result, self.folder))
+            if not pruned:
+                finish(self.folder, self.result, self.cfg)
         return self.result.to_dict() | {"folder": str(self.folder)}
 
     def _draw(self) -> None:
@@ -169,46 +192,91 @@ class Experiment:
         if self.given_model is None and not self.resumed:
             check_model(self.cfg)
         nodes = (self.cfg.get("logger") or {}).values()
-        self.loggers = [build(node, save_dir=str(self.folder)) for node in nodes if node is not None]
+        built = [build_logger(node, self.folder) for node in nodes if node is not None]
+        self.callbacks += [one for one in built if isinstance(one, Callback)]  # logger=live
+        self.loggers = [one for one in built if isinstance(one, Logger)]
+        self._watch()
         if not any(isinstance(logger, MetricsCSV) for logger in self.loggers):
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
-        self.data.prepare_data()
-        self.data.setup()
-        if not self.data.is_published and self.result.references:
-            log.info(
-                "%s is not the published data set: results are not compared with published figures", self.data.title
-            )
-            self._update(references=[])
+        if not (self.folder / LAST).exists():
+            self.weights = initial_weights(self.cfg)  # before data is prepared, which may take minutes
         self._check_monitors()
+        self._load_data()
+        self._check_monitors(self._has_validation())
         self.model = self._build()
-        self._update(parameters=self.model.parameter_count())
+        self._update(parameters=self._parameter_count())
         settings = self.cfg.trainer
         if settings.max_epochs is None:
             settings.max_epochs = self._budget()
         if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
             raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
         if settings.precision == "auto":
-            batch = next(iter(self.data.train_dataloader()))
-            chosen = self.model.precision or choose_precision(self.model, batch, likely_device(settings))
-            settings.precision = chosen
+            settings.precision = self._fastest_precision()
         if self.cfg.lr_find and not self.resumed:
             self._find_rate()
         if self.cfg.compile:
-            self.model.net.compile()
+            self._compile()
         stored = self.folder / CONFIG
-        for key in ("data.path", *keys_of_kind(PLACE)):  # so that they are found from any working directory
+        # So that they are found from any working directory.
+        for key in ("data.path", "init_from", *keys_of_kind(PLACE)):
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
-        if self.leader and not stored.exists():
+        if self.leader and self.trained is not None:
+            keep_result(self.folder)
+        if self.leader and (self.trained is not None or not stored.exists()):
             write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
-        self._update(device=device_name(trainer), precision=settings.precision)
+        device = device_name(trainer)
+        self._update(device=device, precision=settings.precision, processor=processor() if device == "cpu" else None)
         return trainer
 
-    def _check_monitors(self) -> None:
-        """Refuse callbacks and schedules whose metric would not be measured when they need it."""
-        trainer = self.cfg.trainer
-        if "val" not in self.data.arrays:
+    def _load_data(self) -> None:
+        self.data.prepare_data()
+        self.data.setup()
+        if model_kind(self.given_model, self.cfg) == Generative.kind:
+            self.data.as_pictures()
+        if not self.data.is_published and self.result.references:
+            log.info(
+                "%s is not the published data set: results are not compared with published figures", self.data.title
+            )
+            self._update(references=[])
+
+    def _has_validation(self) -> bool:
+        return "val" in self.data.arrays
+
+    def _parameter_count(self) -> int:
+        return self.model.parameter_count()
+
+    def _fastest_precision(self) -> str:
+        batch = next(iter(self.data.train_dataloader()))
+        return self.model.precision or agreed_precision(
+            self.sweep, lambda: choose_precision(self.model, batch, likely_device(self.cfg.trainer))
+        )
+
+    def _compile(self) -> None:
+        self.model.net.compile()
+
+    def _watch(self) -> None:
+        """Name the page on which the training can be watched; on a terminal every single run has one."""
+        from dlcourse.plots.live import LivePage
+
+        pages = [callback for callback in self.callbacks if isinstance(callback, LivePage)]
+        if not pages and sys.stderr.isatty() and self.cfg.plots and self.tested and sweep_folder() is None:
+            pages = [LivePage(self.folder)]
+            self.callbacks += pages
+        if pages and self.leader:
+            log.info("watch it learn: %s", pages[0].path.absolute().as_uri())
+
+    def _check_monitors(self, held_out: bool = True) -> None:
+        """Refuse callbacks and schedules whose metric would not be measured when they need it.
+
+        Args:
+            held_out: whether the data has a validation split; taken for granted before the data is prepared.
+        """
+        trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
+        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
+        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
+        if not held_out:
             missing = "the data has not been split for validation"
         elif trainer.get("limit_val_batches") == 0:
             missing = "trainer.limit_val_batches=0 switches validation off"
@@ -216,7 +284,7 @@ class Experiment:
             missing = ""
         every = trainer.get("check_val_every_n_epoch", 1)
         for key, remedy in (
-            ("callbacks.early_stopping", "remove it with '~callbacks.early_stopping'"),
+            *((f"callbacks.{name}", f"remove it with '~callbacks.{name}'") for name in stops),
             ("model.schedule", "use model/schedule=one_cycle"),
         ):
             watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))
@@ -227,12 +295,19 @@ class Experiment:
                     f"{key} needs {watched} after each epoch, but trainer.check_val_every_n_epoch={every}: set it to 1"
                 )
 
-    def _build(self) -> BaseModule:
+    def _build(self) -> Any:
+        """The model, with its initial weights unless a checkpoint has them."""
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
             raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
         seed_everything(self.cfg.seed, workers=True, verbose=False)
+        model = self._new_model()
+        if not (self.folder / LAST).exists() and self.weights is not None:
+            log.info("%s", start_from(model, self.weights))
+        return model
+
+    def _new_model(self) -> Any:
         model = self.given_model or build_model(self.cfg, self.data.task)
-        if not (self.folder / "checkpoints" / "last.ckpt").exists():  # which includes the adapted layer
+        if not (self.folder / LAST).exists():  # which includes the adapted layer
             model.adapt(self.data.arrays["train"][0][:ADAPT])
         return model
 
@@ -245,7 +320,6 @@ class Experiment:
             )
         trial = copy.deepcopy(self.model)
         trial.loss_guard.enabled = False
-        trial.adapt(self.data.arrays["train"][0][:ADAPT])
         found = find_rate(trial, self.data, self.cfg.trainer)
         log.info("learning rate: %.3g", found.rate)
         from dlcourse.plots.curves import draw_rates
@@ -272,12 +346,12 @@ class Experiment:
         callbacks += self.callbacks
         callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
         for name, node in (cfg.get("checkpoints") or {}).items():
-            if node is not None and (name != "best" or "val" in self.data.arrays):
+            if node is not None and (name != "best" or self._has_validation()):
                 callbacks.append(self._checkpoint(str(name), node))
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
-                callback.stop = self.stop
-        more: dict[str, Any] = {} if "val" in self.data.arrays else {"limit_val_batches": 0}
+                callback.stop, callback.trained = self.stop, self.trained
+        more: dict[str, Any] = {} if self._has_validation() else {"limit_val_batches": 0}
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )
@@ -294,11 +368,11 @@ class Experiment:
         return callback
 
     def _fit(self, trainer: Trainer) -> None:
-        last = self.folder / "checkpoints" / "last.ckpt"
+        last = self.folder / LAST
         if self.leader:
             drop_parts(self.folder)
         if last.exists():
-            load_checkpoint(last)
+            self._read_checkpoint(last)
             log.info("resuming from %s", last)
         with lightning_errors():
             trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
@@ -313,13 +387,22 @@ class Experiment:
                 with replaced(best) as part:
                     shutil.copyfile(chosen, part)
             trainer.strategy.barrier()
-        elif not best.exists():
+        elif self.best is None or not best.exists():  # without a metric the last weights are the best
             if self.best is not None:
                 log.warning("the checkpoint of %s was not saved, so the last weights are tested", self.best.monitor)
             trainer.save_checkpoint(best, weights_only=True)
-        self.model.load_state_dict(load_checkpoint(best)["state_dict"])
+        self.model.load_state_dict(self._read_checkpoint(best)["state_dict"])
         self._update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
         with lightning_errors():
-            for split in [name for name in self.data.arrays if self.tested or name != "test"]:
-                self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+            self._measure(trainer)
+
+    def _measure(self, trainer: Trainer) -> None:
+        for split in [name for name in self.data.arrays if self.tested or name != "test"]:
+            self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+            if split == "val" and (judged := self.model.judged_confidence()) is not None:
+                self._update(not_sure_below=doubt_threshold(*judged))
         self._update(**self.model.extra_results())
+
+    @staticmethod
+    def _read_checkpoint(path: Path) -> dict[str, Any]:
+        return load_checkpoint(path)

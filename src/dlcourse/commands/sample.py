@@ -18,12 +18,14 @@ from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
 from dlcourse.models.generative import Generative
-from dlcourse.plots.mosaic import save_mosaic
+from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
+from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, write_result
 
-SHEET, ARRAYS = "samples.png", "samples.npz"
+SHEET, ARRAYS, INTERPOLATION = "samples.png", "samples.npz", "interpolation.png"
+ROWS = 12  # interpolations in the labelled sheet
 
 
 class Drawn(NamedTuple):
@@ -59,6 +61,9 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
     seconds = round(time.perf_counter() - start, 2)
     folder.mkdir(parents=True, exist_ok=True)
     save_mosaic(folder / SHEET, found.pictures, cfg.grid or found.columns)
+    if cfg.between is not None or cfg.interpolate is not None:
+        with plotting("the interpolation"):
+            _draw_interpolation(folder / INTERPOLATION, cfg, found)
     with replaced(folder / ARRAYS) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, pictures=found.pictures.numpy(), z=found.z.numpy(), truncation=truncation)
     result = Result(
@@ -79,6 +84,19 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
     write_result(folder, result)
     print(f"{len(found.pictures)} images generated\n\nResults saved to {folder}", flush=True)
     return found
+
+
+def _draw_interpolation(path: Path, cfg: DictConfig, found: Drawn) -> None:
+    """The steps again, with names: one row for each pair of ends."""
+    rows = found.pictures.split(found.columns)[:ROWS]
+    steps = [str(step) for step in range(2, found.columns if cfg.between is None else found.columns - 2)]
+    if cfg.between is not None:
+        names, ticks = [Path(str(cfg.between[0])).name], ["image A", "A", *steps, "B", "image B"]
+        title = f"From {names[0]} to {Path(str(cfg.between[1])).name}, {WAY_NAMES[cfg.way]}"
+    else:
+        names, ticks = [f"pair {i + 1}" for i in range(len(rows))], ["A", *steps, "B"]
+        title = f"Steps between two random latents A and B, {WAY_NAMES[cfg.way]}"
+    draw_rows(path, rows, names, title, ticks=ticks)
 
 
 def _truncation(cfg: DictConfig) -> float:

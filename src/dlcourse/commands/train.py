@@ -5,25 +5,27 @@ result = run(compose("model=clock_multihead", "data=clocks", "debug=fast"), fold
 """
 
 import logging
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.commands.experiment import Experiment
-from dlcourse.config import require
+from dlcourse.commands.own_module import OwnModuleExperiment, is_own, named_data
+from dlcourse.config import check_keys, require
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
-from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build_data
+from dlcourse.models.build import build_any_data, build_data
 from dlcourse.runs.folders import drop_empty
-from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, PLACE, RECORD, SOURCE, SPEED, keys_of, kind
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import foreign_targets, read_stored, targets, trust_needed
 from dlcourse.runs.table import result_table, show
+from dlcourse.training.checkpoints import LAST
 from dlcourse.training.devices import check_launcher, ddp_environment, process_rank
 from dlcourse.training.trainer import check_options, quiet
 
@@ -33,14 +35,15 @@ log = logging.getLogger(__name__)
 def run(
     cfg: DictConfig,
     *,
-    model: BaseModule | None = None,
-    data: DataModule | None = None,
+    model: LightningModule | None = None,
+    data: LightningDataModule | None = None,
     folder: str | Path,
     resume: bool = False,
     overrides: Sequence[str] = (),
     experiment: str | None = None,
     callbacks: Sequence[Callback] = (),
     tested: bool = True,
+    sweep: Path | None = None,
 ) -> dict[str, Any]:
     """Fit, test and write one run.
 
@@ -48,12 +51,14 @@ def run(
         cfg: a composed config, as from `compose`.
         model, data: objects to use instead of those that the config builds; `compose("trainer.max_epochs=3")` is then
             a sufficient config. Such a run cannot be loaded from its folder, because its config does not describe them.
+            A LightningModule that is not a BaseModule is fitted and tested as it is, with any LightningDataModule.
         folder: the run folder; it must not contain a run, unless `resume` is set.
         resume: resume from the folder's last checkpoint, or start; return the result if it is completed.
         overrides, experiment: recorded in result.json.
         callbacks: Lightning callbacks in addition to those of the config. The run ends after the fit if one of them
             has a true attribute `pruned`.
         tested: whether to measure the test split; the trials of a search do not.
+        sweep: folder of the sweep that the run is a job of; its jobs share `trainer.precision=auto`.
 
     Returns:
         The content of result.json and `folder`.
@@ -67,23 +72,34 @@ def run(
     helper = process_rank() != 0  # started by the first process of ddp after it has written config.yaml
     if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
-    cfg = cfg.copy()
+    cfg, asked_run, trained = cfg.copy(), cfg.get("run") is not None, None
     try:
         if helper:
             cfg = read_stored(stored, _trust(cfg))
         elif stored.exists():
             cfg = _stored_config(stored, cfg, overrides)
             done = read_result(folder)
-            if done and done.status == "completed":
+            trained = _lengthen(cfg, folder, overrides) if asked_run else None
+            if trained is None and done and done.status == "completed":
                 show(result_table(done, folder))
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
+        if not stored.exists():
+            check_keys(cfg, overrides=overrides)
+        own = is_own(cfg, model)
         if data is None:
-            data = build_data(cfg)
+            data = build_any_data(cfg) if own else build_data(cfg)
+        elif not own and not isinstance(data, DataModule):
+            raise UserError(
+                f"{type(data).__name__} is a LightningDataModule, which works with your own LightningModule only: "
+                "subclass dlcourse.data.module.DataModule"
+            )
+        data = named_data(cfg, data)
         check_launcher(cfg.trainer)
         check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
+        fresh = not any(folder.iterdir()) and not helper
     except OSError as error:
         raise UserError(
             f"{folder} could not be written ({error.strerror}): use another folder with hydra.run.dir=DIR"
@@ -91,10 +107,19 @@ def run(
     except UserError:
         drop_empty(folder)
         raise
-    with _console(), _log_file(folder / "train.log") if not helper else nullcontext(), ddp_environment(cfg.trainer):
-        if (names := foreign_targets(cfg)) and not helper:
-            log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
-        return Experiment(cfg, model, data, folder, overrides, experiment, callbacks, tested).run()
+    begun: Experiment | None = None
+    try:
+        with _console(), nullcontext() if helper else _log_file(folder / "train.log"), ddp_environment(cfg.trainer):
+            if (names := foreign_targets(cfg)) and not helper:
+                log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
+            kind = OwnModuleExperiment if own else Experiment
+            begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained, sweep)
+            return begun.run()
+    except UserError:
+        if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing is worth keeping
+            shutil.rmtree(folder, ignore_errors=True)
+            drop_empty(folder.parent)
+        raise
 
 
 def _trust(cfg: DictConfig) -> list[str]:
@@ -132,6 +157,38 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
     return stored
 
 
+def _lengthen(cfg: DictConfig, folder: Path, overrides: Sequence[str]) -> int | None:
+    """Set a stored config's number of epochs to that of `train run=DIR trainer.max_epochs=N`.
+
+    Args:
+        cfg: the stored config.
+        folder: of the run.
+        overrides: of this command.
+
+    Returns:
+        The earlier number of epochs; None if the command does not ask for another one.
+
+    Raises:
+        UserError: N is not larger, or the run cannot be continued.
+    """
+    asked = next((word.partition("=")[2] for word in overrides if word.partition("=")[0] == LONGER), None)
+    if asked is None:
+        return None
+    before, done = cfg.trainer.max_epochs, read_result(folder)
+    if asked == str(before) and (done is None or done.status != "completed"):
+        return None
+    if not asked.isdecimal() or int(asked) <= before:
+        raise UserError(f"{folder} trains for {before} epochs: to train longer, set {LONGER} to more than {before}")
+    if cfg.trainer.get("max_steps", -1) > 0:
+        raise UserError(
+            f"{folder} ends after trainer.max_steps={cfg.trainer.max_steps}: start a new run with more steps"
+        )
+    if not (folder / LAST).exists():
+        raise UserError(f"{folder / LAST} not found, which a longer training continues from: start a new run")
+    cfg.trainer.max_epochs = int(asked)
+    return before
+
+
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignore it: on a full disk the run reports the error itself, and a lost log line is not worth a traceback."""
@@ -139,9 +196,10 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def _console() -> Generator[None]:
-    """Print the log messages of dlcourse where no logging is configured, as in a notebook or a script."""
+    """Print the log messages of dlcourse where no logging shows them, as in a notebook or a script."""
     logger = logging.getLogger("dlcourse")
-    if logger.hasHandlers():
+    handlers = [*logger.handlers, *logging.getLogger().handlers]
+    if any(isinstance(h, logging.StreamHandler) and h.level <= logging.INFO for h in handlers):
         yield
         return
     handler = logging.StreamHandler()

@@ -3,18 +3,24 @@
 from dlcourse.config.composing import compose, empty_list
 from dlcourse.config.folders import CONF, PLUGINS, Plugin, config_roots, plugins, use_config_dir
 from dlcourse.config.names import choices, config_groups, nearest, require
+from dlcourse.config.paths import quote_override
+from dlcourse.config.suggestions import did_you_mean
+from dlcourse.config.unread import check_keys
 
 __all__ = [
     "CONF",
     "PLUGINS",
     "Plugin",
+    "check_keys",
     "choices",
     "compose",
     "config_groups",
     "config_roots",
+    "did_you_mean",
     "empty_list",
     "nearest",
     "plugins",
+    "quote_override",
     "require",
     "use_config_dir",
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from dlcourse.config.folders import CONF
+from dlcourse.config.paths import quote_override
 
 
 def empty_list(word: str) -> str:
@@ -16,16 +17,17 @@ def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None 
     """The config of a command line, without running it: `compose("model=clock_cyclic", "data=clocks")`.
 
     Args:
-        overrides: as on the command line.
+        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
         verb: the command.
         config_dir: a folder with more configs, as `--config-dir`.
     """
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    words = [quote_override(empty_list(word), verb) for word in overrides]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, [*map(empty_list, overrides), *_search_path(config_dir)])
+        return hydra.compose(verb, [*words, *_search_path(config_dir)])
 
 
 def _search_path(config_dir: str | Path | None) -> list[str]:

@@ -10,6 +10,8 @@ from omegaconf import DictConfig
 from dlcourse.config.folders import config_roots
 from dlcourse.errors import UserError
 
+LISTED = 6  # names in a suggestion, at most
+
 
 def choices(group: str) -> list[str]:
     """All names of a config group, including those in its folders, such as `clocks/fast`."""
@@ -34,14 +36,25 @@ def _nested(path: Path, root: Path) -> bool:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of a sentence: `; did you mean NAME?` if a known name is similar, else the list of known names."""
-    names = list(names)
-    # `dropout` is similar to `model.dropout`, and `c1` to `fashion_mnist/c1`
-    last = {re.split("[./]", n)[-1]: n for n in names}
-    close = difflib.get_close_matches(name.lower(), names, 1, 0.6)
-    close = close or [last[n] for n in difflib.get_close_matches(re.split("[./]", name.lower())[-1], last, 1, 0.7)]
+    """The end of a sentence: `; did you mean NAME?` if known names are similar, else the list of known names.
+
+    Several names are given where they contain the unknown one as a word: `resnet` is a part of resnet50 and
+    wide_resnet, `mnist` of mnist/fast and mnist/best. Presets named `fast` come first.
+    """
+    names, asked = list(names), name.lower()
+    close = difflib.get_close_matches(asked, names, 1, 0.9)
+    if not close and len(asked) > 1:
+        close = [n for n in names if n.startswith(asked) or asked in re.split("[./_]", n)]
+        close = [n for n in close if n.startswith(f"{asked}/")] or close
+        close.sort(key=lambda n: (not n.startswith(asked), not n.endswith("/fast")))
+    if not close:
+        close = difflib.get_close_matches(asked, names, 1, 0.6)
+    if not close:  # `dropuot` is similar to `model.dropout`
+        last = {re.split("[./]", n)[-1]: n for n in names}
+        close = [last[n] for n in difflib.get_close_matches(re.split("[./]", asked)[-1], last, 1, 0.7)]
     if close:
-        return f"; did you mean {close[0]}?"
+        *more, end = close[:LISTED]
+        return f"; did you mean {', '.join(more)} or {end}?" if more else f"; did you mean {end}?"
     return f"; choose from {', '.join(names)}" if len(names) <= 30 else ""
 
 

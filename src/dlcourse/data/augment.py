@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dlcourse.errors import UserError
+
 FLIPS = ("none", "random", "alternating")
 OUTSIDE = ("mirror", "nearest", "darkest")
 AXES = ("together", "apart")
@@ -90,7 +92,7 @@ class Augment:
         if not self.changes:
             return images
         if images.ndim < 3:
-            raise ValueError("features cannot be augmented as images: use data/augment=none")
+            raise UserError("features cannot be augmented as images: use data/augment=none")
 
         def uniform(*shape: int) -> Tensor:
             """Random values in [-1, 1]."""

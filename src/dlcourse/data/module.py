@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -73,6 +74,31 @@ class DataModule(LightningDataModule, ABC):
         before = dict(vars(self))
         self.arrays = self.load()
         return {name: value for name, value in vars(self).items() if before.get(name) is not value}
+
+    def as_pictures(self) -> None:
+        """Give labelled images to a generative model: uint8, with the class as a factor that a probe may look for.
+
+        Raises:
+            UserError: the inputs are not images.
+        """
+        task = self.task
+        if task.kind == "pictures":
+            return
+        shape = task.picture_shape()
+        if shape is None or not self.arrays:
+            raise UserError(f"a generative model needs images, but {self.title} has {task.shape_text()}: choose others")
+        low, high = task.levels
+        found: dict[str, Arrays] = {}
+        for split, (x, y) in self.arrays.items():
+            images = x.reshape(-1, *shape[1:]) if x.ndim == 2 else x
+            if images.dtype != torch.uint8:
+                images = ((images - low) * (255 / (high - low))).clamp(0, 255).round().byte()
+            found[split] = images, _as_factor(y, len(task.classes))
+        self.arrays = found  # a new dict: another module may share the old one
+        self._on_device.clear()
+        factors = {"factors": ("class",), "categories": (len(task.classes),)} if task.classes else {}
+        self.task = replace(task, kind="pictures", in_shape=shape, levels=(0, 255), classes=(), groups=(),
+                            group_of=(), class_counts=(), **factors)  # fmt: skip
 
     @property
     def device(self) -> torch.device:
@@ -166,6 +192,13 @@ class DataModule(LightningDataModule, ABC):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Return the batch, which is on the device already."""
         return batch
+
+
+def _as_factor(labels: Tensor, count: int) -> Tensor:
+    """Classes [N], or the fine ones of [N, 2], as a factor in [0, 1]: float32 [N, 1]; without classes, empty [N, 0]."""
+    if not count:
+        return torch.empty(len(labels), 0)
+    return ((labels if labels.ndim == 1 else labels[:, 0]).float() / max(1, count - 1))[:, None]
 
 
 def class_weights(labels: Tensor) -> Tensor:

@@ -1,31 +1,13 @@
 """Features of a run: the inputs of its net's last linear layer."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlcourse.errors import UserError
+from dlcourse.models.answers import layer_inputs
 from dlcourse.models.base import BaseModule
 
 BATCH = 500
-
-
-@contextmanager
-def layer_inputs(model: BaseModule) -> Generator[list[Tensor]]:
-    """A list that receives the input of each linear layer of a model's net, in the order of their use."""
-    found: list[Tensor] = []
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, args: found.append(args[0].detach()))
-        for layer in model.net.modules()
-        if isinstance(layer, nn.Linear)
-    ]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def features(model: BaseModule, inputs: Tensor) -> Tensor:
@@ -37,7 +19,7 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     found = []
-    with torch.inference_mode(), layer_inputs(model) as seen:
+    with torch.inference_mode(), layer_inputs(model.net) as seen:
         for batch in inputs.split(BATCH):
             seen.clear()
             model(batch.to(device))

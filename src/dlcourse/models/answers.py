@@ -1,15 +1,15 @@
 """A model's answers to images as plain arrays."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcourse.clocks.encodings import confidence
-from dlcourse.models.activations import layer_inputs
-from dlcourse.models.base import BaseModule
 
 BATCH = 100
 
@@ -55,8 +55,28 @@ class Predictions:
         return {name: np.asarray(value) for name, value in vars(self).items() if value is not None and len(value)}
 
 
-def answer(model: BaseModule, inputs: Tensor) -> tuple[dict[str, Tensor], Predictions]:
+@contextmanager
+def layer_inputs(net: nn.Module) -> Generator[list[Tensor]]:
+    """A list that receives the input of each linear layer of a net, in the order of their use."""
+    found: list[Tensor] = []
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, args: found.append(args[0].detach()))
+        for layer in net.modules()
+        if isinstance(layer, nn.Linear)
+    ]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def answer(model: Any, inputs: Tensor) -> tuple[dict[str, Tensor], Predictions]:
     """A model's predictions for stored inputs [N, ...]: as tensors on the CPU by name, and as plain arrays.
+
+    Args:
+        model: a `BaseModule`.
+        inputs: as its task stores them, on the CPU.
 
     Raises:
         UserError: the model does not predict, or does not fit the inputs.
@@ -64,7 +84,7 @@ def answer(model: BaseModule, inputs: Tensor) -> tuple[dict[str, Tensor], Predic
     parts: list[dict[str, Tensor]] = []
     embedded: list[Tensor] = []
     model.eval()
-    with torch.inference_mode(), layer_inputs(model) as seen:
+    with torch.inference_mode(), layer_inputs(model.net) as seen:
         for batch in inputs.split(BATCH):
             seen.clear()
             parts.append({k: v.cpu() for k, v in model.predictions(model(batch.to(model.device))).items()})
@@ -75,7 +95,7 @@ def answer(model: BaseModule, inputs: Tensor) -> tuple[dict[str, Tensor], Predic
     return found, _plain(model, found, embeddings)
 
 
-def _plain(model: BaseModule, found: dict[str, Tensor], embeddings: np.ndarray | None) -> Predictions:
+def _plain(model: Any, found: dict[str, Tensor], embeddings: np.ndarray | None) -> Predictions:
     rows: list[dict[str, Any]] = model.format_predictions(found)
     probabilities, minutes = found.get("probabilities"), found.get("minutes")
     sure = None

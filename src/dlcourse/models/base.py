@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed
@@ -15,12 +15,10 @@ from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from dlcourse.models.answers import Predictions, answer
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
-
-if TYPE_CHECKING:
-    from dlcourse.models.answers import Predictions
 
 SCHEMA = 1  # of checkpoints
 
@@ -30,7 +28,8 @@ class BaseModule(StepShortcuts, ABC):
 
     Args:
         task: input shape, labels and statistics of the data.
-        net: makes the net from (in_shape, outputs).
+        net: makes the net from (in_shape, outputs). With an attribute `takes_pixels` it gets inputs from 0 to 1 and
+            scales them itself.
         outputs: sizes of the heads.
         optimizer: makes the optimiser from the parameters.
         schedule: makes Lightning's scheduler entry from (optimiser, total steps).
@@ -41,6 +40,7 @@ class BaseModule(StepShortcuts, ABC):
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
+    not_sure_below = 0.0  # the confidence that best separates wrong from right answers; 0: unknown
     last_predictions: dict[str, Tensor]  # of the split evaluated last, on the CPU
     mean: Tensor
     std: Tensor
@@ -64,6 +64,10 @@ class BaseModule(StepShortcuts, ABC):
         self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
         self.register_buffer("mean", _per_channel(task.mean, task))
         self.register_buffer("std", _per_channel(task.std, task).clamp_min(1e-6))
+        if getattr(self.net, "takes_pixels", False):
+            black, white = task.levels
+            self.mean.fill_(black)
+            self.std.fill_(white - black)
         self.loss_guard = LossGuard()
         self.split = "test"  # that test_step evaluates
         self.last_predictions = {}
@@ -90,6 +94,10 @@ class BaseModule(StepShortcuts, ABC):
 
     def attach_data(self, data: DataModule) -> None:
         """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """Confidence [N] of the last predictions and whether they are right [N]; None without confidences."""
+        return None
 
     def extra_results(self) -> dict[str, Any]:
         """Fields of result.json that say how the metrics were measured."""
@@ -143,7 +151,7 @@ class BaseModule(StepShortcuts, ABC):
         """Stored inputs to net outputs [N, K]."""
         return self.net(self.normalize(inputs))
 
-    def predict(self, images: Images) -> "Predictions":
+    def predict(self, images: Images) -> Predictions:
         """Answers to images, in evaluation mode on the model's device.
 
         Args:
@@ -156,8 +164,6 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        from dlcourse.models.answers import answer  # which imports this module
-
         return answer(self, stored_inputs(images, self.photo_task))[1]
 
     @classmethod
@@ -202,13 +208,15 @@ class BaseModule(StepShortcuts, ABC):
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect the predictions of one batch."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Collect the predictions of one batch; callbacks get them as its outputs, with `labels` and `loss` [N]."""
         self._collect(batch)
+        return self._gathered[-1]
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect the predictions of one batch of `split`."""
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Collect the predictions of one batch of `split`; callbacks get them as in validation."""
         self._collect(batch)
+        return self._gathered[-1]
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
@@ -234,9 +242,20 @@ class BaseModule(StepShortcuts, ABC):
         named = {f"{split}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
 
+    def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        """The optimizer of the trainable parameters of a net.
+
+        Raises:
+            UserError: it refuses a value, such as a negative learning rate.
+        """
+        try:
+            return self.optimizer([p for p in net.parameters() if p.requires_grad])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"model.optimizer: {error}: change that value") from error
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
-        optimizer = self.optimizer([p for p in self.parameters() if p.requires_grad])
+        optimizer = self.make_optimizer(self)
         if self.device.type == "cpu":
             skip_graph_capture_check(optimizer)
         return {

@@ -1,36 +1,44 @@
 """Build objects from a config, and load the model of a run folder."""
 
-import inspect
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, get_object, instantiate
+from hydra.utils import get_object, instantiate
+from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.unread import CONFIG_ONLY, parameters
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import SCHEMA, BaseModule
 from dlcourse.models.quantization import weights_of
-from dlcourse.runs.result import CONFIG
+from dlcourse.runs.metrics import finite
+from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
 
 
 def build(node: DictConfig, **more: Any) -> Any:
     """The object that a config node describes.
 
-    Keys that its class does not take (name, references, values that others refer to) are for the config alone.
+    Keys that its class does not take (name, references, values that others refer to) are for the config alone;
+    `dlcourse.config.check_keys` has refused all others.
 
     Raises:
-        UserError: a key that the class does not take, or a value that it refuses.
+        UserError: a value that the class refuses.
     """
-    accepted = inspect.signature(get_class(node._target_)).parameters
-    kept = {str(key): value for key, value in node.items() if key in accepted or str(key).startswith("_")}
+    accepted, anything = parameters(target(node))
+    kept = {
+        str(key): value
+        for key, value in node.items()
+        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY)
+    }
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None
         if kind is int and isinstance(value, float) and value.is_integer():
@@ -39,7 +47,7 @@ def build(node: DictConfig, **more: Any) -> Any:
             wanted = "an integer" if kind is int else "a number"
             raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
         if OmegaConf.is_dict(value) and "_target_" in value:
-            _check_keys(key, value)
+            _check_types(key, value)
     try:
         # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -51,32 +59,58 @@ def build(node: DictConfig, **more: Any) -> Any:
         raise UserError(str(error)) from error
 
 
-def _check_keys(name: str, node: DictConfig) -> None:
-    """Refuse wrong types and unknown keys of a part that is built later, such as model.net."""
-    takes = inspect.signature(get_object(node._target_)).parameters
+def build_logger(node: DictConfig, folder: Path) -> Any:
+    """A logger; it gets the run folder if it takes a `save_dir`."""
+    return build(node, **({"save_dir": str(folder)} if "save_dir" in parameters(target(node))[0] else {}))
+
+
+def _check_types(name: str, node: DictConfig) -> None:
+    """Refuse wrong types in a part that is built later, such as model.net."""
+    takes = parameters(target(node))[0]
     for key, value in node.items():
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
             wanted = "true or false" if isinstance(default, bool) else "a number"
             option = f"model.{name}.{key}"
             raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
-        return
-    left = [str(key) for key in node if key not in takes and not str(key).startswith("_")]
-    if left:
-        chosen = node._target_.rpartition(".")[2]
-        remedy = " ".join(f"'~model.{name}.{key}'" for key in left)
-        raise UserError(f"{chosen} does not take {', '.join(left)}, set by the model or preset: add {remedy}")
+
+
+def target(node: DictConfig) -> Any:
+    """The class or function that a config node names.
+
+    Raises:
+        UserError: it cannot be imported.
+    """
+    try:
+        return get_object(node._target_)
+    except Exception as error:  # whatever a module raises that is being imported
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UserError(
+            f"{node._target_} could not be imported ({type(error.__cause__ or error).__name__}: {reason}): correct the "
+            "name, install or repair its package, or set PYTHONPATH to its folder"
+        ) from error
 
 
 def build_data(cfg: DictConfig) -> DataModule:
     """The data module that `data=NAME` chose."""
+    data = build_any_data(cfg)
+    if not isinstance(data, DataModule):
+        raise UserError(
+            f"data={cfg.data.get('name')} is a LightningDataModule ({cfg.data._target_}), which works with your own "
+            "LightningModule in train only: subclass dlcourse.data.module.DataModule"
+        )
+    return data
+
+
+def build_any_data(cfg: DictConfig) -> LightningDataModule:
+    """The same for a LightningModule of the user, with which any LightningDataModule works."""
     require(cfg, "data")
     OmegaConf.resolve(cfg)
     data = build(cfg.data)
-    if not isinstance(data, DataModule):
+    if not isinstance(data, LightningDataModule):
         raise UserError(f"data={cfg.data.get('name')} is not a data set ({cfg.data._target_}): choose one of conf/data")
-    data.settings = OmegaConf.to_container(cfg.data)
+    if isinstance(data, DataModule):
+        data.settings = OmegaConf.to_container(cfg.data)
     return data
 
 
@@ -95,9 +129,16 @@ def build_model(cfg: DictConfig, task: Task) -> BaseModule:
 def check_model(cfg: DictConfig) -> None:
     """Reject settings that are invalid regardless of the data, before the data is prepared."""
     require(cfg, "model")
-    kind = get_class(cfg.model._target_)
-    if issubclass(kind, BaseModule):
+    kind = target(cfg.model)
+    if isinstance(kind, type) and issubclass(kind, BaseModule):
         kind.check(cfg.model)
+
+
+def model_kind(model: BaseModule | None, cfg: DictConfig) -> str | None:
+    """The kind of task that a model, or the one that a config describes, supports; None where it does not tell."""
+    if model is not None:
+        return model.kind
+    return getattr(target(cfg.model), "kind", None)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -139,6 +180,12 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
     cfg = read_stored(folder / CONFIG, trust)
     path = folder / "checkpoints" / "best.ckpt"
     path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # a run that export packed
+    kind = target(cfg.model) if cfg.get("model") else None
+    if isinstance(kind, type) and issubclass(kind, LightningModule) and not issubclass(kind, BaseModule):
+        raise UserError(
+            f"{folder} is a run of the LightningModule {cfg.model._target_}, which dlcourse can only train and test: "
+            f"load it with {kind.__name__}.load_from_checkpoint({str(path)!r})"
+        )
     checkpoint = load_checkpoint(path)
     try:
         task = Task.from_dict(checkpoint["dlcourse"]["task"])
@@ -151,6 +198,9 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
         raise UserError(
             f"{path} does not match the model in {folder / CONFIG}: use the checkpoint of that run"
         ) from None
+    with suppress(UserError):  # a damaged result.json does not keep a model from loading
+        before = read_result(folder)
+        model.not_sure_below = finite(before.extra.get("not_sure_below")) or 0.0 if before is not None else 0.0
     return cfg, model.eval()
 
 

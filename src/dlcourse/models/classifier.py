@@ -109,11 +109,12 @@ class Classifier(BaseModule):
         """`probabilities` [N, K]."""
         return {"probabilities": output.softmax(1)}
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Collect the predictions of one batch; for `val` and `test` also those of test-time augmentation."""
         super().test_step(batch, batch_idx)
         if self.tta != "none" and self.split != "train":
             self._gathered[-1]["probabilities_tta"] = self.predictions(self._mean_output(batch[0]))["probabilities"]
+        return self._gathered[-1]
 
     def _mean_output(self, inputs: Tensor) -> Tensor:
         """Weighted mean of the outputs over the views [N, K]; the image weighs as much as its two shifts together."""
@@ -134,6 +135,14 @@ class Classifier(BaseModule):
             hits = answers["probabilities_tta"].argmax(1) == fine(answers["labels"])
             found["accuracy_tta"] = hits.float().mean().item()
         return found
+
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """As in `BaseModule`: the probability of the predicted class."""
+        answers = self.last_predictions
+        sure = classification.confidences(answers)
+        if sure is None:
+            return None
+        return sure, classification.answered_class(answers) == classification.true_class(answers)
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Class, confidence and runner-up; the coarse class if there is one."""

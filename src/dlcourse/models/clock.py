@@ -64,6 +64,15 @@ class ClockReader(BaseModule):
             name: value.item() for name, value in (found | {k: v.float().mean() for k, v in shares.items()}).items()
         }
 
+    def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
+        """As in `BaseModule`: the probability of the time and its neighbours; right within a minute."""
+        answers = self.last_predictions
+        if "probabilities" not in answers:
+            return None
+        truth = answers["labels"] @ torch.tensor([60, 1])
+        sure, _ = confidence(answers["probabilities"], answers["minutes"])
+        return sure, circular_error(answers["minutes"], truth) <= 1
+
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
         """Time; also confidence and runner-up if the encoding has a distribution."""
         rows: list[dict[str, Any]] = [{"time": clock_text(t)} for t in answers["minutes"].tolist()]

@@ -241,7 +241,7 @@ class GAN(Generative):
         """One optimiser for each net, with its schedule over all batches of the fit."""
         found = []
         for net, factor in ((self.net, 1.0), (self.discriminator, self.discriminator_rate)):
-            optimizer = self.optimizer([p for p in net.parameters() if p.requires_grad])
+            optimizer = self.make_optimizer(net)
             if self.device.type == "cpu":
                 skip_graph_capture_check(optimizer)
             for group in optimizer.param_groups:

@@ -41,7 +41,7 @@ class Generative(BaseModule):
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
-        shown_epochs: epochs that `epochs.png` shows, counted from 0; empty: the first, the middle and the last.
+        shown_epochs: epochs that `epochs.png` shows, counted from 1; empty: the first, the middle and the last.
         optimizer, schedule, seed: see `BaseModule`.
     """
 
@@ -63,17 +63,17 @@ class Generative(BaseModule):
         if outputs[0] < 1:
             raise UserError(f"model.latent={outputs[0]} is too small: use for example 32")
         check_choice(features)
-        shown = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
+        shown: tuple[Any, ...] = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
         if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
             raise UserError(
-                f"model.shown_epochs={list(shown)} must be epoch numbers from 0 on: use for example [0,19,39]"
+                f"model.shown_epochs={list(shown)} must be epoch numbers from 1 on: use for example [1,20,40]"
             )
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         low, high = task.levels
         self.mean.fill_((low + high) / 2)
         self.std.fill_((high - low) / 2)
         self.latent, self.features = outputs[0], features
-        self.shown_epochs = shown
+        self.shown_epochs = tuple(max(0, epoch - 1) for epoch in shown)  # as Lightning counts; older configs had 0
         self.frames: dict[int, Tensor] = {}  # by epoch
         self.data: DataModule | None = None  # whose images are compared with the model's
         self.space: FeatureSpace | None = None

@@ -4,7 +4,10 @@ Each of `layers` steps halves the side and doubles the channels, or the reverse,
 2015 (arXiv:1511.06434).
 """
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -35,10 +38,10 @@ class Encoder(nn.Module):
     """Images [N, C, H, W] to vectors [N, outputs].
 
     Args:
-        in_shape: channels, height and width; the sides must be divisible by 2**layers.
+        in_shape: channels, height and width; sides that cannot be halved so often are padded by repeating the edge.
         outputs: length of the vectors.
         width: channels after the first layer.
-        layers: downsampling steps.
+        layers: downsampling steps; fewer where an image has too few pixels for them.
         norm: `batch`, `group` (of 16 channels or fewer) or `none`; the first layer is not normalised.
         blocks: residual blocks after each step.
         deviation: adds a channel with the standard deviation within the batch before the last layer (Karras et al.,
@@ -56,7 +59,9 @@ class Encoder(nn.Module):
         deviation: bool = False,
     ):
         super().__init__()
-        height, width_, channels = _smallest_map(in_shape, width, layers, norm)
+        layers = _check_options(in_shape, width, layers, norm)
+        self.margin, (height, width_) = _margin(in_shape, layers)
+        channels = width * 2 ** (layers - 1)
         steps: list[nn.Module] = []
         before = in_shape[0]
         for i in range(layers):
@@ -70,7 +75,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] to [N, outputs]."""
-        maps = self.body(x)
+        maps = self.body(F.pad(x, self.margin, mode="replicate") if any(self.margin) else x)
         if self.deviation:
             spread = maps.var(0, unbiased=False).add(1e-8).sqrt().mean()
             maps = torch.cat([maps, spread.expand(len(maps), 1, *maps.shape[2:]).to(maps.dtype)], 1)
@@ -102,7 +107,9 @@ class Decoder(nn.Module):
         resize: bool = False,
     ):
         super().__init__()
-        height, width_, before = _smallest_map(in_shape, width, layers, norm)
+        layers = _check_options(in_shape, width, layers, norm)
+        self.margin, (height, width_) = _margin(in_shape, layers)
+        before = width * 2 ** (layers - 1)
         self.shape = (before, height, width_)
         self.stem = nn.Linear(latent, before * height * width_)
         steps: list[nn.Module] = [*_norm(norm, before), nn.ReLU()]
@@ -121,7 +128,8 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """[N, latent] to images [N, C, H, W]."""
         maps = self.stem(z).unflatten(1, self.shape)
-        return self.body(maps.contiguous(memory_format=torch.channels_last))
+        x = self.body(maps.contiguous(memory_format=torch.channels_last))
+        return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
 
 class Autoencoder(nn.Module):
@@ -188,8 +196,8 @@ class Discriminator(Encoder):
         return answers[:, 0], answers[:, 1:]
 
 
-def _smallest_map(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> tuple[int, int, int]:
-    """Height, width and channels after all downsampling steps.
+def _check_options(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> int:
+    """The number of steps: `layers`, or as many as leave the smallest map its pixels.
 
     Raises:
         ValueError: the options do not fit the images.
@@ -200,14 +208,17 @@ def _smallest_map(in_shape: tuple[int, ...], width: int, layers: int, norm: str)
         raise ValueError("this net needs images, but the data are features: choose data with images")
     if layers < 1 or width < 1:
         raise ValueError(f"layers={layers} and width={width} must be 1 or more: use for example 4 and 32")
-    _, height, wide = in_shape
+    most = max(1, math.ceil(math.log2(min(in_shape[1:]) / SMALLEST)))
+    return min(layers, most)
+
+
+def _margin(in_shape: tuple[int, ...], layers: int) -> tuple[list[int], tuple[int, int]]:
+    """Padding (left, right, top, bottom) that makes the sides multiples of 2**layers, and the smallest map's sides."""
     step = 2**layers
-    if height % step or wide % step or min(height, wide) // step < SMALLEST:
-        raise ValueError(
-            f"images of {wide}x{height} cannot be halved {layers} times with at least {SMALLEST} pixels left: "
-            "set another data.size, or use fewer layers"
-        )
-    return height // step, wide // step, width * 2 ** (layers - 1)
+    rows, columns = (-size % step for size in in_shape[1:])
+    padded = in_shape[1] + rows, in_shape[2] + columns
+    margin = [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]
+    return margin, (padded[0] // step, padded[1] // step)
 
 
 def _norm(norm: str, channels: int) -> list[nn.Module]:

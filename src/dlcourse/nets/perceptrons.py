@@ -21,7 +21,7 @@ class Perceptrons(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, F] to logits [N, S, K]; the largest gives the class."""
-        return (x @ self.weight[:-1] + self.weight[-1]).view(len(x), -1, self.classes)
+        return (x @ self.weight[:-1] + self.weight[-1]).view(x.shape[0], -1, self.classes)
 
 
 def batch_pass(weight: Tensor, x: Tensor, targets: Tensor, lr: float, outputs: Tensor) -> Tensor:

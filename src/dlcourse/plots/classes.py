@@ -13,7 +13,7 @@ from dlcourse.plots.calibration import draw_calibration
 from dlcourse.plots.confusion import draw_class_errors, draw_confusion, draw_pairs
 from dlcourse.plots.curves import draw_curves
 from dlcourse.plots.numbers import write_numbers
-from dlcourse.plots.sheet import contact_sheet, displayable, note, shorten
+from dlcourse.plots.sheet import contact_sheet, displayable, ending, note, shorten, shown_sample, unsure_marks
 from dlcourse.plots.size_and_time import draw_size_and_time
 
 __all__ = ["draw", "draw_predictions", "draw_size_and_time"]
@@ -59,8 +59,7 @@ def draw(folder: Path, model: Classifier, data: DataModule) -> None:
         bins = classification.calibration_bins(confidence, right)
         write_numbers(plots / "calibration.csv", classification.Bin._fields, bins)
         draw_calibration(plots / "calibration.png", bins, classification.calibration_error(confidence, right))
-    if not data.whole:
-        _draw_samples(plots / "samples.png", *data.arrays["train"], task)
+    _draw_samples(plots / "samples.png", *shown_sample(model, data), task)
 
 
 def _named(names: Sequence[str], rows: Sequence[Sequence[int]]) -> list[list[str | int]]:
@@ -124,8 +123,8 @@ def _short(share: float) -> str:
     return f"{share:.2f}".lstrip("0") if share < 0.995 else ">.99"
 
 
-def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: classification.Classes) -> None:
-    """Training images, class by class; with many classes one of each."""
+def _draw_samples(path: Path, x: Tensor, labels: Tensor, title: str, task: classification.Classes) -> None:
+    """Images class by class; with many classes one of each."""
     labels = (labels[:, 0] if labels.ndim == 2 else labels).cpu()
     rounds = max(1, SAMPLES // len(task.classes))
     order = labels.argsort(stable=True)
@@ -136,7 +135,7 @@ def _draw_samples(path: Path, x: Tensor, labels: Tensor, task: classification.Cl
     if pictures is None:
         return
     titles = [shorten(task.classes[i], 14) for i in labels[chosen].tolist()]
-    title = "Training pictures" + (", one of each class" if rounds == 1 and len(task.classes) <= 100 else "")
+    title += ", one of each class" if rounds == 1 and len(task.classes) <= 100 else ""
     contact_sheet(path, list(pictures[chosen].numpy()), titles, title, columns=ROW, cell=1.15)
 
 
@@ -155,8 +154,9 @@ def draw_predictions(
     names = [model.task.classes[i] for i in classification.answered_class(answers).tolist()]
     sure = classification.confidences(answers)
     shares = [""] * len(names) if sure is None else [f", {100 * c:.0f} %" for c in sure.tolist()]
+    doubts = unsure_marks(model, sure, len(names))
     titles = [
-        f"{shorten(name, 18)}{share}\n{shorten(file.name, 24)}"
-        for name, share, file in zip(names, shares, files, strict=True)
+        f"{shorten(name, 18)}{share}{doubt}\n{ending(file.name, 24)}"
+        for name, share, doubt, file in zip(names, shares, doubts, files, strict=True)
     ]
-    contact_sheet(path, list(pictures[:60].numpy()), titles[:60], "What the pictures show")
+    contact_sheet(path, list(pictures[:60].numpy()), titles[:60], "What the images show")

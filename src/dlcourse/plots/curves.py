@@ -9,6 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
+TEST = "#222222"
+# Colours of about the same depth on white, none of them yellow; in print the marks and dashes tell them apart.
+LINES = ("#4477aa", "#ee6677", "#228833", "#222222", "#aa3377", "#cc7722")
+MARKS, DASHES = ("o", "s", "^", "D", "v", "P"), ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 RATE = "#aa3377"
 DROP = 0.6  # a learning rate below this share of the epoch before has dropped
 LISTED = 6  # drops with their number; more would hide the curve
@@ -51,13 +55,15 @@ def _draw_lines(axes: Axes, rows: list[dict[str, str]], names: Sequence[str], ti
     values = []
     for name in names:
         points = _points(rows, name)
+        if not points[0]:
+            continue  # a legend names only what is drawn
         values += points[1]
-        colour = TRAIN if name.startswith("train/") else VALIDATION
-        axes.plot(*points, color=colour, label=name, marker=_marker(points[0]))
+        style = ("--", TRAIN) if name.startswith("train/") else ("-", VALIDATION)
+        axes.plot(*points, style[0], color=style[1], label=name, marker=_marker(points[0]))
     # a share of 1 is read on a linear axis
     if not title.endswith("accuracy") and values and min(values) > 0 and max(values) / min(values) > 20:
         axes.set_yscale("log")
-    if len(names) > 1:
+    if values:
         axes.legend()
     words = title.replace("_", " ")
     axes.set(xlabel="epoch", ylabel=words, title=words[:1].upper() + words[1:] if len(names) > 1 else words)

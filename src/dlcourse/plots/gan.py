@@ -8,19 +8,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlcourse.data.module import DataModule
-from dlcourse.plots.curves import TRAIN, VALIDATION, save
+from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
 
 PANELS = {
     "Losses": (
-        ("train/discriminator_loss", "discriminator", TRAIN),
-        ("train/generator_loss", "generator", VALIDATION),
-        ("train/code_loss", "codes, in both", "#ccbb44"),
+        ("train/discriminator_loss", "discriminator", TRAIN, "-"),
+        ("train/generator_loss", "generator", VALIDATION, "--"),
+        ("train/code_loss", "codes, in both", TEST, ":"),
     ),
     "Discriminator's accuracy": (
-        ("train/real_accuracy", "real", TRAIN),
-        ("val/real_accuracy", "real, held out", "#66ccee"),
-        ("train/drawn_accuracy", "drawn", VALIDATION),
-        ("val/drawn_accuracy", "drawn, averaged generator", "#aa3377"),
+        ("train/real_accuracy", "real", TRAIN, "-"),
+        ("val/real_accuracy", "real, held out", TEST, ":"),
+        ("train/drawn_accuracy", "drawn", VALIDATION, "--"),
+        ("val/drawn_accuracy", "drawn, averaged generator", "#aa3377", "-."),
     ),
 }
 
@@ -35,10 +35,10 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
         rows = list(csv.DictReader(file))
     figure = Figure(figsize=(9, 4), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
-        for name, label, colour in lines:
+        for name, label, colour, dashes in lines:
             points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
             if points:
-                axes.plot(*zip(*points, strict=True), color=colour, label=label, marker=".")
+                axes.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, label=label, marker=".")
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)

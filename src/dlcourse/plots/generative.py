@@ -12,7 +12,7 @@ from dlcourse.analysis.latents import STEPS, WAYS, between, directions
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import draw_curves
-from dlcourse.plots.mosaic import draw_rows, save_animation
+from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_animation
 
 ROW = 16  # pictures of a row
 SAMPLES = 8  # rows and columns of samples, which are shown larger
@@ -46,7 +46,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
 
 
 def chosen_epochs(epochs: list[int], wanted: Sequence[int] = ()) -> list[int]:
-    """The requested epochs with a snapshot, by default the first, the middle and the last; of 40: 0, 19 and 39."""
+    """The requested epochs with a snapshot, counted from 0; by default the first, the middle and the last."""
     found = sorted(set(wanted) & set(epochs))
     return found or sorted({epochs[0], epochs[(len(epochs) - 1) // 2], epochs[-1]})
 
@@ -64,11 +64,11 @@ def draw_training(
     """
     epochs = chosen_epochs(sorted(frames), shown)
     rows = [frames[epoch][:ROW] for epoch in epochs]
-    names = [f"epoch {epoch}" for epoch in epochs]
+    names = [f"epoch {epoch + 1}" for epoch in epochs]
     if originals is not None:
         rows, names = [originals[: len(rows[0])], *rows], ["original", *names]
-    draw_rows(plots / "epochs.png", rows, names, "The same pictures over the training (first epoch: 0)")
-    save_animation(plots / "training.gif", {f"epoch {epoch}": frames[epoch] for epoch in sorted(frames)}, 5)
+    draw_rows(plots / "epochs.png", rows, names, "The same images over the training")
+    save_animation(plots / "training.gif", {f"epoch {epoch + 1}": frames[epoch] for epoch in sorted(frames)}, 5)
 
 
 def _draw_samples(path: Path, model: Any, pictures: Tensor) -> None:
@@ -90,8 +90,9 @@ def _draw_between_draws(path: Path, model: Any) -> None:
     ends = model.sample_latents(2 * PAIRS, seeded(model.seed, 4, 1)).cpu()
     pairs = [(ends[2 * i], ends[2 * i + 1]) for i in range(PAIRS)]
     rows = [model.decode_images(between(*pair, way=way)) for pair in pairs for way in WAYS]
-    title = f"{STEPS} steps between two random points, along the sphere and straight"
-    draw_rows(path, rows, [*WAYS] * PAIRS, title, ticks=[str(i + 1) for i in range(STEPS)])
+    names = [f"pair {i + 1}, {WAY_NAMES[way]}" for i in range(PAIRS) for way in WAYS]
+    title = f"{STEPS} steps from sample A to sample B: between two random latents"
+    draw_rows(path, rows, names, title, ticks=["A", *map(str, range(2, STEPS)), "B"])
 
 
 def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
@@ -101,10 +102,10 @@ def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
         for way in WAYS:
             drawn = model.decode_images(between(ends[i], ends[i + 1], way=way))
             rows.append(torch.cat([pictures[i : i + 1], drawn, pictures[i + 1 : i + 2]]))
-            names.append(way)
+            names.append(f"pair {i // 2 + 1}, {WAY_NAMES[way]}")
     if rows:
-        ticks = ["given", *map(str, range(1, STEPS + 1)), "given"]
-        title = f"{STEPS} steps between two {model.split} pictures, along the sphere and straight"
+        ticks = ["image A", "A", *map(str, range(2, STEPS)), "B", "image B"]
+        title = f"From image A to image B ({model.split} split): both reconstructed, {STEPS - 2} steps between them"
         draw_rows(path, rows, names, title, ticks=ticks)
 
 

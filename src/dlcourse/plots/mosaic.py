@@ -12,6 +12,7 @@ from dlcourse.plots.curves import save
 from dlcourse.plots.sheet import plain
 from dlcourse.runs.files import replaced
 
+WAY_NAMES = {"slerp": "along the sphere", "lerp": "straight"}  # of an interpolation
 GAP = 2  # pixels between pictures
 STRIP = 20  # pixels below a frame, for its name
 

@@ -11,8 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
 
-WORDS = {"better": "better", "same": "the same", "worse": "worse", "times": "as a draw", "rendered": "rendered",
-         "not-run": "not run"}  # fmt: skip
+WORDS = {"better": "better", "same": "the same", "noise": "within noise", "worse": "worse", "times": "as a draw",
+         "not-comparable": "not comparable", "rendered": "rendered", "not-run": "not run"}  # fmt: skip
 
 
 @cache

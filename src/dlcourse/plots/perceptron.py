@@ -10,9 +10,7 @@ from omegaconf import DictConfig
 
 from dlcourse.data.module import DataModule
 from dlcourse.models.perceptron import Perceptron
-from dlcourse.plots.curves import save
-
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
+from dlcourse.plots.curves import DASHES, LINES, save
 
 
 def draw(folder: Path, model: Perceptron, data: DataModule) -> None:
@@ -39,7 +37,7 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     by_pass, by_second = figure.subplots(1, 2, sharey=True)
     for number, (label, state) in enumerate(states.items()):
-        record, colour = state["_extra_state"], COLOURS[number % len(COLOURS)]
+        record, colour = state["_extra_state"], LINES[number % len(LINES)]
         accuracy, seconds = record["accuracy"], torch.tensor(record["seconds"]).cumsum(0)
         ends = torch.where(state["passes"] > 0, state["passes"], len(accuracy) - 1).tolist()
         best = accuracy.cummax(0).values.mean(1)
@@ -54,10 +52,15 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
                     x[: end + 1].numpy(), accuracy[: end + 1, net].numpy(), color=colour, linewidth=0.5, alpha=0.35
                 )
             axes.plot(
-                x.numpy(), best.numpy(), color=colour, linewidth=2.2, label=f"{label}: best so far{nets}; {spent}"
+                x.numpy(),
+                best.numpy(),
+                color=colour,
+                linestyle=DASHES[number % len(DASHES)],
+                linewidth=2.2,
+                label=f"{label}: best so far{nets}; {spent}",
             )
     # The first passes rise from a tenth; the rest is what is to be compared.
-    by_pass.set(xlabel="passes over the training set", ylabel="training accuracy", ylim=(0.75, 1.005))
+    by_pass.set(xlabel="passes over the training set", ylabel="training accuracy (from 0.75)", ylim=(0.75, 1.005))
     by_second.set(xlabel="seconds of training, all nets together", ylim=(0.75, 1.005))
     figure.suptitle("Perceptrons: training accuracy, thin for each net until it stopped")
     for axes in (by_pass, by_second):

@@ -24,41 +24,40 @@ def draw_examined(plots: Path, examined: Examined) -> None:
 
 
 def draw_robustness(path: Path, rows: Sequence[Bin], kind: str = "free") -> None:
-    """One panel per factor: mean error with standard error, share of errors above a minute, trained range.
+    """Two panels per factor: mean error with standard error, and below it the share of errors above a minute.
 
     Args:
         path: of the PNG.
         rows: from `robustness.curves`.
         kind: of the scenes.
     """
-    figure = Figure(figsize=(13, 7.4), layout="constrained")
-    figure.suptitle("Error on rendered pictures by what the renderer hides; grey: the range that is trained on")
+    figure = Figure(figsize=(13, 11), layout="constrained")
+    figure.suptitle("Error on rendered images by hidden parameter of the scene; grey: the range that is trained on")
     figures = [row.error_minutes for row in rows if row.count]
     logarithmic = max(figures) > 20 * max(min(figures), 0.05)
-    for axes, factor in zip(figure.subplots(2, 3).flat, FACTORS[kind], strict=True):
+    grid = figure.subplots(4, 3, height_ratios=[3, 2, 3, 2])
+    panels = [(grid[row, column], grid[row + 1, column]) for row in (0, 2) for column in range(3)]
+    for (axes, below), factor in zip(panels, FACTORS[kind], strict=True):
         part = [row for row in rows if row.factor == factor.name]
         middles = [(row.low + row.high) / 2 for row in part]
         trained = [row for row in part if row.trained]
-        if trained:
-            axes.axvspan(trained[0].low, trained[-1].high, color="0.5", alpha=0.13, linewidth=0)
         spread = np.nan_to_num([row.standard_error for row in part])
         mean = [row.error_minutes for row in part]
-        axes.errorbar(middles, mean, spread, marker="o", markersize=4, capsize=2, color=TRAIN, label="mean ± its error")
-        axes.plot([], [], color=VALIDATION, marker="s", markersize=4, label="share off by more than a minute")
-        share = axes.twinx()
-        missed = [100 * (1 - row.within_one_minute) for row in part]
-        share.plot(middles, missed, color=VALIDATION, marker="s", markersize=4, alpha=0.8)
-        share.set(ylim=(0, 105))
-        share.tick_params("y", colors=VALIDATION)
-        share.set_ylabel("% off by more than a minute", color=VALIDATION)
+        axes.errorbar(middles, mean, spread, marker="o", markersize=4, capsize=2, color=TRAIN)
         if logarithmic:
             axes.set_yscale("symlog", linthresh=1)
-        axes.set(xlabel=factor.label, ylabel="minutes of error, mean", xlim=(part[0].low, part[-1].high))
+        axes.set(ylabel="mean error ± its error,\nminutes")
         axes.set_ylim(bottom=0, top=1.35 * max(figures))
         counts = [row.count for row in part]
-        axes.set_title(f"{sum(counts)} pictures, {min(counts)} to {max(counts)} a point", fontsize=9)
-        axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=8, loc="upper left")
+        axes.set_title(f"{sum(counts)} images, {min(counts)} to {max(counts)} a point", fontsize=9)
+        missed = [100 * (1 - row.within_one_minute) for row in part]
+        below.plot(middles, missed, color=VALIDATION, marker="s", markersize=4)
+        below.set(xlabel=factor.label, ylabel="off by more than\na minute, %", ylim=(0, 105))
+        for one in (axes, below):
+            if trained:
+                one.axvspan(trained[0].low, trained[-1].high, color="0.5", alpha=0.13, linewidth=0)
+            one.set_xlim(part[0].low, part[-1].high)
+            one.grid(alpha=0.3)
     save(figure, path)
 
 

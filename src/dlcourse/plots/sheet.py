@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,6 +53,31 @@ def shorten(text: str, length: int) -> str:
         return text
     half = (length - 1) // 2
     return f"{text[: length - 1 - half]}…{text[len(text) - half :]}"
+
+
+def ending(name: str, length: int) -> str:
+    """The name, or its end where it is longer: the numbers that tell files apart are at the end."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
+def unsure_marks(model: Any, sure: Tensor | None, count: int) -> list[str]:
+    """`, not sure` for each of `count` answers whose confidence is below the model's calibrated threshold, else empty.
+
+    Args:
+        model: its `not_sure_below` is the threshold, 0 where none was found.
+        sure: confidences [count]; None where the model has none.
+        count: of answers.
+    """
+    if sure is None:
+        return [""] * count
+    return [", not sure" if share < getattr(model, "not_sure_below", 0.0) else "" for share in sure.tolist()]
+
+
+def shown_sample(model: Any, data: Any) -> tuple[Tensor, Tensor, str]:
+    """Images and labels to show, and their title: those that the model was trained on, else those it was tested on."""
+    if data.title == model.task.data and "train" in data.arrays and not data.whole:
+        return *data.arrays["train"], "Training images"
+    return *data.arrays[model.split], f"Images of {data.title} ({model.split} split)"
 
 
 def note(path: Path, text: str) -> None:

@@ -69,7 +69,11 @@ def draw_size_and_time(folder: Path, result: Result) -> None:
     gap = 0.12 * max(max(heights) - min(heights), 0.5)
     size.set_ylim(min(heights) - gap, max(heights) + gap)
     sizes = _draw_points(size, points, [point.parameters for point in points])
-    size.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if not any(point.parameters for point in points):
+        size.text(0.5, 0.5, "These models have no weights.", transform=size.transAxes, ha="center", color="0.4")
+        size.set_xticks([])
+    thousands = EngFormatter(sep="")
+    size.xaxis.set_major_formatter(FuncFormatter(lambda value, at: thousands(value, at) if value else "none"))
     size.set(xlabel="parameters", ylabel=f"{METRIC} in %", title="Accuracy by size")
     seconds = [None if point.cpu_seconds is None else max(point.cpu_seconds, 0.01) for point in points]
     times = _draw_points(time, points, seconds)
@@ -113,7 +117,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], x: Sequence[float | None])
     positive = [at for at, _, _ in dots if at > 0]
     if not positive:
         return []
-    if len(positive) < len(dots):  # for example nearest neighbours, without parameters
+    if len(positive) < len(dots):  # nearest neighbours and others without weights stand at the left
         axes.set_xscale("symlog", linthresh=min(positive) / 3, linscale=0.3)
         axes.set_xlim(-min(positive) / 6, 5 * max(positive))
     else:

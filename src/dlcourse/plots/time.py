@@ -14,7 +14,7 @@ from dlcourse.clocks.encodings import MINUTES, circular_error, clock_text, confi
 from dlcourse.data.module import DataModule
 from dlcourse.models.base import BaseModule
 from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, draw_curves, save
-from dlcourse.plots.sheet import contact_sheet
+from dlcourse.plots.sheet import contact_sheet, ending, shown_sample, unsure_marks
 
 
 def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
@@ -29,9 +29,8 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     _draw_errors(plots / "errors.png", truth, error)
     worst = error.argsort(descending=True)[:24]
     draw_answers(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
-    if not data.whole:
-        sample, labels = (part[:24] for part in data.arrays["train"])
-        draw_answers(plots / "samples.png", sample, None, labels @ torch.tensor([60, 1]), "Training pictures")
+    sample, labels, title = shown_sample(model, data)
+    draw_answers(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), title)
     if "probabilities" in answers:
         chosen = torch.cat([worst[:3], error.argsort()[:1]])
         _draw_distributions(
@@ -116,5 +115,13 @@ def draw_predictions(
 ) -> None:
     """A contact sheet of the first 60 images [N, H, W] with their predictions."""
     minutes = answers["minutes"].tolist()
-    titles = [f"{clock_text(t)}  {file.name[-18:]}" for t, file in zip(minutes, files, strict=True)]
-    contact_sheet(path, list(pictures[:60].numpy()), titles, "What the clocks say", decorate=_dials(minutes, None))
+    sure = None
+    if "probabilities" in answers:
+        sure, _ = confidence(answers["probabilities"], answers["minutes"])
+    shares = [""] * len(minutes) if sure is None else [f", {100 * share:.0f} %" for share in sure.tolist()]
+    titles = [
+        f"{clock_text(t)}{share}{doubt}\n{ending(file.name, 22)}"
+        for t, share, doubt, file in zip(minutes, shares, unsure_marks(model, sure, len(minutes)), files, strict=True)
+    ]
+    sheet = list(pictures[:60].numpy())
+    contact_sheet(path, sheet, titles[:60], "What the clocks say", decorate=_dials(minutes, None))

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from dlcourse.data.module import DataModule
 from dlcourse.models.xor import XOR, groups
-from dlcourse.plots.curves import TRAIN, VALIDATION, save
+from dlcourse.plots.curves import DASHES, LINES, TRAIN, VALIDATION, save
 from dlcourse.plots.surface import draw_surfaces
 
-LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
 MOST_POINTS = 2000  # of a curve
 
 
@@ -79,14 +78,14 @@ def _draw_learning(path: Path, found: Sequence[Group], title: str) -> None:
     rows = figure.subplots(len(starts), 3, squeeze=False, sharex="col")
     for panels, start in zip(rows, starts, strict=True):
         for number, group in enumerate(group for group in found if group.start == start):
-            _draw_curves(panels, group, LINES[number % len(LINES)])
+            _draw_curves(panels, group, LINES[number % len(LINES)], DASHES[number % len(DASHES)])
         panels[0].set_ylabel(f"{start}\nmean squared error")
         panels[0].legend()
-    figure.suptitle(title)
+    figure.suptitle(f"Learning XOR. {title}".strip(". "))
     save(figure, path)
 
 
-def _draw_curves(panels: Sequence[Axes], group: Group, colour: str) -> None:
+def _draw_curves(panels: Sequence[Axes], group: Group, colour: str, dashes: Any) -> None:
     count, nets, solved = len(group.mse), len(group.solved_at), group.solved_at
     share = torch.bincount(solved[solved > 0], minlength=count + 1)[1:].cumsum(0) / nets
     keep = slice(None, None, max(1, count // MOST_POINTS) if nets > 1 else 1)
@@ -94,7 +93,7 @@ def _draw_curves(panels: Sequence[Axes], group: Group, colour: str) -> None:
     mean = ", mean" if nets > 1 else ""
     names = (None, f"wrong answers of four{mean}", "share of nets that solved it")
     for axes, values, name in zip(panels, (group.mse, group.wrong, share), names, strict=True):
-        axes.plot(x, values[keep].numpy(), color=colour, label=group.rate, linewidth=1.4)
+        axes.plot(x, values[keep].numpy(), color=colour, linestyle=dashes, label=group.rate, linewidth=1.4)
         axes.set(xlabel="iteration", ylim=(0, None))
         axes.grid(alpha=0.3)
         if name:

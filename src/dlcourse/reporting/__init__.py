@@ -12,6 +12,7 @@ def report(
     compare: Sequence[Path] = (),
     publish: Sequence[Path] = (),
     results: bool = False,
+    published: bool = False,
     pictures: int = 4,
     picture_width: int = 640,
 ) -> Iterator[str]:
@@ -23,13 +24,15 @@ def report(
         compare: two runs to set side by side instead, or none.
         publish: runs whose result.json is copied to outputs/published first.
         results: write RESULTS.md and docs/experiments.md instead.
+        published: also read the published results in the folders named `published`.
         pictures: of a run, at most so many.
         picture_width: pixels.
 
     Raises:
         UserError: an option has a wrong value, or a run cannot be read.
     """
-    from dlcourse.reporting import collect, comparison, documents, page, published
+    from dlcourse.reporting import collect, comparison, documents, page
+    from dlcourse.reporting.published import publish as copy
 
     for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -39,13 +42,15 @@ def report(
         yield from comparison.compare(list(compare), output)
         return
     for run in publish:
-        yield f"published {published.publish(run)}"
+        yield f"published {copy(run)}"
     if results:
         yield f"wrote {documents.write_results()}"
     if results or publish:
         return
-    found = collect.collect(folders, besides=output)
+    found = collect.collect(folders, besides=output, published=published)
     rows, written = page.write_report(found, output, pictures, picture_width)
+    if any(run.folder for run in found.runs):
+        yield f"\n{page.own_runs(found.runs)}"
     if any(row.runs for row in rows):
         yield f"\n{page.terminal(rows)}\n"
     yield page.summary(found, rows)

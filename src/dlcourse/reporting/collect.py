@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +45,12 @@ class Run:
         return sum(value for value in found if value is not None) if found else None
 
     @property
+    def machine(self) -> str:
+        """The device that it ran on; the processor's name where the device is the CPU and the name is known."""
+        device = str(self.result.device or "cpu")
+        return self.result.processor or device if device == "cpu" else device
+
+    @property
     def trial(self) -> bool:
         """Whether it was made with debug=fast, so that its metrics mean nothing."""
         return any(word.startswith("debug=") and word != "debug=null" for word in self.overrides)
@@ -59,7 +64,7 @@ class Run:
     @property
     def command(self) -> str:
         """The command line."""
-        return f"python -m dlcourse.{self.result.verb} {shlex.join(self.overrides)}".strip()
+        return self.result.command
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,13 @@ def read_run(path: Path) -> Run:
     return Run(str(path.parent), path.parent, result) if path.name == RESULT else Run(str(path), None, result)
 
 
-def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
+def collect(folders: Sequence[Path], besides: Path | None = None, published: bool = True) -> Found:
     """Search folders and all folders below them.
 
     Args:
         folders: to look through.
         besides: a folder that is passed over, the report's own.
+        published: whether to read the folders named `published` below them.
 
     Raises:
         UserError: a folder does not exist.
@@ -122,6 +128,8 @@ def collect(folders: Sequence[Path], besides: Path | None = None) -> Found:
             if "sweep.csv" in files:
                 sweeps.append(here)
             elif here.name == "published":
+                if not published and here != root:
+                    continue
                 _read_all([here / f for f in sorted(files) if f.endswith(".json")], runs, skipped)
             elif RESULT in files:
                 _read_all([here / RESULT], runs, skipped)

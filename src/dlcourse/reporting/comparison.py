@@ -10,8 +10,8 @@ import yaml
 from markupsafe import Markup
 
 from dlcourse.errors import UserError
+from dlcourse.plots.chart import Line, chart
 from dlcourse.plots.page import write_page
-from dlcourse.reporting.chart import Line, chart
 from dlcourse.reporting.collect import Run, read_run
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text

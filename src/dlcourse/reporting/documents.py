@@ -14,10 +14,12 @@ from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.reporting.published import PUBLISHED, groups, hardware
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
-from dlcourse.runs.table import text_table, verdict
+from dlcourse.runs.table import text_table
+from dlcourse.runs.verdicts import other_settings, verdict
 
 RESULTS, EXPERIMENTS = Path("RESULTS.md"), Path("docs/experiments.md")
 AREAS = {  # heading: ids of references.yaml, presets; the first that fits
+    "Quick": (r"(?!)", r"quick/"),
     "Clocks": (r"G", r"clocks/"),
     "Digits and maps": (r"A[^45]", r"digits/a[^45]"),
     "Small nets": (r"A[45]|B", r"digits/|xor/"),
@@ -33,12 +35,14 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
 
 - **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch
   counts where nothing is held out. The test split is used once; the notes name the exceptions.
-- **verdict**: better, worse or the same; where theirs is a random draw, the ratio ours / theirs (`1.02 times`).
+- **verdict**: better, worse, or the same at the reported precision; within noise: nearer than one standard deviation of
+  ours; not comparable: other settings than the reported run; where theirs is a random draw, the ratio ours / theirs.
   **rendered**: ours is measured on images that our renderer draws, theirs on other files, so they cannot be compared.
   **not run**: not measured yet.
 - **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16,
   as `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
-- **time**: of one run without start-up: wall time, or CPU time where the machine was shared.
+- **time**: of one run without start-up: wall time, or CPU time where the machine was shared; with several machines,
+  one time each, in the order of the column hardware.
 - **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. The `model=clock_...` rows use both cores, the others one.
 
 How the figures came about and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
@@ -67,7 +71,7 @@ def results_text(folder: Path = PUBLISHED) -> str:
     for title, held in _by_area(rows, lambda entry: entry.id, 0):
         cells = [
             [row.id, row.reference["what"], _metric(row.metric), _ours(row.metric, row.runs), row.theirs_text,
-             row.verdict, f"`{_command(row)}`", _time(row.runs), hardware(row.runs, folder)]
+             row.verdict, f"`{_command(row)}`", _time(row.runs, folder), hardware(row.runs, folder)]
             for row in held
         ]  # fmt: skip
         text += f"\n## {title}\n\n{text_table(header, cells, markdown=True)}\n"
@@ -82,12 +86,14 @@ def results_text(folder: Path = PUBLISHED) -> str:
 def _other(runs: Sequence[Run], folder: Path) -> list[str]:
     """The cells of a published result that is not in a row of a reference."""
     run = runs[0]
+    machines = hardware(runs, folder)
     metric = (headline(run) or ("", 0.0))[0]
     held = [row for row in run.result.references if row.get("metric") == metric]
-    mean = metrics.spread([other.metrics[metric] for other in runs]).mean if metric else None
-    said = "rendered" if run.result.rendered else ", ".join(verdict(mean, row, False) for row in held)
+    ours = metrics.spread([other.metrics[metric] for other in runs]) if metric else metrics.Spread(0.0, None, 0)
+    told = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
+    said = "rendered" if run.result.rendered else ", ".join(told)
     theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
-    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs), hardware(runs, folder)]
+    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs, folder), machines]
 
 
 def _by_area(things: Iterable[Any], name: Callable[[Any], str], part: int) -> Iterator[tuple[str, list[Any]]]:
@@ -107,10 +113,13 @@ def _ours(metric: str, runs: Sequence[Run]) -> str:
     return f"{metrics.spread_text(metric, metrics.spread(values))} ({len(values)})" if values else "–"
 
 
-def _time(runs: Sequence[Run]) -> str:
-    """Mean time of a run: CPU time where it is less than wall time, as on a shared machine."""
-    known = [min(filter(None, (run.seconds, metrics.finite(run.result.cpu_seconds))), default=0) for run in runs]
-    return metrics.duration(sum(known) / len(known)) if known else ""
+def _time(runs: Sequence[Run], folder: Path) -> str:
+    """Mean time of a run on each machine: CPU time where it is less than wall time, as on a shared machine."""
+    found: dict[str, list[float]] = {}
+    for run in runs:
+        known = [run.seconds, metrics.finite(run.result.cpu_seconds)]
+        found.setdefault(hardware([run], folder), []).append(min(filter(None, known), default=0))
+    return ", ".join(metrics.duration(sum(times) / len(times)) for times in found.values())
 
 
 def _command(entry: Entry) -> str:

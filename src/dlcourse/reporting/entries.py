@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcourse.reporting.collect import Run
-from dlcourse.reporting.commands import command
 from dlcourse.runs import metrics
 from dlcourse.runs.metrics import leading_metric
+from dlcourse.runs.reference_commands import command
 from dlcourse.runs.references import reference_rows
-from dlcourse.runs.table import verdict
+from dlcourse.runs.verdicts import NOISE, SAME, other_settings, verdict
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,24 @@ class Entry:
 
     @property
     def verdict(self) -> str:
-        """better, worse, the same, N times, rendered, or not run."""
+        """better, worse, the same, within noise, N times, not comparable, rendered, or not run."""
         if self.ours is None:
             return "not run"
-        return "rendered" if self.rendered else verdict(self.ours.mean, self.reference, rendered=False)
+        if self.rendered:
+            return "rendered"
+        return verdict(self.ours.mean, self.reference, sd=self.ours.sd, changed=self.settings)
+
+    @property
+    def settings(self) -> list[str]:
+        """Overrides that the reported run did not have."""
+        return other_settings(self.runs[0].overrides, self.id) if self.runs else []
 
     @property
     def kind(self) -> str:
         """The verdict as one of a few words, for filters and colours."""
-        return (
-            "times" if self.verdict.endswith(" times") else self.verdict.replace("the same", "same").replace(" ", "-")
-        )
+        if self.verdict.endswith(" times"):
+            return "times"
+        return {SAME: "same", NOISE: "noise"}.get(self.verdict, self.verdict.replace(" ", "-"))
 
     @property
     def difference(self) -> float | None:
@@ -64,11 +71,6 @@ class Entry:
         return metrics.number(self.metric, self.difference, signed=True) + unit
 
     @property
-    def within(self) -> bool:
-        """Whether the difference is smaller than the spread of our own runs."""
-        return bool(self.ours and self.ours.sd and self.difference and abs(self.difference) < self.ours.sd)
-
-    @property
     def ours_text(self) -> str:
         return "–" if self.ours is None else metrics.spread_text(self.metric, self.ours)
 
@@ -77,15 +79,31 @@ class Entry:
         return metrics.reported(self.metric, self.reference["value"])
 
     @property
+    def times(self) -> dict[str, float]:
+        """Mean wall time of a run by machine: times of different machines are not averaged."""
+        found: dict[str, list[float]] = {}
+        for run in self.runs:
+            if run.seconds is not None:
+                found.setdefault(run.machine, []).append(run.seconds)
+        return {machine: sum(values) / len(values) for machine, values in found.items()}
+
+    @property
     def seconds(self) -> float | None:
-        """Mean wall time of a run."""
-        found = [run.seconds for run in self.runs if run.seconds is not None]
-        return sum(found) / len(found) if found else None
+        """Mean wall time of a run on the machine of the first run."""
+        return next(iter(self.times.values()), None)
+
+    @property
+    def time_text(self) -> str:
+        """The time; with several machines, that of each."""
+        if len(self.times) < 2:
+            return metrics.duration(self.seconds)
+        return ", ".join(f"{metrics.duration(seconds)} ({machine})" for machine, seconds in self.times.items())
 
     @property
     def cpu_seconds(self) -> float | None:
-        """Mean CPU time of fit and test."""
-        found = [value for run in self.runs if (value := metrics.finite(run.result.cpu_seconds)) is not None]
+        """Mean CPU time of fit and test on the machine of the first run."""
+        own = [run for run in self.runs if run.machine == self.runs[0].machine]
+        found = [value for run in own if (value := metrics.finite(run.result.cpu_seconds)) is not None]
         return sum(found) / len(found) if found else None
 
     @property
@@ -139,12 +157,13 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _order(entry: Entry) -> tuple[Any, ...]:
-    """The preset of the reference's name, then other presets, most seeds, the latest folder: never the best on test."""
+    """Own runs, the preset of the reference's name, other presets, most seeds, the latest: never the best on test."""
     presets = [run.result.experiment for run in entry.runs if run.result.experiment]
     named = any(name.rpartition("/")[2].replace("_", "-") == entry.id.lower() for name in presets)
     plain = min((len(run.overrides) for run in entry.runs), default=0)
     latest = max((run.name for run in entry.runs), default="")
-    return entry.rendered, not named, not presets, -len(entry.runs), plain, [-ord(c) for c in latest]
+    own = any(run.folder is not None for run in entry.runs)
+    return not own, entry.rendered, not named, not presets, -len(entry.runs), plain, [-ord(c) for c in latest]
 
 
 def headline(run: Run) -> tuple[str, float] | None:
@@ -156,5 +175,5 @@ def headline(run: Run) -> tuple[str, float] | None:
 def counts(found: Sequence[Entry]) -> dict[str, int]:
     """The number of references, and of each verdict, by their first entries."""
     first = [entry.kind for entry in found if entry.first]
-    kinds = ("better", "same", "worse", "times", "rendered", "not-run")
+    kinds = ("better", "same", "noise", "worse", "times", "not-comparable", "rendered", "not-run")
     return {"references": len(first)} | {kind: first.count(kind) for kind in kinds if first.count(kind)}

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcourse.plots.images import Album, pictures_of
 from dlcourse.plots.page import write_page
 from dlcourse.reporting.collect import Found, Run
 from dlcourse.reporting.entries import Entry, counts, entries, headline
-from dlcourse.reporting.images import Album, pictures_of
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 
+LATEST = 20  # runs in the printed table
 MEGABYTES = 5  # of a page; above that its images are saved beside it
 
 
@@ -33,9 +34,10 @@ def write_report(found: Found, folder: Path, most: int = 4, width: int = 640) ->
     sweeps = [_sweep(path) for path in found.sweeps]
     album = Album([p for paths in [*shown.values(), *(s["pictures"] for s in sweeps)] for p in paths], width)
     beside = folder / "pictures" if album.bytes > (MEGABYTES - 1) * 2**20 else None
+    own_first = sorted(found.runs, key=lambda run: run.folder is None)
     page = write_page(
         folder, "report.html", "report.html",
-        title="dlcourse report", entries=rows, counts=counts(rows), runs=[_run_row(run) for run in found.runs],
+        title="dlcourse report", entries=rows, counts=counts(rows), runs=[_run_row(run) for run in own_first],
         sweeps=sweeps, skipped=found.skipped, sources=album.sources(beside), shown=shown,
         areas=sorted({entry.id[0] for entry in rows}),
     )  # fmt: skip
@@ -70,25 +72,33 @@ def markdown(rows: Sequence[Entry]) -> str:
     table = [
         [
             entry.id if entry.first else "", _cell(entry.reference["what"]) if entry.first else "", entry.ours_text,
-            len(entry.runs) or "", entry.theirs_text, entry.difference_text, _verdict_text(entry),
-            metrics.duration(entry.seconds), f"`{_cell(entry.command)}`" if entry.command else "",
+            len(entry.runs) or "", entry.theirs_text, entry.difference_text, entry.verdict,
+            entry.time_text, f"`{_cell(entry.command)}`" if entry.command else "",
         ]
         for entry in rows
     ]  # fmt: skip
     return f"# Ours and reported\n\n{text_table(header, table, markdown=True)}\n"
 
 
-def _verdict_text(entry: Entry) -> str:
-    return f"{entry.verdict}, within one standard deviation of ours" if entry.within else entry.verdict
-
-
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def own_runs(runs: Sequence[Run]) -> str:
+    """The runs in folders, the latest first, as a short table."""
+    own = sorted((run for run in runs if run.folder is not None), key=lambda run: run.name, reverse=True)
+    table = []
+    for run in own[:LATEST]:
+        known = headline(run)
+        figure = f"{metrics.figure(*known)} {known[0]}" if known else run.result.status
+        table.append([run.name, run.result.model, run.result.data, figure, metrics.duration(run.seconds)])
+    text = text_table(["your runs", "model", "data", "figure", "time"], table)
+    return text + (f"\n… {len(own) - LATEST} more on the page" if len(own) > LATEST else "")
+
+
 def terminal(rows: Sequence[Entry]) -> str:
     """The references with runs, as a short table."""
-    table = [[e.id, e.ours_text, len(e.runs), e.theirs_text, _verdict_text(e)] for e in rows if e.runs]
+    table = [[e.id, e.ours_text, len(e.runs), e.theirs_text, e.verdict] for e in rows if e.runs]
     return text_table(["row", "ours", "n", "reported", ""], table)
 
 

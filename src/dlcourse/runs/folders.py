@@ -20,8 +20,11 @@ def unique_folder(parent: str, name: str) -> str:
 
 
 def drop_empty(folder: Path) -> None:
-    """Remove a run folder if it is empty, and its empty parents, up to outputs/."""
+    """Remove a run folder if it is empty, and its empty parents inside the working folder."""
+    folder, working = folder.absolute(), Path.cwd()
     with contextlib.suppress(OSError):
-        while folder.name not in ("outputs", "") and folder != Path.cwd():
+        while folder != working:
             folder.rmdir()
             folder = folder.parent
+            if working not in folder.parents:
+                break

@@ -29,9 +29,9 @@ KEYS = {
     "data.data_dir": PLACE,
     "run": SOURCE,
     "data.path": SOURCE,
-    "model.init_from": SOURCE,
-    "model.net.init_from": SOURCE,
+    "init_from": SOURCE,
     "plots": APPEARANCE,
+    "open": APPEARANCE,
     "checkpoints": TRACKING,
     "logger": TRACKING,
     "threads": SPEED,
@@ -42,9 +42,7 @@ KEYS = {
     "seed": REPETITION,
     "data.fold": REPETITION,
 }
-# Keys whose values are paths: quoted before Hydra parses the command line.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "model.init_from", "hydra.run.dir",
-                   "hydra.sweep.dir"})  # fmt: skip
+LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
 
 
 def kind(key: str) -> str:

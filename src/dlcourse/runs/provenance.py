@@ -1,5 +1,6 @@
-"""Provenance of a result: package versions and git commit."""
+"""Provenance of a result: package versions, processor and git commit."""
 
+import contextlib
 import platform
 import subprocess
 from functools import cache
@@ -13,6 +14,16 @@ def versions(*more: str) -> dict[str, str]:
 
     found = {name: version(name) for name in ("dlcourse", "torch", "lightning", "hydra-core", "numpy", *more)}
     return {"python": platform.python_version()} | found
+
+
+@cache
+def processor() -> str:
+    """The name of the CPU, or of its architecture where the system does not tell more."""
+    with contextlib.suppress(OSError):  # only Linux has the file
+        for line in Path("/proc/cpuinfo").read_text("utf8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 @cache  # the imported code does not change within a process

@@ -1,6 +1,8 @@
 """result.json as one dataclass, which all commands write and all readers use."""
 
+import contextlib
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -30,6 +32,7 @@ class Result:
         checkpoint_mb: size of the best checkpoint.
         seconds: wall time of each step.
         cpu_seconds: CPU time of training and test alone.
+        processor: name of the CPU where the device is the CPU.
         error: one sentence where the run failed.
         run: the run folder that was evaluated, sampled or mapped.
         samples: number of samples that were mapped or generated.
@@ -54,6 +57,7 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     device: str | None = None
+    processor: str | None = None
     precision: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     git: str | None = None
@@ -66,6 +70,11 @@ class Result:
     bits: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def command(self) -> str:
+        """The command line that made it."""
+        return f"python -m dlcourse.{self.verb} {shlex.join(str(word) for word in self.overrides)}".strip()
+
     def updated(self, **changes: Any) -> "Result":
         """A copy with other values; names that are not fields go to `extra`."""
         names = {f.name for f in fields(self)}
@@ -76,7 +85,7 @@ class Result:
         """The JSON object, without optional keys that are None."""
         found: dict[str, Any] = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
         extra = found.pop("extra")
-        for name in ("run", "samples", "features", "compared", "bits"):
+        for name in ("processor", "run", "samples", "features", "compared", "bits"):
             if found[name] is None:
                 del found[name]
         return found | extra
@@ -143,6 +152,23 @@ def read_result(folder: Path) -> Result | None:
         wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
         remedy = "" if "install" in wrong else ": move it away and run again with resume=true"
         raise UserError(f"{path} {wrong}{remedy}") from None
+
+
+def keep_result(folder: Path) -> None:
+    """Copy the result of a completed run beside it, as result_N_epochs.json, before a longer training replaces it."""
+    result = read_result(folder)
+    if result is not None and result.status == "completed":
+        path = folder / f"result_{result.epochs}_epochs.json"
+        write_text(path, (folder / RESULT).read_text("utf8"))
+
+
+def earlier_results(folder: Path) -> list[Result]:
+    """The results that `keep_result` has kept, fewest epochs first; files that cannot be read are left out."""
+    found = []
+    for path in folder.glob("result_*_epochs.json"):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            found.append(Result.from_dict(json.loads(path.read_text("utf8"))))
+    return sorted(found, key=lambda result: result.epochs or 0)
 
 
 def _finite(value: Any) -> Any:

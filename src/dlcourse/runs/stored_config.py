@@ -19,6 +19,8 @@ RENAMED = {
     "lightning.pytorch.callbacks.EMAWeightAveraging": "dlcourse.training.ema.EMAWeightAveraging",
     "dlcourse.checkpoints.Last": "dlcourse.training.checkpoints.ResumeCheckpoint",
     "dlcourse.loggers.MetricsCSV": "dlcourse.training.csv_logger.MetricsCSV",
+    "dlcourse.models.clock_transfer.TransferReader": "dlcourse.models.clock.ClockReader",
+    "dlcourse.models.pretrained.TransferClassifier": "dlcourse.models.classifier.Classifier",
     "dlcourse.nets.pictures.Autoencoder": "dlcourse.nets.dcgan.Autoencoder",
     "dlcourse.nets.pictures.Discriminator": "dlcourse.nets.dcgan.Discriminator",
     "dlcourse.nets.pictures.Generator": "dlcourse.nets.dcgan.Generator",
@@ -31,6 +33,12 @@ RENAMED = {
     "dlcourse.schedules.triangular": "dlcourse.training.schedules.triangular",
     "dlcourse.trackers.MLflow": "dlcourse.training.trackers.mlflow.MLflow",
     "dlcourse.trackers.Wandb": "dlcourse.training.trackers.wandb.Wandb",
+}
+
+
+# Arguments of earlier versions by target, and their present names; None: dropped.
+RENAMED_KEYS: dict[str, dict[str, str | None]] = {
+    "dlcourse.nets.transfer.Transfer": {"backbone": "name", "trained": "train", "init_from": None},
 }
 
 
@@ -142,11 +150,13 @@ def read_stored(path: Path, trust: str | Iterable[str] | None = (), *, builds: b
 
 
 def _renamed(node: Any) -> Any:
-    """A stored config with the present names of its targets."""
+    """A stored config with the present names of its targets and their arguments."""
     if isinstance(node, dict):
+        keys = RENAMED_KEYS.get(str(node.get("_target_")), {})
         return {
-            key: RENAMED.get(value, value) if key == "_target_" and isinstance(value, str) else _renamed(value)
+            name: RENAMED.get(value, value) if key == "_target_" and isinstance(value, str) else _renamed(value)
             for key, value in node.items()
+            if (name := keys.get(key, key)) is not None
         }
     return [_renamed(item) for item in node] if isinstance(node, list) else node
 

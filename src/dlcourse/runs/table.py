@@ -1,12 +1,12 @@
 """Text tables, and the table at the end of a run."""
 
 import contextlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcourse.runs.result import Result
+from dlcourse.runs.result import Result, earlier_results
+from dlcourse.runs.verdicts import NOT_COMPARABLE, other_settings, verdict
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: bool = False) -> str:
@@ -33,50 +33,40 @@ def show(text: str) -> None:
 
 
 def result_table(result: Result, folder: Path) -> str:
-    """Results against references, other test metrics, time, and the folder."""
+    """Results against references and earlier results of a continued run, other test metrics, time, and the folder."""
     metrics = result.metrics
     rendered = result.rendered
     compared = {row["metric"] for row in result.references}
-    rows = [
-        [row["metric"], ours := metrics.get(row["metric"]), row["value"], row["id"], verdict(ours, row, rendered)]
-        for row in result.references
-    ]
+    earlier = earlier_results(folder)  # of a run that was continued
+
+    def ours(name: str) -> list[float | None]:
+        return [one.metrics.get(name) for one in (*earlier, result)]
+
+    rows, changed = [], {}
+    for row in result.references:
+        name, settings = row["metric"], other_settings(result.overrides, row["id"])
+        said = verdict(metrics.get(name), row, rendered, changed=settings)
+        rows.append([name, *ours(name), row["value"], row["id"], said])
+        changed |= dict.fromkeys(settings if said == NOT_COMPARABLE else [])
     rows += [
-        [name, value, None, "", ""]
-        for name, value in metrics.items()
+        [name, *ours(name), None, "", ""]
+        for name in metrics
         if name.startswith(("test/", "hard/")) and name not in compared
     ]
+    columns = [f"{one.epochs} epochs" for one in (*earlier, result)] if earlier else ["ours"]
     seconds = result.seconds
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
     space = result.features
-    spaces = [f"distances between images are computed in the feature space {space}"] if space else []
+    notes = [f"distances between images are computed in the feature space {space}"] if space else []
+    if changed:
+        notes.append(f"not comparable: other settings than the reported run ({' '.join(changed)})")
+    size = f"{result.parameters:,} parameters, " if result.parameters is not None else ""
     lines = [
         "",
-        text_table(["metric", "ours", "reported", "by", ""], rows),
-        *spaces,
+        text_table(["metric", *columns, "reported", "by", ""], rows),
+        *notes,
         "",
-        f"{result.model} on {result.data}: {result.parameters:,} parameters, {result.epochs} epochs, "
-        f"{result.device} {result.precision}, {spent}",
+        f"{result.model} on {result.data}: {size}{result.epochs} epochs, {result.device} {result.precision}, {spent}",
         f"Results saved to {folder}",
     ]
     return "\n".join(lines)
-
-
-def verdict(ours: float | None, reference: Mapping[str, Any], rendered: bool) -> str:
-    """A result compared with a reported one: better, worse, the same, or a ratio where neither direction is better.
-
-    Args:
-        ours: the measured value; None gives an empty string.
-        reference: `value`, and `better`: higher, lower, or same.
-        rendered: whether it was measured on rendered images, which cannot be compared with the original ones.
-    """
-    if ours is None:
-        return ""
-    if rendered:
-        return "measured on rendered images"
-    if math.isclose(ours, reference["value"], rel_tol=1e-6):  # metrics are float32
-        return "the same"
-    if reference["better"] == "same":  # a random draw, where neither direction is better
-        return f"{ours / reference['value']:.2f} times"
-    ahead = ours < reference["value"] if reference["better"] == "lower" else ours > reference["value"]
-    return "better" if ahead else "worse"

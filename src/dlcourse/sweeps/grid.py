@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from dlcourse.config import check_keys
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
 from dlcourse.sweeps.jobs import names_job, place, read_jobs
@@ -70,7 +71,9 @@ def _planned(
                 f"{folder} does not contain a sweep to continue: add values to sweep over, or check the name"
             )
         jobs = [[*(word for word in job if names_job(_key(word))), *arguments] for job in stored.values()]
-    sweeper.validate_batch_is_legal(distinct(jobs, loader))
+    assert sweeper.config is not None
+    for job in distinct(jobs, loader):
+        check_keys(loader.load_sweep_config(sweeper.config, job), sweeper.config.hydra.job.config_name, job)
     left = place(folder, jobs, resume)
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} jobs of {folder} are already finished", flush=True)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.config import require
 from dlcourse.errors import UserError
 from dlcourse.runs.result import CONFIG, read_result
+from dlcourse.sweeps.jobs import PLAN
 
 
 def run_job(cfg: DictConfig) -> Any:
@@ -50,6 +51,7 @@ def run_job(cfg: DictConfig) -> Any:
         resume=cfg.resume or cfg.run is not None or swept,
         overrides=overrides,
         experiment=hydra_cfg.runtime.choices.get("experiment"),
+        sweep=folder.parent if swept or (folder.parent / PLAN).exists() else None,  # a job under ddp is a command
         **more,
     )
 

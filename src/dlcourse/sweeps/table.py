@@ -68,10 +68,12 @@ class Sweep:
     Attributes:
         folder: where it lies.
         keys: the swept ones; where nothing varies, the last one of the command.
-        metric: that the jobs are held against, as `test/error_minutes`; empty where no job has any.
+        metric: that the jobs are ranked by, as `val/error_minutes`: on the validation split where every completed job
+            has one; empty where no job has any.
         higher: whether more of it is better.
-        shown: the metrics of the table: that one of every split, then what else the test split was measured by.
+        shown: the metrics of the table: that one on every split, the ranking one first, then the other test metrics.
         jobs: best first; those without the metric come last, in numeric order.
+        subject: model and data where all jobs share them, as `mlp on mnist`; else empty.
         spaces: names of the feature spaces that distances of pictures are in; usually none.
     """
 
@@ -81,6 +83,7 @@ class Sweep:
     higher: bool
     shown: list[str]
     jobs: list[Job]
+    subject: str = ""
     spaces: tuple[str, ...] = ()
 
     def config_keys(self) -> list[str]:
@@ -129,14 +132,17 @@ def read_sweep(folder: Path) -> Sweep:
     keys = [key for key in names if len({job.get(key) for job in words.values()}) > 1] or names[-1:]
     metrics = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
     rows = [row for result in results.values() for row in result.references]
-    metric = leading_metric(metrics, rows) or ""
-    split = metric.partition("/")[0]
+    leading = leading_metric(metrics, rows) or ""
+    split, _, short = leading.partition("/")
+    held_out = f"val/{short}"
+    judged = [result.metrics for result in results.values() if result.metrics.get(leading) is not None]
+    by_validation = bool(judged) and all(found.get(held_out) is not None for found in judged)
+    metric = held_out if by_validation else leading
     measured = [name for name in metrics if not name.endswith("/loss")] or metrics
     tested = [name for name in measured if name.startswith(f"{split}/")]
-    direction = next((row["better"] for row in rows if row["metric"] == metric), "same")
+    direction = next((row["better"] for row in rows if row["metric"] == leading), "same")
     higher = not lower_is_better(metric) if direction == "same" else direction == "higher"
-    short = metric.partition("/")[2]
-    shown = [name for name in measured if name.partition("/")[2] == short]
+    shown = sorted((name for name in measured if name.partition("/")[2] == short), key=lambda name: name != metric)
     shown += [name for name in tested if name not in shown]
     jobs = []
     for name, result in results.items():
@@ -145,7 +151,9 @@ def read_sweep(folder: Path) -> Sweep:
         said = status(folder / name)
         jobs.append(Job(name, values, result.metrics, seconds, said, result.error))
     spaces = tuple(dict.fromkeys(result.features for result in results.values() if result.features))
-    sweep = Sweep(folder, keys, metric, higher, shown, jobs, spaces)
+    models, sets = ({name for r in results.values() if (name := getattr(r, of))} for of in ("model", "data"))
+    subject = f"{models.pop()} on {sets.pop()}" if len(models) == len(sets) == 1 else ""
+    sweep = Sweep(folder, keys, metric, higher, shown, jobs, subject, spaces)
     return replace(sweep, jobs=sorted(jobs, key=lambda job: sweep.rank(job.metrics.get(metric))))
 
 
@@ -196,11 +204,12 @@ def verdicts(sweep: Sweep, margin: float) -> list[str]:
         f"{limit:.4g} or {word}.".replace("%", " %")
     ]
     split, _, short = sweep.metric.partition("/")
-    held_out = f"val/{short}"
-    if split == "test" and sweep.config_keys() and all(row.figures(held_out) for row in rows):
-        chosen = min(rows, key=lambda row: sweep.rank(row.mean(held_out)))
-        values = " ".join(f"{key}={value}" for key, value in zip(sweep.config_keys(), chosen.values, strict=True))
-        said.append(f"Validation chooses {values}: {sweep.metric} {_words(_figure(chosen, sweep.metric))}.")
+    if split == "val" and sweep.config_keys() and (tested := f"test/{short}") in sweep.shown:
+        best = rows[0]
+        values = " ".join(f"{key}={value}" for key, value in zip(sweep.config_keys(), best.values, strict=True))
+        said.append(f"Validation chooses {values}: {tested} {_words(_figure(best, tested))}.")
+    elif split == "test" and sweep.config_keys():
+        said.append("Nothing was held out for validation: the order is by the test figures, so the best is optimistic.")
     said += [f"Distances between images use the features of {', '.join(sweep.spaces)}."] if sweep.spaces else []
     return said
 

@@ -15,12 +15,15 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from torch.optim.lr_scheduler import LambdaLR
 
 from dlcourse.errors import Stopped
 from dlcourse.runs.files import replaced
 from dlcourse.training.csv_logger import MetricsCSV
 
 log = logging.getLogger(__name__)
+
+LAST = "checkpoints/last.ckpt"  # in a run folder
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -89,6 +92,7 @@ class ResumeCheckpoint(Checkpoint):
         self.minutes, self.stop = minutes, stop or Stop()
         self.ended = False  # whether a callback ended the training before its last epoch
         self.watched: dict[str, Any] = {}  # metrics that plateau schedules receive after this save
+        self.trained: int | None = None  # epochs of the earlier training that a longer one continues
         self._saved = time.monotonic()
 
     @property
@@ -115,7 +119,7 @@ class ResumeCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep a finished training finished; give plateau schedules the step that they missed because of the save."""
-        trainer.should_stop = self.ended
+        trainer.should_stop = self.ended and self.trained is None
         progress = trainer.fit_loop.epoch_loop.scheduler_progress
         for entry in trainer.lr_scheduler_configs if trainer.lightning_module.automatic_optimization else ():
             value = self.watched.get(entry.monitor or "")
@@ -124,6 +128,28 @@ class ResumeCheckpoint(Checkpoint):
                 pl_module.lr_scheduler_step(entry.scheduler, value)
                 progress.increment_completed()
         self.watched = {}
+        if self.trained is not None:
+            self._continue(trainer)
+
+    def _continue(self, trainer: Trainer) -> None:
+        """Set the rate that a schedule over all epochs of the longer training has now, and log it.
+
+        Schedules are rebuilt for the new number of epochs, then their step is restored. Those that only multiply the
+        rate after an epoch continue with the last rate.
+        """
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        before = [group["lr"] for group in groups]
+        for schedule in (entry.scheduler for entry in trainer.lr_scheduler_configs):
+            if isinstance(schedule, LambdaLR):
+                for group, base, factor in zip(
+                    schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+                ):
+                    group["lr"] = base * factor(schedule.last_epoch)
+        now = [group["lr"] for group in groups]
+        rate = f"; the learning rate continues with {now[0]:.3g}" if now else ""
+        if before != now:
+            rate = f"; the schedule covers {trainer.max_epochs} epochs: learning rate {before[0]:.3g} -> {now[0]:.3g}"
+        log.info("continuing from epoch %d to epoch %d%s", trainer.current_epoch, trainer.max_epochs, rate)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

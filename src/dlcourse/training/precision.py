@@ -5,14 +5,19 @@ import logging
 import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from dlcourse.errors import UserError
+
 log = logging.getLogger(__name__)
 
+AGREED = "precision.txt"  # in the folder of a sweep
+CHOICES = ("32-true", "bf16-mixed")
 BUDGET, STEPS, ROWS = 0.7, 3, 32  # seconds and steps per precision, and samples of the batch
 
 
@@ -75,6 +80,32 @@ def choose_precision(model: LightningModule, batch: tuple[Tensor, Tensor], devic
     choice = "bf16-mixed" if half < plain else "32-true"
     log.info("precision: %s (a step of %d: float32 %.3g s, bf16 %.3g s)", choice, len(images), plain, half)
     return choice
+
+
+def agreed_precision(sweep: Path | None, choose: Callable[[], str]) -> str:
+    """The precision of a run, in a sweep the same for all jobs: the choice of the job that was first to make one.
+
+    A measurement can favour another precision in each job, and the mean over such jobs would mix them.
+
+    Args:
+        sweep: folder of the sweep, which keeps the choice in precision.txt; None for a run of its own.
+        choose: measures, and returns `32-true` or `bf16-mixed`.
+    """
+    if sweep is None:
+        return choose()
+    path = sweep / AGREED
+    if not path.exists():
+        choice = choose()
+        try:
+            with path.open("x", encoding="utf8") as file:  # of two jobs that measure side by side, one is first
+                file.write(choice)
+        except FileExistsError:
+            pass
+    agreed = path.read_text("utf8").strip()
+    if agreed not in CHOICES:
+        raise UserError(f"{path} contains {agreed!r}: write {' or '.join(CHOICES)} into it, or remove it")
+    log.info("precision: %s, as in all jobs of %s", agreed, sweep)
+    return agreed
 
 
 def _seconds(step: Callable[[], None]) -> float:

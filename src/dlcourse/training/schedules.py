@@ -4,7 +4,7 @@ import math
 from typing import Any, Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, ReduceLROnPlateau
 
 from dlcourse.errors import UserError
 
@@ -56,7 +56,11 @@ def triangular(
 
 def cosine(optimizer: Optimizer, steps: int) -> dict[str, Any]:
     """Half a cosine from the full rate to zero (Loshchilov and Hutter, 2016, arXiv:1608.03983)."""
-    return {"scheduler": CosineAnnealingLR(optimizer, steps), "interval": "step"}
+
+    def factor(step: int) -> float:
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps))))
+
+    return {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}
 
 
 def exponential(optimizer: Optimizer, steps: int, factor: float = 0.9) -> dict[str, Any]:

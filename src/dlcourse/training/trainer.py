@@ -1,7 +1,6 @@
 """The Lightning Trainer with the defaults of dlcourse."""
 
 import logging
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
@@ -19,6 +21,7 @@ from dlcourse.errors import UserError
 from dlcourse.training.checkpoints import AtomicCheckpointIO
 from dlcourse.training.devices import check_accelerator, process_rank
 from dlcourse.training.precision import PlainOptimizers
+from dlcourse.training.progress import shows_bar
 
 # Trainer arguments that a run sets itself or cannot use, and what to do instead.
 REFUSED = {
@@ -41,12 +44,17 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     check_options(settings)
     vars(rank_zero_only)["rank"] = process_rank()  # Lightning's own value also counts inherited variables
     chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    chosen |= {"enable_progress_bar": sys.stderr.isatty(), "callbacks": []}
+    chosen |= {"enable_progress_bar": shows_bar(), "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
-    chosen = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in chosen.items()}
+    try:  # objects such as a profiler are given by _target_
+        chosen = {k: instantiate(v, _convert_="all") if OmegaConf.is_config(v) else v for k, v in chosen.items()}
+    except InstantiationException as error:
+        raise UserError(f"trainer: {_one_line(error)}") from error
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
+    if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
+        chosen["deterministic"] = None  # the same; torch imports its compiler to set False
     try:
         return Trainer(**chosen)
     except (TypeError, ValueError, RuntimeError, ImportError, MisconfigurationException) as error:

@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dlcourse.plots.curves import save
-from dlcourse.sweeps.plots.sweep import LINES, LONGEST_LABEL, job_label, number
+from dlcourse.plots.curves import LINES, MARKS, save
+from dlcourse.sweeps.plots.sweep import LONGEST_LABEL, job_label, number, sweep_title
 from dlcourse.sweeps.table import Configuration, Sweep
 
 NAMED = 10  # configurations in a legend; with more, it lists the best and the worst
@@ -39,13 +40,15 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
     for name, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
         splits = _splits(tables, name)
         values = []
-        for row, label, colour in zip(rows, labels, _colours(rows), strict=True):
+        for number_, (row, label, colour) in enumerate(zip(rows, labels, _colours(rows), strict=True)):
             for split, style in zip(splits, ("-", "--"), strict=False):
                 drawn = [points for job in row.jobs if (points := _points(tables[job.name], f"{split}/{name}"))[0]]
                 for place, (x, y) in enumerate(drawn):
                     named = split == splits[0] and not place
                     alpha = 0.9 if len(drawn) == 1 else 0.6
-                    axes.plot(x, y, style, color=colour, alpha=alpha, label=label if named else "")
+                    mark = MARKS[number_ % len(MARKS)] if len(rows) <= NAMED else ""
+                    more: dict[str, Any] = {"marker": mark, "markevery": max(1, len(x) // 8), "markersize": 4}
+                    axes.plot(x, y, style, color=colour, alpha=alpha, label=label if named else "", **more)
                     values += y
         if not (sweep.higher and name == short) and min(values) > 0 and max(values) / min(values) > 20:
             axes.set_yscale("log")
@@ -53,7 +56,7 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    figure.suptitle(sweep.folder.name)
+    figure.suptitle(sweep_title(sweep, rows))
     lines, named = figure.axes[0].get_legend_handles_labels()
     order = "best first"
     if len(lines) > NAMED:
@@ -74,13 +77,13 @@ def _splits(tables: dict[str, list[dict[str, str]]], name: str) -> list[str]:
 def _colours(rows: Sequence[Configuration]) -> list:
     """A colour for each configuration: by value where one number is swept, else in sequence."""
     numbers = [number(row.values[0]) if len(row.values) == 1 else float("nan") for row in rows]
-    ramp = colormaps["viridis"]
+    ramp = colormaps["viridis"]  # without its yellow end, which is not seen on white
     if len(rows) > 1 and all(value == value for value in numbers):
         order = sorted(numbers)
-        return [ramp(0.95 * order.index(value) / (len(order) - 1)) for value in numbers]
+        return [ramp(0.8 * order.index(value) / (len(order) - 1)) for value in numbers]
     if len(rows) <= len(LINES):
         return list(LINES[: len(rows)])
-    return [ramp(0.95 * place / (len(rows) - 1)) for place in range(len(rows))]
+    return [ramp(0.8 * place / (len(rows) - 1)) for place in range(len(rows))]
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from dlcourse.plots.curves import ANSWER, TRAIN, VALIDATION, save
+from dlcourse.plots.curves import ANSWER, DASHES, LINES, MARKS, TEST, TRAIN, VALIDATION, save
 from dlcourse.sweeps.table import Configuration, Sweep
 
-LINES = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # Tol's bright colours
 MOST_BARS, FEW_BARS = 40, 12  # at most so many bars, and so many with one bar per split
 LONGEST_LABEL = 70  # characters of a bar's label
 WIDE = 8  # ratio of the largest to the smallest swept number above which the axis is logarithmic
-COLOURS = {"train": TRAIN, "val": VALIDATION, "test": ANSWER}
+COLOURS = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+STYLES = {"train": ("o", "--", "//"), "val": ("s", "-", ""), "test": ("^", ":", "..")}  # mark, dashes, hatch of a bar
 
 
 def draw_sweep(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
@@ -70,7 +70,7 @@ def _draw_line(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     figure = Figure(figsize=(min(max(5.5, 0.5 * len(rows) + 3), 14), 3.8), layout="constrained")
     axes = figure.subplots()
     for metric, colour in _series(sweep):
-        _line(axes, rows, 0, metric, metric, colour)
+        _line(axes, rows, 0, metric, metric, colour, *STYLES.get(metric.partition("/")[0], ("o", "-"))[:2])
     _finish(axes, sweep, rows, 0)
     save(figure, path)
 
@@ -80,17 +80,22 @@ def _draw_lines(path: Path, sweep: Sweep, rows: Sequence[Configuration], x: int,
     names = sorted({row.values[by] for row in rows})
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     axes = figure.subplots()
-    for name, colour in zip(names, LINES, strict=False):
-        _line(axes, [row for row in rows if row.values[by] == name], x, sweep.metric, f"{key}={name}", colour)
+    for name, colour, mark, dashes in zip(names, LINES, MARKS, DASHES, strict=False):
+        part = [row for row in rows if row.values[by] == name]
+        _line(axes, part, x, sweep.metric, f"{key}={name}", colour, mark, dashes)
     _finish(axes, sweep, rows, x)
     axes.set_ylabel(sweep.metric)
     save(figure, path)
 
 
-def _line(axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label: str, colour: str) -> None:
+def _line(
+    axes: Axes, rows: Sequence[Configuration], x: int, metric: str, label: str, colour: str, mark: str, dashes: Any
+) -> None:
     points = sorted((number(row.values[x]), row.mean(metric), row.deviation(metric)) for row in rows)
     places, means, deviations = np.array(points).T
-    axes.errorbar(places, means, np.nan_to_num(deviations), marker="o", capsize=3, label=label, color=colour)
+    axes.errorbar(
+        places, means, np.nan_to_num(deviations), marker=mark, linestyle=dashes, capsize=3, label=label, color=colour
+    )
 
 
 def _finish(axes: Axes, sweep: Sweep, rows: Sequence[Configuration], x: int) -> None:
@@ -105,7 +110,7 @@ def _finish(axes: Axes, sweep: Sweep, rows: Sequence[Configuration], x: int) -> 
     if len(places) <= 12:
         axes.set_xticks(places, list(shown.values()))
         axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel=sweep.config_keys()[x], ylabel=_name(sweep), title=_title(sweep, rows))
+    axes.set(xlabel=sweep.config_keys()[x], ylabel=_name(sweep), title=sweep_title(sweep, rows))
     figures = [value for row in rows for metric, _ in _series(sweep) for value in row.figures(metric)]
     if not sweep.higher and min(figures) > 0 and max(figures) / min(figures) > 50:
         axes.set_yscale("log")
@@ -117,10 +122,13 @@ def _logarithmic(places: Sequence[float]) -> bool:
     return min(places) > 0 and max(places) / min(places) > WIDE
 
 
-def _title(sweep: Sweep, rows: Sequence[Configuration]) -> str:
+def sweep_title(sweep: Sweep, rows: Sequence[Configuration]) -> str:
+    """What is swept of what, over the name of the sweep and the number of seeds."""
     counts = {len(row.figures(sweep.metric)) for row in rows}
     seeds = f", mean ± sd of {'-'.join(map(str, sorted({min(counts), max(counts)})))} seeds" if sweep.seeds() else ""
-    return f"{sweep.folder.name}{seeds}"
+    keys = " and ".join(key.rpartition(".")[2] for key in sweep.config_keys()) or "seed"
+    what = f"{_name(sweep)} by {keys}".replace("_", " ")
+    return f"{sweep.subject + ': ' if sweep.subject else ''}{what}\nsweep {sweep.folder.name}{seeds}"
 
 
 def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
@@ -149,7 +157,7 @@ def _draw_map(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     axes.set_xticks(range(len(axis[1])), axis[1])
     axes.set_yticks(range(len(axis[0])), axis[0])
     keys = sweep.config_keys()
-    axes.set(xlabel=keys[1], ylabel=keys[0], title=_title(sweep, rows))
+    axes.set(xlabel=keys[1], ylabel=keys[0], title=sweep_title(sweep, rows))
     save(figure, path)
 
 
@@ -157,7 +165,7 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     """One row of bars per configuration, the best on top; dots are seeds."""
     shown, series = rows[:MOST_BARS], _series(sweep)
     if len(shown) > FEW_BARS:
-        series = [(sweep.metric, ANSWER)]
+        series = [(sweep.metric, COLOURS.get(sweep.metric.partition("/")[0], ANSWER))]
     figure = Figure(figsize=(7.5, max(2.6, 1.4 + len(shown) * (0.16 + 0.17 * len(series)))), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(series)
@@ -166,7 +174,10 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
         means = [row.mean(metric) for row in shown]
         sd = np.nan_to_num([row.deviation(metric) for row in shown])
         more: dict[str, Any] = {"xerr": sd, "capsize": 2} if sd.any() else {}
-        axes.barh(heights, np.nan_to_num(means), width, label=metric, color=colour, alpha=0.85, **more)
+        hatch = STYLES.get(metric.partition("/")[0], ("", "", ""))[2]
+        axes.barh(
+            heights, np.nan_to_num(means), width, label=metric, color=colour, edgecolor="white", hatch=hatch, **more
+        )
         for height, row in zip(heights, shown, strict=True):
             if len(figures := row.figures(metric)) > 1:
                 axes.plot(figures, [height] * len(figures), ".", color="black", markersize=3)
@@ -177,12 +188,13 @@ def _draw_bars(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
     axes.set_yticks(range(len(shown)), labels, fontsize=9 if len(shown) <= 20 else 7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     cut = f": the best {MOST_BARS} of {len(rows)}" if len(rows) > MOST_BARS else ""
-    axes.set(xlabel=_name(sweep), ylabel=what, title=_title(sweep, rows) + cut)
+    axes.set(xlabel=_name(sweep), ylabel=what, title=sweep_title(sweep, rows) + cut)
     figures = [value for row in shown for metric, _ in series for value in row.figures(metric)]
     if sweep.higher and min(figures) > 0.5 and max(figures) <= 1:
         low, high = min(figures), max(figures)
         room = 0.25 * (high - low) + 0.002
         axes.set_xlim(max(0, low - room), min(1, high + room))  # so that differences between long bars are visible
+        axes.set_xlabel(f"{_name(sweep)} (the axis starts at {max(0, low - room):.3g}, not at 0)")
     axes.grid(alpha=0.3, axis="x")
     figure.legend(loc="outside lower center", ncols=len(series), fontsize=9)
     save(figure, path)

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.config import require
+from dlcourse.config import check_keys, nearest, require
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
 from dlcourse.runs.result import Result, read_result, write_result
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SETTINGS = frozenset({"trials", "minutes", "seed", "startup", "pruner", "warmup"})
 REPEATS = 20  # repeated proposals in a row after which a small space counts as searched
 
 
@@ -44,6 +45,7 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
         )
     if "split" in cfg.data and not cfg.data.split[1]:
         raise UserError("a search needs validation data: set data.split, for example data.split=[80,10,10]")
+    check_keys(cfg, overrides=given.values())
     studies.require_optuna()
     settings = _settings(cfg)
     space = read_space(cfg, [*given, *(key.replace("/", ".") for key in given)])
@@ -97,6 +99,8 @@ def _given(arguments: Sequence[str], loader: Any) -> dict[str, str]:
 def _settings(cfg: DictConfig) -> dict[str, Any]:
     """The checked settings of the budget and the sampler."""
     found = {str(key): value for key, value in cfg.search.items() if key != "space"}
+    if unknown := sorted(set(found) - SETTINGS):
+        raise UserError(f"unknown key search.{unknown[0]}{nearest(unknown[0], SETTINGS)}")
     for word, whole, least in (("trials", True, 1), ("minutes", False, 0), ("seed", True, 0), ("startup", True, 1),
                                ("warmup", True, 0)):  # fmt: skip
         value = found[word]

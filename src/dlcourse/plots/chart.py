@@ -50,7 +50,7 @@ def chart(lines: Sequence[Line], title: str, is_share: bool = False) -> Markup:
     for tick in _whole(min(xs), max(xs)):
         parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{tick}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>')
-    legend = WIDTH - RIGHT - 92 * len(lines)
+    legend = WIDTH - RIGHT - 92 * len(lines)  # a line without a name has no entry
     for place_, line in enumerate(lines):
         at = legend + 92 * place_
         if len(line.points) == 1:
@@ -60,8 +60,9 @@ def chart(lines: Sequence[Line], title: str, is_share: bool = False) -> Markup:
         else:
             points = " ".join(f"{x(p):.1f},{y(q):.1f}" for p, q in line.points)
             parts.append(f'<polyline class="{line.style}" points="{points}"/>')
-        parts.append(f'<polyline class="{line.style}" points="{at},14 {at + 24},14"/>')
-        parts.append(f'<text x="{at + 30}" y="18">{escape(line.label)}</text>')
+        if line.label:
+            parts.append(f'<polyline class="{line.style}" points="{at},14 {at + 24},14"/>')
+            parts.append(f'<text x="{at + 30}" y="18">{escape(line.label)}</text>')
     return Markup("".join([*parts, "</svg>"]))
 
 

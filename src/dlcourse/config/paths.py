@@ -3,7 +3,28 @@
 import re
 from pathlib import Path
 
+# Keys whose values are paths.
+PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
+                   "hydra.sweep.dir"})  # fmt: skip
 PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",)}  # by command
+
+
+def quote_override(word: str, verb: str) -> str:
+    """An override with its path quoted, so that Hydra reads it as it was typed; other words as they are.
+
+    Args:
+        word: `data.path=my data (1)/a=b.npz`.
+        verb: the command.
+    """
+    key, equals, value = word.partition("=")
+    if not equals:
+        return word
+    if key in PATH_LISTS.get(verb, ()):
+        return f"{key}={quote_path_list(value)}"
+    quoted = re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S)
+    if key.lstrip("+") in PATHS and value and value != "null" and not quoted:
+        return f"{key}={quote_path(value)}"
+    return word
 
 
 def quote_path_list(value: str) -> str:

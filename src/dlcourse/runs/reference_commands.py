@@ -82,12 +82,27 @@ def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def command(reference: str) -> str | None:
     """`python -m dlcourse.train experiment=clocks/g3_48`, None where no config names it."""
+    found = _match(reference)
+    if found is None:
+        return None
+    source, given = found
+    more = [f"{key}={value}" for key, value in given.items() if str(source.defaults.get(key)) != value]
+    return " ".join([f"python -m dlcourse.{source.words}", *more])
+
+
+def settings(reference: str) -> set[str]:
+    """The overrides that a reference implies, defaults too: {"model.num_classes=48"} of G3-48."""
+    found = _match(reference)
+    return {f"{key}={value}" for key, value in found[1].items()} if found else set()
+
+
+@cache
+def _match(reference: str) -> tuple[Source, dict[str, str]] | None:
+    """The first config that names a reference, and the values in its id by key."""
     for source in sources():
         keys = VARIABLE.findall(source.pattern)
         parts = VARIABLE.split(source.pattern.replace("+", "-"))[::2]  # a preset's name has no +
         found = re.fullmatch(r"([\w.]+?)".join(map(re.escape, parts)), reference.replace("+", "-"), re.I)
         if found:
-            given = zip(keys, found.groups(), strict=True)
-            more = [f"{key}={value}" for key, value in given if str(source.defaults.get(key)) != value]
-            return " ".join([f"python -m dlcourse.{source.words}", *more])
+            return source, dict(zip(keys, found.groups(), strict=True))
     return None

@@ -1,0 +1,40 @@
+"""What each plot of a run shows, in one sentence."""
+
+CAPTIONS = {
+    "adversaries": "The losses of generator and discriminator, and how often the discriminator is right.",
+    "calibration": "Is the net as sure as it should be? On the diagonal, confidence and accuracy agree.",
+    "centre_distances": "Distances between the class centres: close classes are easily confused.",
+    "centres": "The mean image of each class: the nearest one is the prediction.",
+    "confused_pairs": "The pairs of classes that are confused most often, with an example of each.",
+    "confusion": "True classes in rows, predictions in columns: all that is off the diagonal is a mistake.",
+    "curves": "Loss and metric by epoch: dashed in training, solid on validation images.",
+    "distributions": "How likely each time of the dial is, for some of the worst answers and for a good one.",
+    "epochs": "The same images as the training goes on.",
+    "errors": "How large the errors are, and at which hours and minutes.",
+    "hard": "Images on which a clock is hard to read.",
+    "interpolation": "Steps between two random latents: along the sphere (slerp) and straight (lerp).",
+    "interpolation_pictures": "Steps between two given images: along the sphere (slerp) and straight (lerp).",
+    "iterations": "How many iterations the starts needed.",
+    "kl": "How much of each latent dimension the model uses.",
+    "learning": "The error of each start by iteration.",
+    "lr_find": "The loss by learning rate, and the rate that was chosen.",
+    "map": "Samples as points: near points are similar images.",
+    "nearest": "Generated images above the training images nearest to them: copies would show here.",
+    "passes": "The error by pass over the training samples.",
+    "per_class": "The share of wrong predictions of each class, the hardest first.",
+    "probe": "What a linear model reads from the latents, beside raw pixels and guessing.",
+    "reconstructions": "Images, each above its reconstruction.",
+    "risk_coverage": "The error when the least confident answers are left out.",
+    "robustness": "The error by hidden parameter of the scene.",
+    "samples": "Some images: of the training, or drawn by the model.",
+    "size_and_time": "This run among its neighbours: accuracy by size and by time.",
+    "surface": "The output of the net over its two inputs.",
+    "traversals": "What single directions of the latent change.",
+    "tries": "How many tries the search needed.",
+    "worst": "The surest mistakes, or the largest errors.",
+}
+
+
+def caption(stem: str) -> str:
+    """The sentence of a plot by its file name without the ending; the name itself where there is none."""
+    return CAPTIONS.get(stem, stem.replace("_", " "))
