@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from dlcourse.clocks.dial import labels_of
+from dlcourse.clocks.dial import labels_of, radius
+from dlcourse.clocks.encodings import circular_error
 from dlcourse.clocks.scene import draw_scenes
 from dlcourse.clocks.varied.render import render_varied
 from dlcourse.clocks.varied.scene import VariedRanges
@@ -11,6 +12,7 @@ from dlcourse.data.clocks import Clocks
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader, best_pose, encoded, finder_loss
+from dlcourse.models.build import ANY_READER, built_in, built_in_readers, load_run
 from dlcourse.nets.any_clock import CELLS, AnyClockNet
 from dlcourse.training.optimizers import Muon
 from dlcourse.training.schedules import one_cycle
@@ -80,3 +82,42 @@ def test_the_data_gives_poses_on_request(tmp_path):
         Clocks(str(tmp_path), pose=True)
     with pytest.raises(UserError, match=r"data.scene.kind=some is unknown: use free or any"):
         Clocks(str(tmp_path), scene={"kind": "some"})
+
+
+def test_the_built_in_reader_finds_and_reads_plain_clocks():
+    """Large clocks with numerals, seen nearly from the front in good light."""
+    ranges = VariedRanges(
+        **{
+            f"{name}_probability": 0.0
+            for name in ("far", "free_turn", "dark", "shade", "glare", "blur", "motion", "jpeg", "cover")
+        },
+        tilt=(0.0, 20.0),
+        zoom=(0.32, 0.45),
+        offset_x=(-0.3, 0.3),
+        offset_y=(-0.3, 0.3),
+        numerals={"none": 0.0},
+        dial={"dark": 0.0, "coloured": 0.0, "clear": 0.0},
+        hand_contrast=(0.7, 1.0),
+        ink_contrast=(0.7, 1.0),
+        noise=(0.0, 0.01),
+    )
+    minutes = torch.arange(32) * 157 % 720
+    scene = draw_scenes(minutes, 11, ranges)
+    labels = labels_of(scene)
+    _, reader = load_run(built_in(ANY_READER))
+    with torch.inference_mode():
+        answers = reader.predictions(reader(render_varied(scene, 128)))
+    away = (answers["pose"][:, :2] - labels[:, 3:5]).norm(dim=1) / radius(labels[:, 3:])
+    assert (away < 0.1).float().mean() > 0.9
+    assert (circular_error(answers["minutes"], minutes) < 1.5).float().mean() > 0.6
+    assert sum(row["time"] == "no clock found" for row in reader.format_predictions(answers)) <= 1
+
+
+def test_the_built_in_readers_say_that_there_is_no_clock():
+    reader = built_in_readers()
+    draws = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 96, 128, 3), generator=draws, dtype=torch.uint8)
+    images = torch.cat([images, torch.full((1, 96, 128, 3), 180, dtype=torch.uint8)])
+    with torch.inference_mode():
+        rows = reader.format_predictions(reader.predictions(reader(images)))
+    assert [row["time"] for row in rows] == ["no clock found"] * 3
