@@ -94,6 +94,10 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     for key in keys_of_kind(PLACE, SOURCE):  # paths of the machine that trained it
         if OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
+    kept = [word for word in before.overrides if word.partition("=")[0] not in keys_of_kind(PLACE, SOURCE)]
+    result = replace(result, overrides=kept)
+    if OmegaConf.select(cfg, "begun.overrides") is not None:
+        OmegaConf.update(cfg, "begun.overrides", kept)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

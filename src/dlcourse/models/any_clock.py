@@ -21,7 +21,7 @@ LOOKS = 3
 PHOTO = 640  # pixels a side of a user's photograph
 AT_ONCE = 16  # images that are read together
 SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
-FOUND = 0.3  # smallest score of the finder that counts as a clock
+FOUND = 0.5  # smallest score of the finder that counts as a clock
 
 
 class AnyClockReader(ClockReader):
@@ -48,11 +48,11 @@ class AnyClockReader(ClockReader):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
         self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
+        self.second: ClockReader | None = None  # a reader of the course's clock that is asked as well
 
     extra_plots = ("any_clock",)
     net: AnyClockNet
     encoding: DialAngles
-    second: ClockReader | None = None  # a reader of the course's clock that is asked as well
 
     # Training: both nets on the same images, with what the renderer says about them --------------------------------
 
@@ -143,7 +143,8 @@ class AnyClockReader(ClockReader):
         read, pose, second = output.split([self.angles, POSE, output.shape[1] - self.angles - POSE], 1)
         chances = self.encoding.probabilities(read)
         if second.shape[1]:
-            chances = (chances + second) / 2  # the surer reader decides
+            sure, other = (confidence(p.cpu(), p.argmax(1).float().cpu())[0] for p in (chances, second))
+            chances = torch.where((other > sure)[:, None].to(chances.device), second, chances)
         minutes = chances.argmax(1).float()
         runner_up = confidence(chances.cpu(), minutes.cpu())[1].float()
         turn = self.encoding.turn(read, minutes)

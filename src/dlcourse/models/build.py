@@ -225,7 +225,7 @@ def built_in(folder: Path = READER) -> Path:
 def built_in_readers() -> BaseModule:
     """The built-in reader of any clock, which asks that of the course's clock as well.
 
-    Their distributions over the 720 times are averaged, so the surer one decides.
+    The surer of the two decides.
 
     Raises:
         UserError: one is missing in this installation.
