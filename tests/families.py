@@ -17,6 +17,10 @@ FAMILIES = {
         *("data/augment=digits", "callbacks=ema", "callbacks.ema.decay=0.9", "model/optimizer=adamw"),
     ],
     "clock": ["model=clock_multihead", *TINY_CLOCKS, "model.net.widths=[4,8]", "model.net.blocks=[1,1]"],
+    "flow": [
+        *("model=flow", *TINY_TOONS, "data.style=simple", "model.conditional=true", "model.features=random"),
+        *("model.net.widths=[4,8]", "model.net.patch=4", "model.steps=2", "model.ema=0.9"),
+    ],
     "gan": [
         *("model=gan", *TINY_TOONS, *TINY_NETS, "model.latent=6", "model.features=random", "model.ema=0.9"),
         *("model/schedule=cosine", "model.r1=1", "model.penalty_every=2", "model.augment=[translation]"),

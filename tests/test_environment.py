@@ -1,16 +1,27 @@
 """Inherited variables and files do not change or end a run, and a finished run stays finished."""
 
+import errno
+import fcntl
 import json
 import logging
 import os
+import select
+import shlex
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 
+from dlcourse.cli.streams import guard_streams
 from dlcourse.commands.train import run
 from dlcourse.config import compose
 from dlcourse.errors import UserError
@@ -21,18 +32,79 @@ RUN = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.max_epochs=1", "trai
 DDP = OmegaConf.create({"devices": 2, "strategy": "ddp"})
 
 
-def test_a_run_in_an_environment_full_of_foreign_settings(tmp_path):
+NO_USER = "import os\nos.getuid = os.geteuid = lambda: 54321\n"  # a uid without an entry in the table of users
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+# Each row is one process: environment, redirections, command, what it says, the file that it leaves.
+TABLE = {
+    "train: foreign variables, no user, no home, ASCII, closed input and output": (
+        {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2",
+         "SLURM_JOB_ID": "7", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_PROCID": "1",
+         "SLURM_LOCALID": "1", "SLURM_NODEID": "0", "SLURM_JOB_NAME": "packed", "HOME": None, "USER": None,
+         "LOGNAME": None, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "WANDB_MODE": "online", "COLUMNS": "40",
+         "PL_TRAINER_LIMIT_TRAIN_BATCHES": "1", "PL_TRAINER_MAX_STEPS": "1", **ASCII},
+        "<&- >&-", ["train", *RUN, "hydra.run.dir=out"], "epoch 1/1", "out/plots/curves.png"),
+    "predict: a full disk behind the output, ASCII, no home": (
+        {"HOME": "/proc/nowhere", **ASCII}, "> /dev/full", ["predict", "ü.png", "hydra.run.dir=out"],
+        "output cannot be printed (No space left on device); the command continues", "out/predictions.csv"),
+    "report: closed output and errors": ({}, ">&- 2>&-", ["report", "output=out"], "", "out/report.html"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_environment_and_command(tmp_path, row):
+    inherited, redirections, words, said, left = TABLE[row]
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
-    foreign = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "RANK": "1", "LOCAL_RANK": "1",
-               "WORLD_SIZE": "2", "SLURM_JOB_ID": "7", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2",
-               "SLURM_PROCID": "1", "SLURM_LOCALID": "1", "SLURM_NODEID": "0", "SLURM_JOB_NAME": "packed",
-               "HOME": "/proc/nowhere", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # fmt: skip
-    call = [sys.executable, "-m", "dlcourse.train", *RUN, "hydra.run.dir=out"]
-    done = subprocess.run(call, env=os.environ | foreign, capture_output=True, text=True, timeout=300)
+    (tmp_path / "sitecustomize.py").write_text(NO_USER)
+    Image.new("L", (60, 60), 200).save("ü.png")
+    Path("outputs").mkdir()
+    caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": matplotlib.get_cachedir()}  # finding the fonts takes seconds
+    variables = {name: value for name, value in (os.environ | caches | inherited).items() if value is not None}
+    call = f"{shlex.join([sys.executable, '-m', 'dlcourse', *words])} {redirections}"
+    done = subprocess.run(["bash", "-c", call], env=variables, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "could not be drawn" not in done.stderr
-    assert json.loads(Path("out/result.json").read_text())["status"] == "completed"
-    assert Path("out/plots/curves.png").exists() and Path("out/checkpoints/best.ckpt").exists()
+    assert said in done.stderr and "could not be drawn" not in done.stderr
+    assert Path(left).stat().st_size > 0
+    if words[0] == "train":
+        assert json.loads(Path("out/result.json").read_text())["status"] == "completed"
+        assert load_checkpoint(Path("out/checkpoints/last.ckpt"))["global_step"] > 1
+
+
+def test_a_sweep_outlives_its_terminal():
+    """The window is closed while job 0 trains: the terminal is gone, and the process is told so by SIGHUP."""
+    leader, follower = os.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    call = [sys.executable, "-m", "dlcourse.train", "-m", *RUN, "plots=false", "seed=0,1", "name=two"]
+    process = subprocess.Popen(call, stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
+    os.close(follower)
+    folder = Path("outputs/sweeps/two")
+    while process.poll() is None and not (folder / "0" / "config.yaml").exists():
+        if select.select([leader], [], [], 0.05)[0]:
+            os.read(leader, 65536)
+    os.close(leader)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(300) == 0
+    assert [json.loads((folder / n / "result.json").read_text())["status"] for n in "01"] == ["completed"] * 2
+    assert (folder / "sweep.md").exists()
+
+
+def test_a_folder_that_is_not_writable_gets_one_sentence(command, monkeypatch):
+    mkdir = Path.mkdir
+
+    def refuse(path: Path, *args: Any, **more: Any) -> None:
+        if not path.is_absolute():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        mkdir(path, *args, **more)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    for verb, words in (("train", RUN), ("train", ["-m", *RUN, "seed=0,1"]), ("predict", ["input=photo.jpg"])):
+        code, _, error = command(verb, *words)
+        assert code == 1 and "is not writable (Permission denied): work in another folder" in error
+        assert len(error.splitlines()) == 1
+
+
+def test_output_in_ascii():
+    guard_streams()
+    assert "3 ± 1 … ü".encode("ascii", "dlcourse") == b"3 +- 1 ... \\xfc"
 
 
 def test_only_processes_of_this_run_have_a_rank(monkeypatch):

@@ -16,8 +16,8 @@ PAGES = [*sorted((ROOT / "docs/notes").glob("*.md")), ROOT / "docs/guides/troubl
 TEXT = "\n".join([README, *(path.read_text("utf8") for path in PAGES)])
 COMMANDS = list(dict.fromkeys(commands_of(TEXT)))
 ROWS = re.findall(r"^\| `(model=\w[^`]*|experiment=[^`]*)`", README, re.M)
-MAIN = "python -m pip install uv && uv run python -m dlcourse.train model=clock_multihead data=clocks "
-TESTS = "python -m pip install uv && uv run pytest "
+MAIN = "python -m pip install uv && uv run python -m dlcourse.train model=clock_multihead data=clocks\n"
+TESTS = "python -m pip install uv && uv run pytest\n"
 
 
 @pytest.mark.parametrize(("verb", "words"), [*COMMANDS, *(("train", row) for row in ROWS)])

@@ -37,10 +37,9 @@ def test_a_command_imports_neither_the_compiler_nor_unused_parts(tmp_path):
 
 def test_torchmetrics_is_whole_for_classes_from_elsewhere(tmp_path):
     script = (
-        "from omegaconf import OmegaConf; from dlcourse.cli.startup import shorten;"
-        "shorten(OmegaConf.create({'metric': {'_target_': 'mypackage.Metric'}, 'trust': []}));"
-        "from lightning_utilities.core.imports import RequirementCache; assert RequirementCache('torchvision');"
-        "shorten(OmegaConf.create({'net': {'_target_': 'torch.nn.Linear'}}));"
-        "assert not RequirementCache('torchvision') and RequirementCache('numpy')"
+        "from dlcourse.cli.startup import shorten; from lightning_utilities.core.imports import RequirementCache\n"
+        "shorten(['+callbacks.mine._target_=mypackage.Mine'])\nshorten(['trust=[mypackage]'])\n"
+        "assert RequirementCache('torchvision')\n"
+        "shorten(['model=mlp'])\nassert not RequirementCache('torchvision') and RequirementCache('numpy')"
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)

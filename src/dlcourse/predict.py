@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli.launch import launch
 from dlcourse.errors import UserError
@@ -15,11 +15,12 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.input is None:
         raise UserError("input is missing: pass an image or a folder, input=FILE_OR_FOLDER")
+    given = cfg.input if OmegaConf.is_list(cfg.input) else [cfg.input]
     from dlcourse.commands.predict import predict
 
     return predict(
         Path(cfg.run) if cfg.run is not None else None,
-        Path(cfg.input),
+        [Path(path) for path in given],
         Path(HydraConfig.get().runtime.output_dir),
         cfg.trust,
     )

@@ -43,7 +43,15 @@ def test_the_task_names_the_factors_and_survives_a_checkpoint(data_dir):
 
 
 def test_no_two_settings_share_a_file_and_splits_do_not_depend_on_each_other(data_dir, monkeypatch):
-    settings = [{}, {"size": 33}, {"count": 41}, {"validation": 9}, {"test": 13}, {"scene_seed": 1}]
+    settings = [
+        {},
+        {"size": 33},
+        {"count": 41},
+        {"validation": 9},
+        {"test": 13},
+        {"scene_seed": 1},
+        {"style": "simple"},
+    ]
     paths = {toons(data_dir, **more).path for more in settings}
     monkeypatch.setattr("dlcourse.data.toons.RENDERER_VERSION", 0)
     assert len(paths | {toons(data_dir).path}) == len(settings) + 1
@@ -66,6 +74,7 @@ def test_no_two_settings_share_a_file_and_splits_do_not_depend_on_each_other(dat
         ({"test": -1}, "data.test=-1 is below 1"),
         ({"size": 7}, "data.size=7 is out of range: use 16 to 1024"),
         ({"size": -64}, "data.size=-64 is out of range"),
+        ({"style": "flat"}, "data.style=flat is unknown: use full or simple"),
         ({"batch_size": 0}, "data.batch_size=0 is below 1"),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch.distributions import Normal, kl_divergence
 
+from dlcourse.analysis.perceptual import NETS, perceptual_distance
 from dlcourse.commands.evaluate import evaluate
 from dlcourse.commands.train import run
 from dlcourse.config import compose
@@ -209,6 +210,54 @@ def test_objectives_are_the_published_ones(faces):
         model, _ = built(faces, "gan", f"model.objective={objective}")
         assert model.discriminator_loss(real, drawn) == pytest.approx(first.item())
         assert model.generator_loss(real, drawn) == pytest.approx(second.item())
+
+
+def test_smoothed_labels_are_cross_entropy_with_a_smaller_label(faces):
+    model, _ = built(faces, "gan", "model.smoothing=0.1")
+    real, drawn = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    expected = entropy(real, torch.full((2,), 0.9)) + entropy(drawn, torch.zeros(2))
+    assert model.discriminator_loss(real, drawn) == pytest.approx(expected.item())
+    with pytest.raises(UserError, match="0 unless model.objective=logistic"):
+        built(faces, "gan", "model.smoothing=0.1", "model.objective=hinge")
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_perceptual_distance_grows_with_blur_and_is_part_of_the_loss(faces, net):
+    if net != "random":
+        pytest.importorskip("efficientnet_lite_pytorch")
+    x = torch.zeros(2, 1, 32, 32)
+    x[:, :, 8:24, 8:24] = 1
+    soft, blurred = (torch.nn.functional.avg_pool2d(x, side, 1, side // 2) for side in (3, 7))
+    distance = perceptual_distance(net)
+    assert torch.allclose(distance(x, x), torch.zeros(2), atol=1e-4)
+    assert (distance(x, blurred) > distance(x, soft)).all() and (distance(x, soft) > 0.01).all()
+    model, data = built(faces, "vae", "model.perceptual=2", f"model.perceptual_net={net}")
+    plain, _ = built(faces, "vae")
+    losses = []
+    for one in (model, plain):
+        torch.manual_seed(1)
+        losses.append(one.training_loss(*next(iter(data.val_dataloader()))))
+    assert losses[0].item() == pytest.approx((losses[1] + 2 * model._noted["perceptual"][0]).item(), rel=1e-4)
+    assert "_distance" not in dict(model.named_modules()) and model.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_a_classifier_judges_samples(face_run, tmp_path):
+    """Each class's share of the samples, and how sure the classifier is, stand beside the distance."""
+    from dlcourse.commands.train import run
+
+    judge = tmp_path / "judge"
+    words = ["model=mlp", "data=digits8", "data.validation=200", "trainer=cpu", "trainer.max_epochs=1", "plots=false"]
+    run(compose(*words), folder=judge)
+    tiny = ["model.net.width=4", "model.net.layers=1", "trainer=cpu", "trainer.max_epochs=1", "plots=false"]
+    cfg = compose("model=vae", "data=digits8", "data.validation=200", f"model.features='{judge}'", *tiny)
+    result = run(cfg, folder=tmp_path / "vae")
+    metrics, shares = result["metrics"], result["class_shares"]
+    assert len(shares) == 10 and sum(shares) == pytest.approx(1, abs=0.01)
+    assert metrics["test/largest_class"] == pytest.approx(max(shares), abs=1e-3)
+    assert metrics["test/smallest_class"] == pytest.approx(min(shares), abs=1e-3)
+    assert 0 <= metrics["test/judge_sure"] <= 1 and 0 < metrics["test/real_judge_sure"] <= 1
+    assert sum(result["real_class_shares"]) == pytest.approx(1, abs=0.01)
 
 
 def test_the_penalty_is_the_squared_gradient(faces):

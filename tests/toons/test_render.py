@@ -1,8 +1,11 @@
 """The cartoon faces: pictures follow their scene, whatever the chunk, and every factor shows."""
 
+import hashlib
+
 import pytest
 import torch
 
+from dlcourse.toons.editions import EDITIONS
 from dlcourse.toons.render import render
 from dlcourse.toons.scene import CATEGORIES, FACTORS, NAMES, Choice, draw_scenes, values_of
 from dlcourse.toons.styles import PALETTES, STYLES
@@ -55,8 +58,8 @@ def test_each_factor_changes_the_picture_for_each_of_its_values(factor):
 
 
 def test_labels_are_the_factors_between_0_and_1():
-    scene = draw_scenes(400, 0)
-    labels = scene.labels()
+    scene, labels = EDITIONS["full"].draw(400, 0)
+    assert torch.equal(scene.factors, draw_scenes(400, 0).factors) and not scene.flat
     assert labels.shape == (400, len(NAMES)) == (400, len(CATEGORIES))
     assert labels.dtype == torch.float32 and labels.min() >= 0 and labels.max() <= 1
     assert (labels.amax(0) > 0.95).all() and (labels.amin(0) < 0.05).all()
@@ -127,3 +130,26 @@ def test_a_bad_count_or_factor_is_refused():
         values_of("turn")
     assert not hasattr(draw_scenes(1, 0), "moustache_wax")
     assert len(render(draw_scenes(0, 0), 32)) == 0
+
+
+def test_simple_faces_differ_in_few_factors_and_have_flat_colours():
+    edition = EDITIONS["simple"]
+    assert set(edition.names) | set(edition.fixed) == set(NAMES) and not set(edition.names) & set(edition.fixed)
+    scene, labels = edition.draw(300, 1)
+    assert labels.shape == (300, 13) and labels.min() >= 0 and labels.max() <= 1
+    varying = [name for name in NAMES if len(getattr(scene, name).unique()) > 1]
+    assert set(varying) == set(edition.names)
+    hair = edition.names.index("hair")
+    names = [list(edition.factors[hair].weights)[round(5 * label)] for label in labels[:, hair].tolist()]
+    assert names == [values_of("hair")[value] for value in scene.hair.tolist()]
+    images = render(scene[:20], 64)
+    assert (images[:, 0] == images[:, :1, 0]).all()  # the background above the head is one colour
+    full = draw_scenes(20, 1)
+    colours = [len(x.reshape(-1, 3).unique(dim=0)) for scene in (scene[:20], full) for x in render(scene, 64)]
+    assert sum(colours[:20]) < 0.8 * sum(colours[20:])
+
+
+def test_the_full_style_has_not_changed():
+    """The published figures are of these images."""
+    digest = hashlib.sha256(render(draw_scenes(200, 3), 64).numpy().tobytes()).hexdigest()
+    assert digest.startswith("b08ec63fa30f")

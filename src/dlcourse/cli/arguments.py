@@ -1,12 +1,15 @@
 """Prepare a command line for Hydra: quote paths, expand patterns, refuse unknown flags."""
 
 import itertools
+import re
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
+from dlcourse.cli.words import join_lists, name_bare_paths
 from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
+from dlcourse.config.paths import PATHS, home_path, quote_path, split_paths
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, LONGER, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
@@ -41,9 +44,11 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         UserError: an unknown flag, a pattern without a match, a folder that is not a run.
     """
     use_config_dir(_config_dir(arguments))
+    if "#" in arguments:  # zsh passes a comment behind a command as words
+        arguments = arguments[: arguments.index("#")]
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
-    arguments = expand_patterns(arguments, groups, swept)
+    arguments = expand_patterns(name_bare_paths(verb, join_lists(arguments)), groups, swept)
     if swept and any(word.startswith("search=") and word != "search=null" for word in arguments):
         arguments = [*arguments, "hydra/sweeper=search"]
     elif swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
@@ -56,15 +61,39 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         if flag in ("hydra.run.dir", "hydra.sweep.dir") and not value and "=" in given:
             raise UserError(f"{flag}= is empty: pass a folder, for example {flag}=outputs/mine")
         argument = quote_override(empty_list(given), verb)
-        if flag == "run" and "=" in given:
-            folder = Path(value.strip("'\"")).expanduser()
-            if not (folder / CONFIG).is_file():
-                raise UserError(f"run={value} is not a run folder: {CONFIG} not found")
+        paths = _paths(flag, value, swept)
+        if len(paths) > 1:
+            argument = f"{flag}={','.join(map(quote_path, paths))}"
+        if flag == "run" and "=" in given and value != "null":
+            for path in paths or [value.strip("'\"")]:
+                folder = Path(home_path(path))
+                if not (folder / CONFIG).is_file():
+                    raise UserError(f"run={path} is not a run folder: {CONFIG} not found")
+            if verb == "train" and len(paths) > 1:
+                raise UserError(f"train {argument}: continue one run at a time, without -m")
             if verb == "train":
                 found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
                 return found + _unchanged(folder, [a for a in arguments if a is not given])
         found.append(argument)
     return found
+
+
+def _paths(key: str, value: str, swept: bool) -> list[str]:
+    """The paths that a value names: several to sweep over with -m; none where it is quoted, a list or not a path.
+
+    Raises:
+        UserError: several without -m.
+    """
+    if key.lstrip("+") not in PATHS or not value or value == "null" or value.startswith("["):
+        return []
+    if re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S):
+        return []
+    paths = split_paths(value) if "," in value and not key.startswith("hydra.") else [value]
+    if swept or len(paths) == 1:
+        return paths
+    if all(Path(home_path(path)).exists() for path in paths):
+        raise UserError(f"{key}={value} names {len(paths)} paths: add -m to run one after the other")
+    return [value]
 
 
 def _config_dir(arguments: list[str]) -> Path | None:

@@ -32,8 +32,11 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
         verb: the command.
         words: its overrides.
     """
-    if isinstance(error, UserError):
-        return str(error)
+    inner: BaseException | None = error
+    while inner is not None:  # OmegaConf hides the errors of resolvers
+        if isinstance(inner, UserError):
+            return str(inner)
+        inner = inner.__cause__ or inner.__context__
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}{SHOWS_WHERE}"

@@ -1,5 +1,6 @@
 """Start a command: Hydra's set-up, prepared arguments, one sentence for each error, exit codes."""
 
+import argparse
 import logging
 import os
 import sys
@@ -17,9 +18,15 @@ from dlcourse import config
 from dlcourse.cli.arguments import prepare_arguments
 from dlcourse.cli.explain import SHOWS_WHERE, explain
 from dlcourse.cli.startup import shorten
+from dlcourse.cli.streams import guard_streams, outlive_terminal
+from dlcourse.config.paths import expand_home
 from dlcourse.errors import Stopped
 from dlcourse.runs.folders import drop_empty, unique_folder
 from dlcourse.runs.result import record_failure
+
+if sys.version_info >= (3, 14):  # its argparse refuses one of hydra-core 1.3.8's help texts, which is an object
+    _check = argparse.ArgumentParser._check_help
+    argparse.ArgumentParser._check_help = lambda self, action: isinstance(action.help, str) and _check(self, action)
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -27,6 +34,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
 
     An error prints one sentence and exits with 1, Ctrl-C exits with 130; HYDRA_FULL_ERROR=1 shows the traceback.
     """
+    guard_streams()
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ.pop("MPLBACKEND", None)  # a notebook's backend may not exist here; plots are written to files
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -40,13 +48,14 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         from hydra.core.hydra_config import HydraConfig
         from hydra.types import RunMode
 
+        guard_streams()  # those of a launcher's worker
+        expand_home(cfg)
         hydra_cfg = HydraConfig.get()
         # Unresolved, since a folder may be named ${x}.
         folder = Path(OmegaConf.to_container(hydra_cfg.runtime, resolve=False)["output_dir"])  # ty: ignore
         number = folder.name if hydra_cfg.mode == RunMode.MULTIRUN else None
         if number is not None:
             print(f"\njob {number}: {' '.join(hydra_cfg.overrides.task)}", flush=True)
-        shorten(cfg)
         try:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
                 if cfg.get("model") is None and cfg.get("data") is None:  # otherwise the task does
@@ -73,8 +82,10 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
+        shorten(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
-        hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
+        with outlive_terminal():
+            hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()
         if failures and failures[0][0] is None:
             raise failures[0][1]
     except Stopped as stop:
@@ -82,9 +93,6 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # `--help | head`: the reader has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         if full_error:
             raise

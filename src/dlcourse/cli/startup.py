@@ -12,25 +12,24 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from omegaconf import DictConfig
-
 from dlcourse.config import config_roots
-from dlcourse.runs.stored_config import targets
 
 DYNAMO = "torch._dynamo"
 OPTIONAL = ("matplotlib", "scipy", "torchvision")  # torchmetrics needs them for metrics that dlcourse does not use
-OURS = ("dlcourse.", "lightning.", "torch.")
 
 
-def shorten(cfg: DictConfig) -> None:
-    """Prepare the imports of the command that runs `cfg`; without effect if torch or Lightning is already imported.
+def shorten(words: Sequence[str]) -> None:
+    """Prepare the imports of a command line; without effect if torch or torchmetrics is already imported.
 
-    torchmetrics keeps all its parts where the command may import a package of the user, which may need them.
+    torchmetrics keeps all its parts where the command may import a package of the user, which may need them: with a
+    config folder besides the shipped one, a `_target_` or `trust`.
     """
     if "torch" not in sys.modules and not any(isinstance(finder, _DynamoFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _DynamoFinder())
-    own = len(config_roots()) > 1 or cfg.get("trust") or any(not name.startswith(OURS) for name in targets(cfg))
-    if "torchmetrics" not in sys.modules and not own:
+    foreign = len(config_roots()) > 1 or any(
+        "_target_" in word or word.lstrip("+").startswith("trust=") for word in words
+    )
+    if "torchmetrics" not in sys.modules and not foreign:
         _hide(OPTIONAL)
 
 

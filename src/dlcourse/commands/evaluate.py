@@ -9,6 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis import robustness
+from dlcourse.analysis.feature_spaces import check_choice
 from dlcourse.commands import game
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
@@ -18,6 +19,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
+from dlcourse.models.generative import Generative
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
 from dlcourse.runs.table import result_table, show, text_table
@@ -85,6 +87,11 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
     run_cfg, model = load_run(run, cfg.trust)
+    if cfg.features is not None:
+        if not isinstance(model, Generative):
+            raise UserError(f"features={cfg.features} needs a generative model, but {run} is a {type(model).__name__}")
+        check_choice(str(cfg.features))
+        model.features = str(cfg.features)
     before = read_result(run) or Result("train", "completed")
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis.classification import doubt_threshold
+from dlcourse.commands.budget import check_monitors, chosen_epochs
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.errors import Stopped, UserError
@@ -200,16 +201,13 @@ class Experiment:
             self.loggers.append(MetricsCSV(self.folder))  # the training curves are drawn from it
         if not (self.folder / LAST).exists():
             self.weights = initial_weights(self.cfg)  # before data is prepared, which may take minutes
-        self._check_monitors()
+        check_monitors(self.cfg)
         self._load_data()
-        self._check_monitors(self._has_validation())
+        check_monitors(self.cfg, self._has_validation())
         self.model = self._build()
         self._update(parameters=self._parameter_count())
         settings = self.cfg.trainer
-        if settings.max_epochs is None:
-            settings.max_epochs = self._budget()
-        if not isinstance(settings.max_epochs, int) or settings.max_epochs < 1:
-            raise UserError(f"trainer.max_epochs={settings.max_epochs} is not a positive integer: use for example 10")
+        settings.max_epochs = chosen_epochs(self.cfg, self.data.title)
         if settings.precision == "auto":
             settings.precision = self._fastest_precision()
         if self.cfg.lr_find and not self.resumed:
@@ -267,34 +265,6 @@ class Experiment:
         if pages and self.leader:
             log.info("watch it learn: %s", pages[0].path.absolute().as_uri())
 
-    def _check_monitors(self, held_out: bool = True) -> None:
-        """Refuse callbacks and schedules whose metric would not be measured when they need it.
-
-        Args:
-            held_out: whether the data has a validation split; taken for granted before the data is prepared.
-        """
-        trainer, callbacks = self.cfg.trainer, self.cfg.get("callbacks") or {}
-        chosen = {name: node._target_ for name, node in callbacks.items() if node is not None}
-        stops = [name for name, target in chosen.items() if target.endswith("EarlyStopping")]
-        if not held_out:
-            missing = "the data has not been split for validation"
-        elif trainer.get("limit_val_batches") == 0:
-            missing = "trainer.limit_val_batches=0 switches validation off"
-        else:
-            missing = ""
-        every = trainer.get("check_val_every_n_epoch", 1)
-        for key, remedy in (
-            *((f"callbacks.{name}", f"remove it with '~callbacks.{name}'") for name in stops),
-            ("model.schedule", "use model/schedule=one_cycle"),
-        ):
-            watched = str(OmegaConf.select(self.cfg, f"{key}.monitor"))
-            if watched.startswith("val/") and missing:
-                raise UserError(f"{key} monitors {watched}, but {missing}: {remedy}")
-            if key == "model.schedule" and watched.startswith("val/") and every != 1:
-                raise UserError(
-                    f"{key} needs {watched} after each epoch, but trainer.check_val_every_n_epoch={every}: set it to 1"
-                )
-
     def _build(self) -> Any:
         """The model, with its initial weights unless a checkpoint has them."""
         if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
@@ -329,16 +299,6 @@ class Experiment:
             draw_rates(self.folder / "plots" / "lr_find.png", found.rate, found.rates, found.losses)
         OmegaConf.update(self.cfg, "model.optimizer.lr", found.rate)
         self.model = self._build()  # again from the same seed
-
-    def _budget(self) -> int:
-        epochs: Any = (self.cfg.get("model") or {}).get("epochs", {})
-        if isinstance(epochs, int):
-            return epochs
-        if self.data.title not in epochs:
-            raise UserError(
-                f"the model does not set a default number of epochs for {self.data.title}: set trainer.max_epochs"
-            )
-        return epochs[self.data.title]
 
     def _trainer(self) -> Trainer:
         cfg = self.cfg

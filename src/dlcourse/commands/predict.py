@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from dlcourse.runs.files import replaced, write_text
 from dlcourse.runs.table import text_table
 
 
-def predict(run: Path | None, source: Path, folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
+def predict(
+    run: Path | None, source: Path | Sequence[Path], folder: Path, trust: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv, predictions.npz and contact_sheet.png into `folder`.
 
     Args:
         run: folder of a completed run; its best checkpoint is used. None: both built-in clock readers, see
             `built_in_readers`.
-        source: an image file or a folder of images.
+        source: an image file or a folder of images, or several of them.
         folder: output folder.
         trust: packages or full class names outside dlcourse that the run may build.
 
@@ -36,7 +38,8 @@ def predict(run: Path | None, source: Path, folder: Path, trust: Iterable[str] =
     Raises:
         UserError: the run does not exist, or none of the files could be decoded.
     """
-    files = picture_files(source)
+    sources = [source] if isinstance(source, Path) else list(source)
+    files = {file: _shown(file, top, len(sources) > 1) for top in sources for file in picture_files(top)}
     model = built_in_readers() if run is None else load_run(run, trust)[1]
     task = model.photo_task
     shape = task.picture_shape()
@@ -45,30 +48,29 @@ def predict(run: Path | None, source: Path, folder: Path, trust: Iterable[str] =
             f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
         )
     images, read = [], []
-    for file in files:
+    for file, name in files.items():
         try:
             images.append(read_picture(file, shape, task.pad))
             read.append(file)
         except UNREADABLE as error:
-            if file == source:
+            if [file] == sources:
                 raise UserError(
                     f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
                 ) from error
-            print(f"skipped {printable(file.relative_to(source))}: {why_unreadable(error)}")
+            print(f"skipped {name}: {why_unreadable(error)}")
     if not read:
-        raise UserError(
-            f"{printable(source)} does not contain an image that can be decoded: give PNG, JPEG or similar files"
-        )
+        given = ", ".join(map(printable, sources))
+        raise UserError(f"{given} does not contain an image that can be decoded: give PNG, JPEG or similar files")
     array = torch.from_numpy(np.stack(images))
     predictions, answers = answer(model, as_stored(array, task))
-    files = [as_text(file) for file in read]
-    rows = [{"file": file} | row for file, row in zip(files, model.format_predictions(predictions), strict=True)]
+    paths = [as_text(file) for file in read]
+    rows = [{"file": path} | row for path, row in zip(paths, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
     _write_table(folder / "predictions.csv", rows, answers)
     with replaced(folder / "predictions.npz") as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, files=np.asarray(files), **answers.arrays())
+        np.savez_compressed(file, allow_pickle=False, files=np.asarray(paths), **answers.arrays())
     sheet = folder / "contact_sheet.png"
-    names = [printable(file.relative_to(source) if source.is_dir() else file.name) for file in read]
+    names = [files[file] for file in read]
     with plotting("the contact sheet"):
         draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
@@ -85,3 +87,8 @@ def _write_table(path: Path, rows: list[dict[str, Any]], answers: Predictions) -
     numbers = zip(*columns.values(), strict=True) if columns else [()] * len(rows)
     writer.writerows([*row.values(), *(f"{p:.6g}" for p in some)] for row, some in zip(rows, numbers, strict=True))
     write_text(path, table.getvalue())
+
+
+def _shown(file: Path, source: Path, several: bool) -> str:
+    """The name of a file in the table: within its source, or with the whole path where there are several."""
+    return printable(file if several else file.name if file == source else file.relative_to(source))

@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from dlcourse.analysis.latents import STEPS, WAYS, between
+from dlcourse.analysis.latents import STEPS, WAYS
 from dlcourse.data.batches import seeded
 from dlcourse.data.image_files import UNREADABLE, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
+from dlcourse.models.flow import Flow, hidden_part
 from dlcourse.models.generative import Generative
 from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
 from dlcourse.plots.style import plotting
@@ -51,8 +52,9 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
     run_cfg, model = load_run(Path(cfg.run), cfg.trust)
     if not isinstance(model, Generative):
         raise UserError(
-            f"{cfg.run} holds a {type(model).__name__}, which is not a generative model: use a run of vae or gan"
+            f"{cfg.run} holds a {type(model).__name__}, which is not a generative model: use a run of vae, gan or flow"
         )
+    model.fix_factors(OmegaConf.to_container(cfg.factors) if cfg.factors else {})  # ty: ignore[invalid-argument-type]
     truncation = _truncation(cfg)
     if truncation != 1:
         model.recalibrate_batch_norm(truncation)
@@ -124,6 +126,10 @@ def _check(cfg: DictConfig) -> None:
         raise UserError(f"{' and '.join(given)} are mutually exclusive: pass one of them")
     if cfg.interpolate is not None and given and given != ["between"]:
         raise UserError(f"interpolate and {given[0]} are mutually exclusive: remove one, or use between=[A.png,B.png]")
+    if cfg.hide is not None and cfg.input is None:
+        raise UserError(f"hide={cfg.hide} needs images whose part is hidden: add input=FILE_OR_FOLDER")
+    if cfg.factors is not None and not OmegaConf.is_dict(cfg.factors):
+        raise UserError(f"factors={cfg.factors} is not a mapping: use for example 'factors={{class: 3}}'")
 
 
 def _draw(cfg: DictConfig, model: Generative) -> Drawn:
@@ -131,6 +137,8 @@ def _draw(cfg: DictConfig, model: Generative) -> Drawn:
         return _between_pictures(cfg, model)
     if cfg.input is not None:
         given = _read(picture_files(Path(cfg.input)), model, skips=Path(cfg.input).is_dir())
+        if cfg.hide is not None:
+            return _inpainted(cfg, model, given)
         z = model.latents(given)
         both = torch.stack([given, model.decode_images(z)], 1).flatten(0, 1)  # each original beside its reconstruction
         return Drawn(both, z, 2 * _columns(len(given)))
@@ -138,11 +146,25 @@ def _draw(cfg: DictConfig, model: Generative) -> Drawn:
         z = _latents(Path(cfg.latents), model)
     elif cfg.interpolate is not None:
         ends = model.sample_latents(2 * cfg.n, seeded(cfg.seed), cfg.truncation).cpu()
-        ways = [between(ends[2 * i], ends[2 * i + 1], cfg.interpolate, cfg.way) for i in range(cfg.n)]
+        ways = [model.between(ends[2 * i], ends[2 * i + 1], cfg.interpolate, cfg.way) for i in range(cfg.n)]
         return Drawn(model.decode_images(torch.cat(ways)), torch.cat(ways), cfg.interpolate)
     else:
         z = model.sample_latents(cfg.n, seeded(cfg.seed), cfg.truncation).cpu()
     return Drawn(model.decode_images(z), z, _columns(len(z)))
+
+
+def _inpainted(cfg: DictConfig, model: Generative, given: Tensor) -> Drawn:
+    """Each image, what is left of it, and with the hidden part drawn anew."""
+    if not isinstance(model, Flow):
+        raise UserError(f"hide={cfg.hide} needs a model that can fill in images: use a run of flow")
+    mask = hidden_part(cfg.hide, *given.shape[1:3])
+    z = model.sample_latents(len(given), seeded(cfg.seed), cfg.truncation)
+    if not cfg.factors:
+        z[:, model.pixels :] = 0  # the factors of the images are unknown
+    seen = given.clone()
+    seen[:, mask] = 128
+    shown = torch.stack([given, seen, model.inpaint(given, mask, z)], 1).flatten(0, 1)
+    return Drawn(shown, z.cpu(), 3 * _columns(len(given)))
 
 
 def _columns(count: int) -> int:
@@ -159,7 +181,7 @@ def _between_pictures(cfg: DictConfig, model: Generative) -> Drawn:
         if not file.is_file():
             raise UserError(f"between: {file} not found: name two image files, between=[A.png,B.png]")
     given = _read(files, model)
-    z = between(*model.latents(given), steps=cfg.interpolate or STEPS, way=cfg.way)
+    z = model.between(*model.latents(given), steps=cfg.interpolate or STEPS, way=cfg.way)
     drawn = torch.cat([given[:1], model.decode_images(z), given[1:]])
     return Drawn(drawn, z, len(drawn))
 

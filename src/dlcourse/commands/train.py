@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.commands.experiment import Experiment
 from dlcourse.commands.own_module import OwnModuleExperiment, is_own, named_data
 from dlcourse.config import check_keys, require
+from dlcourse.config.paths import expand_home
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_any_data, build_data
@@ -73,6 +74,7 @@ def run(
     if stored.exists() and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
     cfg, asked_run, trained = cfg.copy(), cfg.get("run") is not None, None
+    expand_home(cfg)
     try:
         if helper:
             cfg = read_stored(stored, _trust(cfg))

@@ -1,7 +1,10 @@
 """Quote paths, and lists of paths such as `compare=[outputs/a b,outputs/c]`, for Hydra."""
 
+import os
 import re
 from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
 
 # Keys whose values are paths.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
@@ -19,7 +22,8 @@ def quote_override(word: str, verb: str) -> str:
     key, equals, value = word.partition("=")
     if not equals:
         return word
-    if key in PATH_LISTS.get(verb, ()):
+    several = key == "input" and value.startswith("[") and not Path(value).exists()
+    if several or key in PATH_LISTS.get(verb, ()):
         return f"{key}={quote_path_list(value)}"
     quoted = re.fullmatch(r"'.*'|\".*\"|\$\{.*\}", value, re.S)
     if key.lstrip("+") in PATHS and value and value != "null" and not quoted:
@@ -39,16 +43,16 @@ def quote_path_list(value: str) -> str:
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") and not Path(value).exists() else value
     if re.match(r"\s*['\"]", inner) or value == "null":
         return value
-    return f"[{','.join(quote_path(path) for path in _split(inner))}]"
+    return f"[{','.join(quote_path(path) for path in split_paths(inner))}]"
 
 
-def _split(text: str) -> list[str]:
+def split_paths(text: str) -> list[str]:
     """Split at commas, but not inside the name of an existing path; the longest existing path wins."""
     pieces = text.split(",") if text.strip() else []
     found = []
     while pieces:
         together = [(",".join(pieces[:n]), n) for n in range(len(pieces), 1, -1)]
-        path, taken = next(((p, n) for p, n in together if Path(p.strip()).expanduser().exists()), (pieces[0], 1))
+        path, taken = next(((p, n) for p, n in together if Path(home_path(p.strip())).exists()), (pieces[0], 1))
         found.append(path.strip())
         pieces = pieces[taken:]
     return found
@@ -56,5 +60,17 @@ def _split(text: str) -> list[str]:
 
 def quote_path(path: str) -> str:
     """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
-    path = str(Path(path).expanduser()) if path.startswith("~") else path
-    return "'{}'".format(path.replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+    return "'{}'".format(home_path(path).replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+
+
+def home_path(path: str) -> str:
+    """A path with `~` at its start replaced by the home folder, where there is one; Path.expanduser fails without."""
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
+def expand_home(cfg: DictConfig) -> None:
+    """Replace `~` at the start of the paths in a config, which in YAML no shell has done."""
+    for key in PATHS:
+        path = OmegaConf.select(cfg, key)
+        if isinstance(path, str) and path.startswith("~"):
+            OmegaConf.update(cfg, key, home_path(path))

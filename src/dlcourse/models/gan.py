@@ -17,6 +17,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
 from dlcourse.models.diff_augment import CHANGES, diff_augment
 from dlcourse.models.generative import Generative
+from dlcourse.training.ema import follow
 from dlcourse.training.optimizers import skip_graph_capture_check
 
 LOSSES = ("logistic", "hinge", "relativistic")
@@ -39,6 +40,8 @@ class GAN(Generative):
         augment: augmentations of the discriminator's inputs: any of flip, colour, translation, cutout.
         ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
+        smoothing: what real images' labels fall short of 1 in the discriminator's loss, such as 0.1 (one-sided label
+            smoothing; Salimans et al., 2016, arXiv:1606.03498); for `logistic` alone.
         codes: how many of the first noise numbers the discriminator predicts from a generated image, so that they
             influence the image and counteract mode collapse (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         code_weight: weight of the mean squared error of the codes in both losses.
@@ -65,6 +68,7 @@ class GAN(Generative):
         augment: str | Sequence[str] = (),
         ema: float = 0.0,
         discriminator_rate: float = 1.0,
+        smoothing: float = 0.0,
         codes: int = 0,
         code_weight: float = 1.0,
         features: str = "auto",
@@ -80,6 +84,10 @@ class GAN(Generative):
                 f"model.ema={ema} must be 0 or more and below 1, model.r1={r1} and model.r2={r2} 0 or more, and "
                 f"model.discriminator_rate={discriminator_rate} above 0"
             )
+        if not 0 <= smoothing < 1 or (smoothing and objective != "logistic"):
+            raise UserError(
+                f"model.smoothing={smoothing} must be 0 or more and below 1, and 0 unless model.objective=logistic"
+            )
         if not 0 <= codes <= latent or code_weight <= 0:
             raise UserError(
                 f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
@@ -91,6 +99,7 @@ class GAN(Generative):
         self.codes, self.code_weight = codes, code_weight
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
         self.augment, self.ema, self.discriminator_rate = augment, ema, discriminator_rate
+        self.smoothing = smoothing
 
     def decode(self, z: Tensor) -> Tensor:
         """Noise [N, L] to images [N, C, H, W] in -1 to 1, by the averaged generator if there is one."""
@@ -127,7 +136,8 @@ class GAN(Generative):
             return F.softplus(drawn - real).mean()
         if self.objective == "hinge":
             return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
-        return F.softplus(-real).mean() + F.softplus(drawn).mean()
+        certain = F.softplus(-real) + self.smoothing * real  # cross-entropy with the label 1 - smoothing
+        return certain.mean() + F.softplus(drawn).mean()
 
     def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
         """Generator loss from the same logits; only `relativistic` uses those of the real images."""
@@ -194,7 +204,8 @@ class GAN(Generative):
         self.manual_backward(adversarial + code_loss)
         self.discriminator.requires_grad_(True)
         generator.step()
-        self._follow()
+        if self.average is not None:
+            follow(self.average, self.net, self.global_step // 2, self.ema)
         for entry in self.trainer.lr_scheduler_configs:
             if entry.interval == "step":
                 entry.scheduler.step()
@@ -209,18 +220,6 @@ class GAN(Generative):
         parts = [weight / 2 * self.penalty(x) for weight, x in ((self.r1, real), (self.r2, drawn)) if weight]
         self.note("penalty", torch.stack(parts).sum())
         return self.penalty_every * torch.stack(parts).sum()
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Update the averaged generator; early steps use a smaller decay to forget the initial weights."""
-        if self.average is None:
-            return
-        step = self.global_step // 2
-        keep = min(self.ema, (1 + step) / (10 + step))
-        for ours, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
-            ours.lerp_(theirs, 1 - keep)
-        for ours, theirs in zip(self.average.buffers(), self.net.buffers(), strict=True):
-            ours.copy_(theirs)
 
     def _note(self, loss: Tensor, adversarial: Tensor, real: Tensor, drawn: Tensor) -> None:
         middle = torch.zeros((), device=real.device) if self.objective != "relativistic" else (real + drawn).mean() / 2

@@ -2,7 +2,7 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from dlcourse.analysis import fidelity
+from dlcourse.analysis import fidelity, latents
 from dlcourse.analysis.feature_spaces import FeatureSpace, check_choice
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.images import mean_picture
@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 SHOWN = 25  # images of a snapshot
 FRAMES = 60  # snapshots of a training at most
 REAL = 5000  # training images in the comparisons
+SAMPLES = 2000  # samples in the comparisons at most
 QUICK = 100  # images of each kind if only a few batches are tested
+SURE = 0.9  # probability from which a judge counts as sure
 DRAW = 250  # images generated at once
 
 
@@ -47,6 +49,7 @@ class Generative(BaseModule):
 
     kind = "pictures"
     samples = True  # whether it generates images from noise
+    has_directions = True  # whether single directions of its latent can be traversed
     curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # plotted besides the loss
 
     def __init__(
@@ -78,6 +81,7 @@ class Generative(BaseModule):
         self.data: DataModule | None = None  # whose images are compared with the model's
         self.space: FeatureSpace | None = None
         self._real: dict[str, Tensor] = {}
+        self._class_shares: dict[str, Any] = {}  # of the samples and of the split's images, as the judge sees them
         self._counts: list[int] = []  # of compared images: the model's, the training split's
 
     # Defined by a family ---------------------------------------------------------------------------------------------
@@ -99,10 +103,25 @@ class Generative(BaseModule):
         if not self.samples:
             raise UserError(
                 f"an {type(self).__name__} does not model a distribution to sample from: pass images with "
-                "between=[A,B] or input=FOLDER, or train a vae or gan"
+                "between=[A,B] or input=FOLDER, or train a vae, gan or flow"
             )
         z = torch.randn(count, self.latent, generator=generator, device=generator.device)
         return truncation * z.to(self.device)
+
+    def fix_factors(self, values: Mapping[str, float]) -> None:
+        """Choose factors of the samples, by name; only a conditional model can.
+
+        Raises:
+            UserError: always; a conditional family overrides it.
+        """
+        if values:
+            raise UserError(
+                f"factors={dict(values)} needs a conditional model: use a run of model=flow model.conditional=true"
+            )
+
+    def between(self, first: Tensor, last: Tensor, steps: int = latents.STEPS, way: str = "slerp") -> Tensor:
+        """Latents [steps, L] from one [L] to another, see `latents.between`."""
+        return latents.between(first, last, steps, way)
 
     def recalibrate_batch_norm(self, truncation: float) -> None:
         """Adapt batch normalisation to truncated noise; by default nothing."""
@@ -210,8 +229,10 @@ class Generative(BaseModule):
     # Metrics --------------------------------------------------------------------------------------------------------
 
     def extra_results(self) -> dict[str, Any]:
-        """The feature space's name, and how many images were compared with how many, for result.json."""
-        return {"features": self.space.name, "compared": self._counts} if self.space is not None else {}
+        """The feature space, how many images were compared with how many, and each class's share, for result.json."""
+        if self.space is None:
+            return {}
+        return {"features": self.space.name, "compared": self._counts} | self._class_shares
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """The scores of `compared` at a test; nothing for a validation during training."""
@@ -226,10 +247,12 @@ class Generative(BaseModule):
             `reconstruction_...` if the model cannot sample; the same of the split's own images as `real_...`; the first
             two of the mean image as `mean_picture_...`; and `nearest_ratio`, the median distance of a sample to its
             nearest training image divided by that of a real image: far below 1, the model memorised images.
+            If the feature space is a classifier, `judge_sure` and `real_judge_sure` are the shares of images of whose
+            class it is at least 90 % sure, `smallest_class` and `largest_class` shares of the samples' classes.
         """
         assert self.data is not None
         quick = isinstance(self.trainer.limit_test_batches, int)
-        count, most = (min(count, QUICK), QUICK) if quick else (count, REAL)
+        count, most = (min(count, QUICK), QUICK) if quick else (min(count, SAMPLES), REAL)
         if count < QUICK and not quick:
             log.warning("only %d images are compared: distances between so few images are unreliable", count)
         real = self.real_features(most)
@@ -247,9 +270,25 @@ class Generative(BaseModule):
         if self.samples:
             near, floor = (fidelity.nearest(f, real)[0].median().item() for f in (ours, theirs))
             found["nearest_ratio"] = near / floor if floor else float("nan")
+        if self.samples and space.classify is not None:
+            found |= self._judged(drawn, own)
         found |= {f"real_{key}": value for key, value in fidelity.compare(theirs, real, known).items()}
         found["mean_picture_frechet_distance"] = fidelity.frechet_distance(fidelity.gaussian(mean), known)
         found["mean_picture_kid"] = fidelity.kernel_distance(mean, real[:count])
+        return found
+
+    def _judged(self, drawn: Tensor, own: Tensor) -> dict[str, float]:
+        """How sure a classifier is of samples and of real images, and how evenly samples fall into its classes."""
+        found: dict[str, float] = {}
+        for name, images in (("", drawn), ("real_", own)):
+            probabilities = self._space().probabilities(images)
+            assert probabilities is not None
+            sure, classes = probabilities.max(1)
+            shares = torch.bincount(classes, minlength=probabilities.shape[1]) / len(classes)
+            found[f"{name}judge_sure"] = (sure > SURE).float().mean().item()
+            self._class_shares[f"{name}class_shares"] = [round(share, 4) for share in shares.tolist()]
+            if not name:
+                found |= {"smallest_class": shares.min().item(), "largest_class": shares.max().item()}
         return found
 
     def real_features(self, most: int | None = None) -> Tensor:

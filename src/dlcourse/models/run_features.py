@@ -11,6 +11,7 @@ from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.activations import features
 from dlcourse.models.build import load_run
+from dlcourse.models.classifier import Classifier
 
 
 def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:
@@ -35,11 +36,23 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
         raise UserError(f"model.features={folder} was trained on {model.task.shape_text()}: use a run on square images")
     model = model.eval().requires_grad_(False).to(device)
 
-    def net(x: Tensor) -> Tensor:
+    def stored(x: Tensor) -> Tensor:
         levels = x.round().byte()
-        images = as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+        return as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+
+    def net(x: Tensor) -> Tensor:
+        images = stored(x)
         return model.latents(images) if model.kind == "pictures" else features(model, images)  # ty: ignore[not-callable]
+
+    def classify(x: Tensor) -> Tensor:
+        return model.predictions(model(stored(x)).float())["probabilities"]
 
     weights = folder / "checkpoints" / "best.ckpt"
     digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]
-    return FeatureSpace(f"{cfg.model.name}_{cfg.data.name}_{digest}", shape[1], device, net)
+    return FeatureSpace(
+        f"{cfg.model.name}_{cfg.data.name}_{digest}",
+        shape[1],
+        device,
+        net,
+        classify if isinstance(model, Classifier) else None,
+    )

@@ -27,6 +27,7 @@ MODULES = {
     # families, on top of their kind
     "any_clock": "dlcourse.plots.any_clock",
     "centres": "dlcourse.plots.centres",
+    "flow": "dlcourse.plots.flow",
     "gan": "dlcourse.plots.gan",
     "perceptron": "dlcourse.plots.perceptron",
     "probe": "dlcourse.plots.probe",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.analysis import fidelity
-from dlcourse.analysis.latents import STEPS, WAYS, between, directions
+from dlcourse.analysis.latents import STEPS, WAYS, directions
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import draw_curves
@@ -42,7 +42,8 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     if hasattr(model.net, "encoder"):
         _draw_reconstructions(plots / "reconstructions.png", model, own)
         _draw_between_pictures(plots / "interpolation_pictures.png", model, own)
-    _draw_traversals(plots / "traversals.png", model, own)
+    if model.has_directions:
+        _draw_traversals(plots / "traversals.png", model, own)
 
 
 def chosen_epochs(epochs: list[int], wanted: Sequence[int] = ()) -> list[int]:
@@ -89,7 +90,7 @@ def _draw_reconstructions(path: Path, model: Any, pictures: Tensor) -> None:
 def _draw_between_draws(path: Path, model: Any) -> None:
     ends = model.sample_latents(2 * PAIRS, seeded(model.seed, 4, 1)).cpu()
     pairs = [(ends[2 * i], ends[2 * i + 1]) for i in range(PAIRS)]
-    rows = [model.decode_images(between(*pair, way=way)) for pair in pairs for way in WAYS]
+    rows = [model.decode_images(model.between(*pair, way=way)) for pair in pairs for way in WAYS]
     names = [f"pair {i + 1}, {WAY_NAMES[way]}" for i in range(PAIRS) for way in WAYS]
     title = f"{STEPS} steps from sample A to sample B: between two random latents"
     draw_rows(path, rows, names, title, ticks=["A", *map(str, range(2, STEPS)), "B"])
@@ -100,7 +101,7 @@ def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
     ends, rows, names = model.latents(pictures[: 2 * PAIRS]), [], []
     for i in range(0, len(ends) - 1, 2):
         for way in WAYS:
-            drawn = model.decode_images(between(ends[i], ends[i + 1], way=way))
+            drawn = model.decode_images(model.between(ends[i], ends[i + 1], way=way))
             rows.append(torch.cat([pictures[i : i + 1], drawn, pictures[i + 1 : i + 2]]))
             names.append(f"pair {i // 2 + 1}, {WAY_NAMES[way]}")
     if rows:

@@ -20,6 +20,8 @@ TABLE: dict[str, Metric] = {
     "real_accuracy": Metric("%", None),  # of a GAN's discriminator
     "drawn_accuracy": Metric("%", None),
     "*accuracy*": Metric("%", "higher"),
+    "*judge_sure": Metric("%", "higher"),
+    "*est_class": Metric("%", None),
     "solved": Metric("%", "higher"),
     "exact": Metric("%", "higher"),
     "within_*": Metric("%", "higher"),

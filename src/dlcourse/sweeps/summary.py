@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.errors import UserError
 from dlcourse.plots.dispatch import draw_jobs
@@ -35,6 +36,8 @@ class SweepSummary(Callback):
             check_folder(Path(config.hydra.sweep.dir), bool(config.get("resume")))
         except UserError as error:
             sys.exit(f"error: {error}")  # Hydra swallows other exceptions of a callback
+        except OmegaConfBaseException:
+            return  # the folder could not be created; the sweeper says so
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Update sweep.csv; this runs in the job's process."""

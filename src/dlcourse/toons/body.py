@@ -32,7 +32,7 @@ def _patterns(size: int, device: torch.device) -> Tensor:
 def background(canvas: Canvas) -> None:
     """A colour, and a pattern of a lighter one."""
     first = canvas.face.background_colour
-    share = _patterns(canvas.image.shape[2], canvas.image.device)[canvas.face.background]
+    share = _patterns(canvas.image.shape[2], canvas.image.device)[canvas.face.background] * canvas.face.shading[:, None]
     torch.lerp(first, lighter(first, 0.45), share, out=canvas.image)
 
 
@@ -86,4 +86,4 @@ def body(canvas: Canvas) -> None:
         chosen = face.at("clothes", name)
         canvas.where(chosen, lambda c, p=paint, k=chosen: p(c, torso[k], c.u - middle[k]))
     # The head's shadow.
-    canvas.fill(torch.maximum(canvas.head - 3, neck), shade(face.skin, 0.7))
+    canvas.fill(torch.maximum(canvas.head - 3, neck), shade(face.skin, 0.7), face.shading)

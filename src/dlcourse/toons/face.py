@@ -104,6 +104,7 @@ def face_of(scene: Scene) -> Face:
     }
     covers = torch.tensor([name in ("beanie", "cap", "bowler") for name in values_of("hat")])
     numbers["hat_y"] = torch.where(covers[s.hat], top - 0.5 * skull, -99.0)
+    numbers["shading"] = torch.full_like(s.x, 0.0 if s.flat else 1.0)  # strength of shades and highlights
     found = {name: value[:, None, None] for name, value in numbers.items()}
     for name in PALETTES:
         found[name] = tables[name][getattr(s, name)][:, :, None, None]

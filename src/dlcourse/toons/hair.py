@@ -63,6 +63,8 @@ def hair_in_front(canvas: Canvas) -> None:
         shine = (some.head + 4.2).abs() - 0.8
         streak = torch.maximum(shine, (across + 0.42).abs() * 14 - 4)
         hat = face.hat_y - some.y + 2
-        some.fill(torch.maximum(torch.maximum(streak, cap + 1.2), hat), lighter(face.hair_colour, 0.45), 0.75)
+        some.fill(
+            torch.maximum(torch.maximum(streak, cap + 1.2), hat), lighter(face.hair_colour, 0.45), 0.75 * face.shading
+        )
 
     canvas.where(~canvas.face.at("hair", "bald") & ~canvas.face.at("hair", "tufts"), paint)

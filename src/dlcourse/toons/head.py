@@ -28,7 +28,7 @@ def head(canvas: Canvas) -> None:
     canvas.shape(outline, face.skin)
     # the head once more, up to the left, about
     moon = torch.maximum(canvas.head, canvas.linear(-2.6 / face.skull, -2.2 / face.skull, face.skull * 0) - canvas.head)
-    canvas.fill(moon, shade(face.skin, 0.9))
+    canvas.fill(moon, shade(face.skin, 0.9), face.shading)
 
 
 def ears(canvas: Canvas) -> None:

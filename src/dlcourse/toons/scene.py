@@ -103,9 +103,11 @@ class Scene:
 
     Attributes:
         factors: float32 [N, len(FACTORS)], in the units named there.
+        flat: without shades and highlights.
     """
 
     factors: Tensor
+    flat: bool = False
 
     def __getattr__(self, name: str) -> Tensor:
         if name not in _COLUMN:
@@ -117,25 +119,28 @@ class Scene:
         return len(self.factors)
 
     def __getitem__(self, images: slice | Tensor) -> Scene:
-        return Scene(self.factors[images])
+        return Scene(self.factors[images], self.flat)
 
     def replaced(self, name: str, value: float | Tensor) -> Scene:
         """The same faces with another value of one factor."""
         factors = self.factors.clone()
         factors[:, _COLUMN[name]] = value
-        return Scene(factors)
-
-    def labels(self) -> Tensor:
-        """The factors in [0, 1], float32 [N, F]: a number between its bounds, value k of K as k / (K - 1)."""
-        low = torch.tensor([f.low if isinstance(f, Number) else 0.0 for f in FACTORS])
-        high = torch.tensor([f.high if isinstance(f, Number) else len(f.weights) - 1.0 for f in FACTORS])
-        return ((self.factors - low) / (high - low)).clamp(0, 1)
+        return Scene(factors, self.flat)
 
 
 def draw_scenes(count: int, seed: int) -> Scene:
-    """Draw random faces, on the CPU, so that every device gets the same.
+    """Draw random faces in which every factor varies, on the CPU, so that every device gets the same.
 
     Face i depends on i and the seed only, so a longer draw begins with the shorter one.
+
+    Raises:
+        ValueError: a count below 0.
+    """
+    return Scene(draw_factors(FACTORS, count, seed))
+
+
+def draw_factors(factors: tuple[Number | Choice, ...], count: int, seed: int) -> Tensor:
+    """Random values of some factors, float32 [N, F] on the CPU: numbers, or the place of a choice's value.
 
     Raises:
         ValueError: a count below 0.
@@ -143,12 +148,12 @@ def draw_scenes(count: int, seed: int) -> Scene:
     if count < 0:
         raise ValueError(f"count={count} is below 0: use 0 or more")
     # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
-    uniform = torch.rand(count, len(FACTORS), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    uniform = torch.rand(count, len(factors), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     columns = []
-    for factor, column in zip(FACTORS, uniform.T, strict=True):
+    for factor, column in zip(factors, uniform.T, strict=True):
         if isinstance(factor, Number):
             columns.append(factor.low + (factor.high - factor.low) * column)
         else:
             share = torch.tensor(list(factor.weights.values()), dtype=torch.float64).cumsum(0)
             columns.append(torch.bucketize(column.contiguous(), share[:-1] / share[-1], right=True).double())
-    return Scene(torch.stack(columns, 1).float())
+    return torch.stack(columns, 1).float()

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcourse.errors import UserError
 
@@ -52,3 +53,20 @@ class EMAWeightAveraging(WeightAveraging):
     def _average(self, average: Tensor, current: Tensor, updates: Any) -> Tensor:
         decay = min(self.decay, (1 + int(updates)) / (10 + int(updates)))
         return decay * average + (1 - decay) * current
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, step: int, decay: float) -> None:
+    """Update the moving average of a net's weights; the decay of early steps is smaller, as above.
+
+    Args:
+        average: a copy of the net.
+        net: after its optimizer step.
+        step: steps so far.
+        decay: the largest decay.
+    """
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    for ours, theirs in zip(average.parameters(), net.parameters(), strict=True):
+        ours.lerp_(theirs, share)
+    for ours, theirs in zip(average.buffers(), net.buffers(), strict=True):
+        ours.copy_(theirs)

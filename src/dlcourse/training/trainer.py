@@ -1,5 +1,6 @@
 """The Lightning Trainer with the defaults of dlcourse."""
 
+import inspect
 import logging
 import warnings
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
@@ -43,14 +45,21 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
     check_accelerator(settings)
     check_options(settings)
     vars(rank_zero_only)["rank"] = process_rank()  # Lightning's own value also counts inherited variables
-    chosen: dict[str, Any] = {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    chosen |= {"enable_progress_bar": shows_bar(), "callbacks": []}
+    # All of them, because Lightning looks up those that are left out in variables such as PL_TRAINER_MAX_EPOCHS.
+    chosen: dict[str, Any] = {name: given.default for name, given in inspect.signature(Trainer).parameters.items()}
+    chosen |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
+    chosen |= {"enable_progress_bar": None, "callbacks": []}
     chosen |= {str(key): value for key, value in dict(settings).items()} | more
     try:  # objects such as a profiler are given by _target_
         chosen = {k: instantiate(v, _convert_="all") if OmegaConf.is_config(v) else v for k, v in chosen.items()}
     except InstantiationException as error:
         raise UserError(f"trainer: {_one_line(error)}") from error
     chosen["plugins"] = [AtomicCheckpointIO(), LightningEnvironment(), *(chosen.get("plugins") or [])]
+    bars = [callback for callback in chosen["callbacks"] if isinstance(callback, ProgressBar)]
+    if chosen["enable_progress_bar"] is None:  # with a bar true, even if the terminal has gone since it was created
+        chosen["enable_progress_bar"] = bool(bars) or shows_bar()
+    if not chosen["enable_progress_bar"]:
+        chosen["callbacks"] = [callback for callback in chosen["callbacks"] if callback not in bars]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
     if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():

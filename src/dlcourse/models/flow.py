@@ -1,0 +1,311 @@
+"""Flow matching: a net learns the velocity that carries noise to images along straight paths."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dlcourse.analysis.latents import STEPS, between
+from dlcourse.data.batches import Batch, seeded
+from dlcourse.data.task import Task
+from dlcourse.errors import UserError
+from dlcourse.models.checks import at_least_one, one_of
+from dlcourse.models.generative import Generative
+from dlcourse.training.ema import follow
+
+SOLVERS = ("heun", "euler")
+KNOWN = 1024  # training labels that conditions of samples are drawn from
+LEFT = 0.05  # the least time left by which the loss divides: an error of the image there is one of the velocity
+DROPPED = 0.1  # share of the conditions that a training step hides, so that the net also learns without
+
+
+class Flow(Generative):
+    """Flow matching with the conditional optimal-transport path (Lipman et al., 2022, arXiv:2210.02747).
+
+    Between noise x0 at time 0 and an image x1 at time 1 the path is x_t = (1 - t) x0 + t x1 (their sigma_min = 0) with
+    velocity x1 - x0. The net learns that velocity from x_t and t by mean squared error; a sample solves the
+    differential equation from noise at time 0 to time 1. The net puts out the image, from which the velocity follows:
+    unlike noise, images have few degrees of freedom, so that a small net with large patches can (Li and He, 2025,
+    arXiv:2511.13720).
+
+    A latent is the noise, followed by the condition if there is one: a 1 and the factors, categories one-hot, numbers
+    from 0 to 1. A condition of zeros stands for any image.
+
+    Args:
+        steps: steps of the solver.
+        solver: `heun`, the velocities at both ends of a step averaged, or `euler`, only the one at its start; a step of
+            Heun's method evaluates the net twice, except the last one (as in Karras et al., 2022).
+        ema: decay of the moving average of the net that draws; 0 turns averaging off.
+        conditional: also tell the net the factors of the data, such as the class.
+        guidance: weight w of the condition in a sample, v = v(any) + w (v(condition) - v(any)) (classifier-free
+            guidance; Ho and Salimans, 2022, arXiv:2207.12598); 1 is the conditional velocity alone.
+        task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
+    """
+
+    extra_plots = ("flow",)
+    curves = ("val/late_loss",)
+    has_directions = False
+    known: Tensor  # labels of training images [KNOWN, F], from which the conditions of samples are drawn
+
+    def __init__(
+        self,
+        task: Task,
+        net: Callable[..., nn.Module],
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., dict[str, Any]],
+        seed: int = 0,
+        steps: int = 16,
+        solver: str = "heun",
+        ema: float = 0.999,
+        conditional: bool = False,
+        guidance: float = 1.0,
+        features: str = "auto",
+        shown_epochs: int | Sequence[int] = (),
+    ):
+        one_of(SOLVERS, solver=solver)
+        at_least_one(steps=steps)
+        if not 0 <= ema < 1 or guidance < 0:
+            raise UserError(f"model.ema={ema} must be 0 or more and below 1, and model.guidance={guidance} 0 or more")
+        if conditional and not task.factors:
+            raise UserError(
+                f"model.conditional=true needs labels, but {task.data} has none: remove it, or use data=toons or mnist"
+            )
+        self.pixels = prod(task.in_shape)
+        self.power = _power(task)
+        told = 1 + sum(max(1, k) for k in task.categories) if conditional else 0
+        made = partial(net, conditions=told)
+        super().__init__(task, made, (self.pixels + told,), optimizer, schedule, seed, features, shown_epochs)
+        self.steps, self.solver, self.ema, self.guidance = steps, solver, ema, guidance
+        self.conditional = conditional
+        self.fixed: dict[str, float] = {}  # factors that the user has chosen for the samples
+        self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
+        if conditional:
+            self.register_buffer("known", torch.zeros(KNOWN, len(task.factors)))
+
+    # Training -------------------------------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Keep the labels of some training images: the conditions of samples."""
+        if self.conditional:
+            labels = self.trainer.datamodule.arrays["train"][1]  # ty: ignore[missing-attribute]
+            self.known.copy_(labels[torch.arange(KNOWN) % len(labels)])
+
+    def squared_errors(self, net: nn.Module, x: Tensor, noise: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
+        """Mean squared error of the velocity at one point of each path, [N].
+
+        Args:
+            net: the net or its average.
+            x: images [N, C, H, W] in -1 to 1.
+            noise: the paths' starts, of that shape.
+            times: of the points [N].
+            told: conditions [N, K], or None.
+        """
+        share = times[:, None, None, None]
+        error = self.images_seen(net, torch.lerp(noise, x, share), times, told) - x
+        return (error / (1 - share).clamp_min(LEFT)).square().flatten(1).mean(1)
+
+    def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Mean squared error of the velocity at random points of the paths from random noise to the images."""
+        x = self.normalize(inputs)
+        told = None
+        if self.conditional:
+            shown = (torch.rand(len(x), 1, device=x.device) >= DROPPED).to(x.dtype)
+            told = shown * self.conditions(labels.to(x.device))
+        noise = torch.randn_like(x)
+        return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), told).mean()
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """Update the net, then its average: before a checkpoint is saved within the epoch."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.average is not None:
+            follow(self.average, self.net, self.global_step, self.ema)
+
+    def _collect(self, batch: Batch) -> None:
+        """As `training_loss` for the net that draws, at points that do not change from epoch to epoch."""
+        inputs, labels = batch
+        x, draws = self.normalize(inputs), seeded(self.seed, 5, len(self._gathered))
+        noise = torch.randn(x.shape, generator=draws).to(x)
+        times = _spread(torch.rand((), generator=draws), x)
+        told = self.conditions(labels) if self.conditional else None
+        error = self.squared_errors(self._drawing(), x, noise, times, told)
+        self._gathered.append({"loss": error, "time": times, "labels": labels})
+
+    def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
+        """The loss at times above one half, where details appear, and the scores of `compared`."""
+        late = answers["loss"][answers["time"] > 0.5]
+        found = {"late_loss": late.mean().item()} if len(late) else {}
+        return found | super().compute_metrics(answers)
+
+    # Conditions -----------------------------------------------------------------------------------------------------
+
+    def conditions(self, labels: Tensor) -> Tensor:
+        """Labels [N, F] in [0, 1] to conditions [N, K]: 1, then numbers as they are and categories one-hot."""
+        parts = [torch.ones_like(labels[:, :1])]
+        for column, k in zip(labels.T, self.task.categories, strict=True):
+            parts.append(F.one_hot((column * (k - 1)).round().long(), k).to(labels) if k else column[:, None])
+        return torch.cat(parts, 1)
+
+    def fix_factors(self, values: Mapping[str, float]) -> None:
+        """From now on samples have these factors: the number of a category's value, or a number from 0 to 1.
+
+        Raises:
+            UserError: the model is not conditional, or a factor or its value does not exist.
+        """
+        if values and not self.conditional:
+            super().fix_factors(values)
+        for name, value in values.items():
+            if name not in self.task.factors:
+                raise UserError(f"unknown factor {name}: use one of {', '.join(self.task.factors)}")
+            k = self.task.categories[self.task.factors.index(name)]
+            if not isinstance(value, (int, float)) or not 0 <= value <= max(1, k - 1) or (k and value != int(value)):
+                wanted = f"an integer from 0 to {k - 1}" if k else "a number from 0 to 1"
+                raise UserError(f"{name}={value} is not {wanted}: use for example {name}={1 if k else 0.5}")
+        self.fixed = dict(values)
+
+    # Samples --------------------------------------------------------------------------------------------------------
+
+    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
+        """Noise [N, C H W], followed by the conditions [N, K] of as many training images."""
+        noise = truncation * torch.randn(count, self.pixels, generator=generator, device=generator.device)
+        if not self.conditional:
+            return noise.to(self.device)
+        places = torch.randint(KNOWN, (count,), generator=generator, device=generator.device)
+        labels = self.known[places.to(self.device)]
+        for name, value in self.fixed.items():
+            place = self.task.factors.index(name)
+            labels[:, place] = value / max(1, self.task.categories[place] - 1)
+        return torch.cat([noise.to(self.device), self.conditions(labels)], 1)
+
+    def between(self, first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp") -> Tensor:
+        """As in `Generative` for the noise; conditions go straight."""
+        noise = between(first[: self.pixels], last[: self.pixels], steps, way)
+        return torch.cat([noise, between(first[self.pixels :], last[self.pixels :], steps, "lerp")], 1)
+
+    def velocity(self, x: Tensor, time: float, told: Tensor | None) -> Tensor:
+        """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
+        net, times = self._drawing(), torch.full((len(x),), time, device=x.device)
+        if told is None or self.guidance == 1:
+            image = self.images_seen(net, x, times, told)
+        else:
+            conditions = torch.cat([told, torch.zeros_like(told)])
+            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions)
+            given, any_image = both.chunk(2)
+            image = torch.lerp(any_image, given, self.guidance)
+        return (image - x) / (1 - time)
+
+    def integrate(
+        self,
+        x: Tensor,
+        told: Tensor | None,
+        start: float = 0.0,
+        end: float = 1.0,
+        after_step: Callable[[Tensor, float], Tensor] | None = None,
+    ) -> Tensor:
+        """Follow the velocities from points x [N, C, H, W] at one time to another, which may be earlier.
+
+        Args:
+            x: the points.
+            told: conditions [N, K], or None.
+            start, end: the times.
+            after_step: changes the points, given their time.
+        """
+        for time, after in pairwise(torch.linspace(start, end, self.steps + 1).tolist()):
+            # At time 1 no noise is left that the velocity could remove: the step there has one evaluation.
+            last = 1.0 in (time, after)
+            velocity = self.velocity(x, after if time == 1 else time, told)
+            if self.solver == "heun" and not last:
+                velocity = (velocity + self.velocity(x + (after - time) * velocity, after, told)) / 2
+            x = x + (after - time) * velocity
+            x = after_step(x, after) if after_step is not None else x
+        return x
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents [N, L] to images [N, C, H, W] in -1 to 1."""
+        return self.integrate(*self._parts(z)).clamp(-1, 1)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Latents [N, L] of stored images: the equation solved from the image back to the noise, without condition."""
+        x = self.normalize(inputs)
+        told = torch.zeros(len(x), self.latent - self.pixels, device=x.device)
+        noise = self.integrate(x, told if self.conditional else None, 1.0, 0.0).flatten(1)
+        return torch.cat([noise, told], 1)
+
+    @torch.no_grad()
+    def inpaint(self, images: Tensor, hidden: Tensor, z: Tensor) -> Tensor:
+        """Stored images whose hidden part is drawn anew; the rest stays.
+
+        After each step the known part is put back where it lies on its own path from the same noise.
+
+        Args:
+            images: stored images [N, ...] of the model's size.
+            hidden: mask [H, W], True where the image is unknown.
+            z: latents [N, L] that the drawn part depends on.
+        """
+        self.eval()
+        x = self.normalize(images.to(self.device))
+        noise, told = self._parts(z.to(self.device))
+
+        def known(points: Tensor, time: float) -> Tensor:
+            return torch.where(hidden.to(points.device), points, torch.lerp(noise, x, time))
+
+        return self.to_uint8(self.integrate(noise, told, after_step=known))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Stored images to latents, as `encode`."""
+        return self.encode(inputs)
+
+    def _parts(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Noise [N, C, H, W] and conditions [N, K] of latents [N, L]."""
+        noise = z[:, : self.pixels].unflatten(1, self.task.in_shape)
+        return noise, z[:, self.pixels :] if self.conditional else None
+
+    def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
+        """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""
+        t = times[:, None, None, None]
+        scale = ((1 - t) ** 2 + self.power * t**2).sqrt()  # root mean square of x
+        return net(x / scale, times, told).float()
+
+    def _drawing(self) -> nn.Module:
+        return self.net if self.average is None else self.average
+
+
+def hidden_part(name: str, height: int, width: int) -> Tensor:
+    """Mask [H, W] of the hidden part of an image: `left`, `right`, `top`, `bottom` or `middle`.
+
+    Raises:
+        UserError: another name.
+    """
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    up, across = height // 2, width // 2
+    every = slice(None)
+    places = {
+        "left": (every, slice(across)),
+        "right": (every, slice(across, None)),
+        "top": (slice(up), every),
+        "bottom": (slice(up, None), every),
+        "middle": (slice(height // 4, height - height // 4), slice(width // 4, width - width // 4)),
+    }
+    if name not in places:
+        raise UserError(f"unknown hide={name}: use {', '.join(places)}")
+    rows, columns = places[name]
+    mask[rows, columns] = True
+    return mask
+
+
+def _power(task: Task) -> float:
+    """Mean square of the training images' numbers in -1 to 1."""
+    low, high = task.levels
+    mean, deviation = (torch.as_tensor(values, dtype=torch.float64) for values in (task.mean, task.std))
+    return ((mean - (low + high) / 2).square() + deviation.square()).mean().item() / ((high - low) / 2) ** 2
+
+
+def _spread(offset: Tensor, x: Tensor) -> Tensor:
+    """Times [N] for images x, evenly spread over 0 to 1 from an offset (Kingma et al., 2021, arXiv:2107.00630)."""
+    places = torch.arange(len(x), device=x.device) / len(x)
+    return (offset.to(x.device) + places) % 1

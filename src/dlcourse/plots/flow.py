@@ -1,0 +1,113 @@
+"""Plots of a flow: steps against distance, the way from noise to an image, filled-in images, samples of each value."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from dlcourse.analysis import fidelity
+from dlcourse.data.batches import seeded
+from dlcourse.data.module import DataModule
+from dlcourse.models.flow import SOLVERS, hidden_part
+from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
+from dlcourse.plots.mosaic import draw_rows
+from dlcourse.plots.numbers import write_numbers
+
+EVALUATIONS = (2, 4, 8, 16, 32)  # of the net for an image
+COMPARED = 200  # samples of each distance: a plot of trends, not a score
+COLUMNS = 10
+HALVES = ("right", "bottom", "middle")
+
+
+def draw(folder: Path, model: Any, data: DataModule) -> None:
+    """`steps.png` with its numbers, `path.png`, `inpainting.png` and, of a conditional model, `conditions.png`."""
+    plots = folder / "plots"
+    _draw_steps(plots, model, data)
+    _draw_path(plots / "path.png", model)
+    _draw_inpainting(plots / "inpainting.png", model, data)
+    if model.conditional:
+        _draw_conditions(plots / "conditions.png", model)
+
+
+def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
+    """Frechet distance by the evaluations of the net for an image, for both solvers, from the same noise."""
+    real, own = model.real_features(), data.arrays[model.split][0][:COMPARED]
+    known, z = fidelity.gaussian(real), model.sample_latents(len(own), seeded(model.seed, 4, 1))
+    floor = fidelity.frechet_distance(fidelity.gaussian(model.features_of(own)), known)
+    before, rows = (model.steps, model.solver), []
+    try:
+        for model.solver in SOLVERS:
+            for evaluations in EVALUATIONS:
+                model.steps = evaluations // 2 if model.solver == "heun" else evaluations
+                features = model.features_of(model.decode_images(z))
+                distance = fidelity.frechet_distance(fidelity.gaussian(features), known)
+                rows.append((model.solver, evaluations, distance))
+    finally:
+        model.steps, model.solver = before
+    write_numbers(plots / "steps.csv", ["solver", "evaluations", "frechet_distance"], [*rows, ("real", 0, floor)])
+    figure = Figure(figsize=(5.5, 4), layout="constrained")
+    axes = figure.subplots()
+    for solver, colour, marker in zip(SOLVERS, (TRAIN, VALIDATION), "os", strict=True):
+        points = [row[1:] for row in rows if row[0] == solver]
+        axes.plot(*zip(*points, strict=True), color=colour, marker=marker, label=solver)
+    axes.axhline(floor, color=TEST, linestyle=":", label=f"{model.split} images")
+    axes.set(xscale="log", yscale="log", xlabel="evaluations of the net for an image")
+    axes.set_ylabel(f"Frechet distance of {len(own)} samples")
+    axes.set_xticks(EVALUATIONS, [str(n) for n in EVALUATIONS])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    save(figure, plots / "steps.png")
+
+
+def _draw_path(path: Path, model: Any) -> None:
+    """The points of some paths at five times."""
+    z, rows, names = model.sample_latents(COLUMNS, seeded(model.seed, 4, 1)), [], []
+    noise, told = model._parts(z)
+    wanted = {round(model.steps * i / 4) for i in range(1, 5)}
+
+    def keep(x: torch.Tensor, time: float) -> torch.Tensor:
+        if round(time * model.steps) in wanted:
+            rows.append(model.to_uint8(x))
+            names.append(f"time {time:.2f}")
+        return x
+
+    with torch.no_grad():
+        rows.append(model.to_uint8(noise))
+        names.append("time 0.00")
+        model.integrate(noise, told, after_step=keep)
+    draw_rows(path, rows, names, "From noise to images")
+
+
+def _draw_inpainting(path: Path, model: Any, data: DataModule) -> None:
+    """Images of the split, what the model sees of them, and two ways in which it fills the hidden part."""
+    images = model.resize_like(data.arrays[model.split][0])[:COLUMNS]
+    height, width = images.shape[1:3]
+    rows, names = [images], ["image"]
+    for part in HALVES:
+        mask = hidden_part(part, height, width)
+        seen = images.clone()
+        seen[:, mask] = 128
+        draws = [model.sample_latents(len(images), seeded(model.seed, 8, i)) for i in range(2)]
+        for z in draws:
+            z[:, model.pixels :] = 0  # the factors of the image are unknown
+        rows += [seen, *(model.inpaint(images, mask, z) for z in draws)]
+        names += [f"{part} hidden", "drawn", "drawn again"]
+    draw_rows(path, rows, names, f"Hidden parts of {model.split} images, drawn anew")
+
+
+def _draw_conditions(path: Path, model: Any) -> None:
+    """A row of samples for each value of the factor with the most values, from the same noise in each row."""
+    categories = model.task.categories
+    place = max(range(len(categories)), key=lambda i: categories[i])
+    name, count = model.task.factors[place], max(2, categories[place])
+    fixed, rows = model.fixed, []
+    try:
+        for value in range(count):
+            model.fix_factors(fixed | {name: value})
+            rows.append(model.decode_images(model.sample_latents(COLUMNS, seeded(model.seed, 4, 1))))
+    finally:
+        model.fix_factors(fixed)
+    names = [f"{name} {value}" for value in range(count)]
+    draw_rows(path, rows, names, f"Samples of each value of {name}, from the same noise and other factors")
