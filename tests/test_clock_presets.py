@@ -1,5 +1,7 @@
 """The clock presets are what their headers say."""
 
+from dataclasses import replace
+
 import pytest
 
 from dlcourse.commands.train import run
@@ -26,7 +28,8 @@ def test_every_row_has_a_preset_that_is_held_against_it(row):
 def test_every_preset_makes_a_model():
     for name in choices("experiment"):
         if name.startswith("clocks/") and name != "clocks/g5_packaged":  # whose net is in an extra
-            assert build_model(compose(f"experiment={name}"), TASK).parameter_count() > 0, name
+            task = replace(TASK, in_shape=(3, 75, 75)) if name == "clocks/any" else TASK
+            assert build_model(compose(f"experiment={name}"), task).parameter_count() > 0, name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -49,12 +50,10 @@ def test_a_command_makes_a_folder_that_answers(run_folder, command, tmp_path):
     assert code == 0 and "confidence" in out, error
 
 
-def test_predict_without_a_run_takes_the_built_in_one(run_folder, command, tmp_path, monkeypatch):
-    export(run_folder, tmp_path / "shipped")
-    monkeypatch.setattr(built_in, "__defaults__", (tmp_path / "shipped",))
-    Image.new("L", (50, 50)).save("a.png")
-    code, out, error = command("predict", "input=a.png", "hydra.run.dir=out")
-    assert code == 0 and "a.png" in out, error
+def test_predict_without_a_run_asks_both_built_in_readers(command):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)).save("noise.png")
+    code, out, error = command("predict", "input=noise.png", "hydra.run.dir=out")
+    assert code == 0 and "no clock found" in out, error
     assert Path("out/contact_sheet.png").exists()
 
 

@@ -54,7 +54,8 @@ def test_a_curve_varies_one_factor_and_goes_beyond_what_is_trained_on(clocks):
 
 def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
     monkeypatch.setattr(robustness, "PER_CURVE", 200)
-    monkeypatch.setattr(robustness, "FACTORS", [f for f in robustness.FACTORS if f.name == "reflection_strength"])
+    factors = [f for f in robustness.FACTORS["free"] if f.name == "reflection_strength"]
+    monkeypatch.setattr(robustness, "FACTORS", {"free": factors})
     seen = []
     monkeypatch.setattr(
         robustness,
@@ -69,7 +70,7 @@ def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
 def test_the_hard_subset_is_upside_down_and_bright(clocks):
     pictures, minutes = hard_clocks(clocks, 40)
     assert pictures.shape == (40, 32, 32) and torch.equal(pictures, hard_clocks(clocks, 40)[0])
-    factors = dict(zip(FACTORS, draw_clocks(clocks, 40, 0, **robustness.HARD)[2].T, strict=True))
+    factors = dict(zip(FACTORS, draw_clocks(clocks, 40, 0, **robustness.HARD["free"])[2].T, strict=True))
     assert (abs(factors["azimuth"] - 180) <= 45).all() and (factors["reflection_strength"] >= 1).all()
     assert len(minutes.unique()) == 40
 

@@ -28,11 +28,10 @@ def task(cfg: DictConfig) -> Any:
     if cfg.run is None:
         raise UserError("run is missing: pass the run folder to pack, run=DIR")
     from dlcourse.commands.export import export
-    from dlcourse.models.build import READER
     from dlcourse.runs.table import result_table
 
-    output = Path(cfg.output) if cfg.output is not None else READER
-    result = export(Path(cfg.run), output, cfg.bits, cfg.trust)
+    output = Path(cfg.output) if cfg.output is not None else None
+    result, output = export(Path(cfg.run), output, cfg.bits, cfg.trust)
     print(result_table(result, output))
     print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test metrics are measured with these weights")
     return result

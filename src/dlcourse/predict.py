@@ -17,10 +17,9 @@ def task(cfg: DictConfig) -> Any:
         raise UserError("input is missing: pass an image or a folder, input=FILE_OR_FOLDER")
     given = cfg.input if OmegaConf.is_list(cfg.input) else [cfg.input]
     from dlcourse.commands.predict import predict
-    from dlcourse.models.build import built_in
 
     return predict(
-        Path(cfg.run) if cfg.run is not None else built_in(),
+        Path(cfg.run) if cfg.run is not None else None,
         [Path(path) for path in given],
         Path(HydraConfig.get().runtime.output_dir),
         cfg.trust,

@@ -18,6 +18,7 @@ def task(cfg: DictConfig) -> None:
         publish=[Path(path) for path in cfg.publish],
         results=cfg.results,
         published=cfg.published,
+        by=cfg.by,
         pictures=cfg.pictures,
         picture_width=cfg.picture_width,
     ):

@@ -29,6 +29,14 @@ def test_keeps_shape_and_type_and_changes_each_sample_its_own_way(option, colour
     assert not torch.equal(changed, augment(same.clone(), seeded(2)))
 
 
+@pytest.mark.parametrize("option", EVERYTHING)
+def test_the_given_images_stay_as_they_are(option):
+    given = images().float()
+    before = given.clone()
+    Augment(**{option: EVERYTHING[option]})(given, seeded(1))
+    assert torch.equal(given, before)
+
+
 def test_nothing_switched_on_changes_nothing():
     x = images()
     assert torch.equal(Augment()(x, seeded(1)), x)

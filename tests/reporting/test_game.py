@@ -19,7 +19,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this 
 
 @pytest.fixture
 def phone(tmp_path):
-    page = write_page(tmp_path, "game.html", "game.html", title="You against the net", rounds=ROUNDS)
+    page = write_page(tmp_path, "game.html", "game.html", title="You against the net", how="", rounds=ROUNDS)
     with Phone(page, tmp_path / "profile") as phone:
         yield phone
         assert not phone.errors

@@ -18,8 +18,6 @@ from torch import Tensor
 from dlcourse.analysis.classification import Bin as Calibrated
 from dlcourse.analysis.classification import calibration_bins, calibration_error
 from dlcourse.clocks.encodings import MINUTES, circular_error, confidence
-from dlcourse.clocks.render import render
-from dlcourse.clocks.scene import FACTORS as NAMES
 from dlcourse.clocks.scene import draw_scenes
 from dlcourse.data.batches import mix, seeded
 from dlcourse.data.clock_splits import time_labels
@@ -41,19 +39,29 @@ class Factor(NamedTuple):
     label: str
 
 
-FACTORS = (
-    Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
-    Factor("tilt", (0.0, 60.0), "tilt, degrees"),
-    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
-    Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
-    Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
-    Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
-)
+# By the kind of scene, as `data/scene` chooses it.
+FACTORS: Mapping[str, tuple[Factor, ...]] = {
+    "free": (
+        Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
+        Factor("tilt", (0.0, 60.0), "tilt, degrees"),
+        Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
+        Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
+        Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
+        Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
+    ),
+    "any": (
+        Factor("glare", (0.0, 1.0), "reflection in the glass, share of white"),
+        Factor("tilt", (0.0, 64.0), "tilt, degrees"),
+        Factor("zoom", (0.1, 0.6), "zoom, dial radius / side of the image"),
+        Factor("free_turn", (-180.0, 180.0), "rotation, degrees clockwise of the 12"),
+        Factor("blur", (0.0, 3.0), "blur, pixels of 128"),
+        Factor("noise", (0.0, 0.15), "noise, three standard deviations / white"),
+    ),
+}
 # The glass reflects a lamp of the brightest third that is trained on, and the dial's 12 points down, within 45 degrees.
-HARD: Mapping[str, Any] = {
-    "azimuth": (135.0, 225.0),
-    "reflection_probability": 1.0,
-    "reflection_strength": (1.6, 2.2),
+HARD: Mapping[str, Mapping[str, Any]] = {
+    "free": {"azimuth": (135.0, 225.0), "reflection_probability": 1.0, "reflection_strength": (1.6, 2.2)},
+    "any": {"free_turn": (135.0, 225.0), "free_turn_probability": 1.0, "glare": (0.5, 0.75), "glare_probability": 1.0},
 }
 
 
@@ -101,17 +109,18 @@ def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Te
         changes: ranges by name.
 
     Returns:
-        Images uint8 [N, S, S], times in minutes [N], and the factors [N, F] in the order of `clocks.scene.FACTORS`.
+        Images uint8 [N, S, S] or [N, S, S, 3], times in minutes [N], and the factors [N, F] in the order of
+        `data.ranges.factors()`.
     """
     minutes = torch.arange(count) % MINUTES
     minutes = minutes[torch.randperm(count, generator=seeded(data.scene_seed, 7, draw))]
     scene = draw_scenes(minutes, mix(data.scene_seed, 8, draw), replace(data.ranges, **changes))
-    return render(scene, data.size), minutes, scene.factors
+    return data.render(scene), minutes, scene.factors
 
 
 def hard_clocks(data: Clocks, count: int) -> tuple[Tensor, Tensor]:
     """Images and times of the hard subset, bright reflection and upside down, as its authors named theirs."""
-    return draw_clocks(data, count, 0, **HARD)[:2]
+    return draw_clocks(data, count, 0, **HARD[data.kind])[:2]
 
 
 def read_clocks(model: Any, images: Tensor, minutes: Tensor) -> dict[str, Tensor]:
@@ -151,17 +160,19 @@ def binned(
 
 
 def curves(model: Any, data: Clocks) -> list[Bin]:
-    """The error over each of `FACTORS`, in bins."""
+    """The error over each of the kind's `FACTORS`, in bins."""
     found = []
-    for number, factor in enumerate(FACTORS, start=1):
+    for number, factor in enumerate(FACTORS[data.kind], start=1):
         changes: dict[str, Any] = {factor.name: factor.range}
         own = getattr(data.ranges, factor.name)
         if factor.name == "reflection_strength":  # the first bin is of images without any, as haze is there at once
             changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
             own = (0.0, own[1])
+        elif hasattr(data.ranges, f"{factor.name}_probability"):
+            changes[f"{factor.name}_probability"] = 1.0
         images, minutes, factors = draw_clocks(data, PER_CURVE, number, **changes)
         error = circular_error(read_clocks(model, images, minutes)["minutes"], minutes)
-        values = factors[:, NAMES.index(factor.name)].contiguous()
+        values = factors[:, data.ranges.columns()[factor.name]].contiguous()
         found += binned(factor.name, values, error, factor.range, own)
     return found
 
@@ -186,9 +197,10 @@ class Examined(NamedTuple):
 
     metrics: dict[str, float]
     curves: list[Bin]
-    hard: tuple[Tensor, Tensor, Tensor]  # images [N, S, S], the answers in minutes [N], the times that they show [N]
+    hard: tuple[Tensor, Tensor, Tensor]  # images, the answers in minutes [N], the times that they show [N]
     calibration: list[Calibrated]  # empty, like the risks, for an encoding without a distribution
     risks: list[Risk]
+    kind: str = "free"  # of the scenes
 
 
 def examine(model: Any, data: Clocks) -> Examined:
@@ -208,7 +220,7 @@ def examine(model: Any, data: Clocks) -> Examined:
     metrics = {f"hard/{name}": value for name, value in model.compute_metrics(answers).items()}
     hard = images, answers["minutes"], minutes
     if "probabilities" not in model.last_predictions:
-        return Examined(metrics, rows, hard, [], [])
+        return Examined(metrics, rows, hard, [], [], data.kind)
     truth = model.last_predictions["labels"] @ torch.tensor([60, 1])
     error = circular_error(model.last_predictions["minutes"], truth)
     sure = confidence(model.last_predictions["probabilities"], model.last_predictions["minutes"])[0]
@@ -216,7 +228,7 @@ def examine(model: Any, data: Clocks) -> Examined:
     metrics["test/calibration_error"] = calibration_error(sure, error < 1.5)
     for name, share in (("surest_half", 0.5), ("surest_nine_tenths", 0.9)):
         metrics[f"test/error_minutes_{name}"] = next(r.error_minutes for r in found if r.coverage >= share - 1e-9)
-    return Examined(metrics, rows, hard, calibration_bins(sure, error < 1.5), found)
+    return Examined(metrics, rows, hard, calibration_bins(sure, error < 1.5), found, data.kind)
 
 
 def write_tables(folder: Path, examined: Examined) -> None:

@@ -7,8 +7,10 @@ Angles are in degrees, clockwise as seen in the image, brightness in grey levels
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cache
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -17,7 +19,82 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class SceneRanges:
+class Ranges:
+    """Base of the ranges of a kind of scene: `(low, high)` of a uniform draw, a probability (a plain number), or kinds.
+
+    A field whose name ends with `_probability` is a probability. A mapping gives kinds by name with their weights; the
+    factor is the number of the kind that was drawn. Ranges may be given as lists (as configuration files do), and some
+    of the kinds' weights alone. Raises ValueError for a range that is not two finite numbers with low <= high, for a
+    probability outside 0..1, for a weight below 0 and for an unknown name.
+    """
+
+    # A factor and the probability with which it is drawn; it is zero otherwise.
+    GATED: ClassVar[Mapping[str, str]] = {}
+
+    def __new__(cls, *_: object, **overrides: object) -> Self:
+        # The generated __init__ would raise a TypeError; configuration code expects a ValueError for a bad value.
+        unknown = sorted(set(overrides) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown scene range: {', '.join(unknown)}")
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_probability"):
+                if not _is_number(value) or not 0.0 <= value <= 1.0:
+                    raise ValueError(f"{field.name}={value!r} is not a probability: use 0 to 1")
+                continue
+            if field.default_factory is MISSING:
+                is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+                if not is_pair or not all(_is_number(bound) for bound in value) or value[0] > value[1]:
+                    raise ValueError(
+                        f"{field.name}={value!r} is not a range: use two finite numbers [low, high] with low <= high"
+                    )
+                object.__setattr__(self, field.name, (float(value[0]), float(value[1])))
+                continue
+            object.__setattr__(self, field.name, _weights(field.name, value, field.default_factory()))
+
+    @classmethod
+    def factors(cls) -> tuple[str, ...]:
+        """Names of the factors of a scene, in the order of their columns."""
+        return tuple(cls.columns())
+
+    @classmethod
+    @cache
+    def columns(cls) -> dict[str, int]:
+        """The column of each factor."""
+        names = [field.name for field in fields(cls) if not field.name.endswith("_probability")]
+        return {name: column for column, name in enumerate(names)}
+
+    def draw(self, uniform: Tensor) -> Tensor:
+        """Factors [N, F] from uniform numbers [N, F + len(GATED)]."""
+        names = self.factors()
+        found = uniform[:, : len(names)].clone()
+        for column, name in enumerate(names):
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                found[:, column] = value[0] + (value[1] - value[0]) * uniform[:, column]
+            else:
+                shares = torch.tensor(list(value.values())).cumsum(0)
+                found[:, column] = torch.bucketize(uniform[:, column] * shares[-1], shares[:-1], right=True).float()
+        for gate, (name, probability) in enumerate(self.GATED.items(), start=len(names)):
+            found[:, names.index(name)] *= uniform[:, gate] < getattr(self, probability)
+        return found
+
+
+def _weights(name: str, value: object, usual: Mapping[str, float]) -> dict[str, float]:
+    """Weights of kinds by name; those that `value` leaves out are as usual."""
+    if not isinstance(value, Mapping) or not value.keys() <= usual.keys():
+        raise ValueError(f"{name}={value!r} is unknown: give weights for some of {', '.join(usual)}")
+    found = {kind: value.get(kind, weight) for kind, weight in usual.items()}
+    if not all(_is_number(weight) and weight >= 0 for weight in found.values()) or not sum(found.values()):
+        raise ValueError(f"{name}={value!r} has no valid weights: use numbers of 0 or more, not all 0")
+    return {kind: float(weight) for kind, weight in found.items()}
+
+
+@dataclass(frozen=True)
+class SceneRanges(Ranges):
     """Every random factor of an image: `(low, high)` of a uniform draw, or a probability (a plain number).
 
     Ranges may be given as lists (as configuration files do). Raises ValueError for a range that is not two finite
@@ -104,72 +181,54 @@ class SceneRanges:
     edge_top: Range = (0.0, 0.6)
     edge_bottom: Range = (0.1, 0.7)
 
-    def __new__(cls, *_: object, **overrides: object) -> SceneRanges:
-        # The generated __init__ would raise a TypeError; configuration code expects a ValueError for a bad value.
-        unknown = sorted(set(overrides) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"unknown scene range: {', '.join(unknown)}")
-        return super().__new__(cls)
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_probability"):
-                if not _is_number(value) or not 0.0 <= value <= 1.0:
-                    raise ValueError(f"{field.name}={value!r} is not a probability: use 0 to 1")
-                continue
-            is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
-            if not is_pair or not all(_is_number(bound) for bound in value) or value[0] > value[1]:
-                raise ValueError(
-                    f"{field.name}={value!r} is not a range: use two finite numbers [low, high] with low <= high"
-                )
-            object.__setattr__(self, field.name, (float(value[0]), float(value[1])))
+    GATED: ClassVar[Mapping[str, str]] = {
+        "gloss_line": "gloss_line_probability",
+        "glint": "glint_probability",
+        "reflection_strength": "reflection_probability",
+        "edge_left": "edge_probability",
+        "edge_right": "edge_probability",
+        "edge_top": "edge_probability",
+        "edge_bottom": "edge_probability",
+    }
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-FACTORS: tuple[str, ...] = tuple(field.name for field in fields(SceneRanges) if not field.name.endswith("_probability"))
-_COLUMN = {name: column for column, name in enumerate(FACTORS)}
-# Factors that a probability can set to zero; the light lines of the four sides share one.
-_GATED = {
-    "gloss_line": "gloss_line_probability",
-    "glint": "glint_probability",
-    "reflection_strength": "reflection_probability",
-    "edge_left": "edge_probability",
-    "edge_right": "edge_probability",
-    "edge_top": "edge_probability",
-    "edge_bottom": "edge_probability",
-}
+FACTORS = SceneRanges.factors()
 
 
 @dataclass(frozen=True)
 class Scene:
     """The parameters of N images.
 
-    `scene.tilt`, `scene.zoom`, ... give each factor of `SceneRanges` as a float32 tensor [N] in the units named
-    there. `scene[i:j]` gives some of the images.
+    `scene.tilt`, `scene.zoom`, ... give each factor of its ranges as a float32 tensor [N] in the units named there.
+    `scene[i:j]` gives some of the images.
     """
 
     minutes: Tensor  # int64 [N], 0..719
-    factors: Tensor  # float32 [N, len(FACTORS)]
+    factors: Tensor  # float32 [N, F], in the order of `kind.factors()`
     luck: Tensor  # float32 [N, 8], uniform in 0..1: positions of specks and of the noise
+    kind: type[Ranges] = SceneRanges
 
     def __getattr__(self, name: str) -> Tensor:
-        if name not in _COLUMN:
+        columns = self.kind.columns() if name != "kind" else {}
+        if name not in columns:
             raise AttributeError(f"unknown factor of a scene: {name!r}")
-        return self.factors[:, _COLUMN[name]]
+        return self.factors[:, columns[name]]
 
     def __len__(self) -> int:
         return self.minutes.shape[0]
 
     def __getitem__(self, images: slice | Tensor) -> Scene:
-        return Scene(self.minutes[images], self.factors[images], self.luck[images])
+        return replace(self, minutes=self.minutes[images], factors=self.factors[images], luck=self.luck[images])
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scene on another device."""
-        return Scene(self.minutes.to(device), self.factors.to(device), self.luck.to(device))
+        return replace(
+            self, minutes=self.minutes.to(device), factors=self.factors.to(device), luck=self.luck.to(device)
+        )
 
     @property
     def hour_angle(self) -> Tensor:
@@ -182,7 +241,7 @@ class Scene:
         return (self.minutes % 60).float() * 6.0
 
 
-def draw_scenes(minutes_N: Tensor, seed: int, ranges: SceneRanges | None = None) -> Scene:
+def draw_scenes(minutes_N: Tensor, seed: int, ranges: Ranges | None = None) -> Scene:
     """Draw one scene for each time, on the CPU, so that every device gets the same.
 
     `minutes_N`: int64 [N], minutes after twelve, 0..719. Image i depends on minutes_N[i], i and the seed only, so
@@ -196,10 +255,6 @@ def draw_scenes(minutes_N: Tensor, seed: int, ranges: SceneRanges | None = None)
         raise ValueError("minutes_N must lie in 0..719.")
     generator = torch.Generator().manual_seed(seed)
     # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
-    uniform = torch.rand(len(minutes_N), len(FACTORS) + len(_GATED) + 8, generator=generator, dtype=torch.float64)
-    uniform = uniform.float()
-    bounds = torch.tensor([getattr(ranges, name) for name in FACTORS])
-    factors = bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * uniform[:, : len(FACTORS)]
-    for gate, (name, probability) in enumerate(_GATED.items(), start=len(FACTORS)):
-        factors[:, _COLUMN[name]] *= uniform[:, gate] < getattr(ranges, probability)
-    return Scene(minutes_N, factors, uniform[:, -8:].contiguous())
+    count = len(ranges.factors()) + len(ranges.GATED) + 8
+    uniform = torch.rand(len(minutes_N), count, generator=generator, dtype=torch.float64).float()
+    return Scene(minutes_N, ranges.draw(uniform[:, :-8]), uniform[:, -8:].contiguous(), type(ranges))

@@ -14,10 +14,11 @@ from dlcourse.commands import game
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.config import check_keys
+from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build_data, built_in, load_run
+from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
 from dlcourse.models.generative import Generative
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
@@ -37,6 +38,11 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         )
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
         raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
+
+
+def _any_clock(data: DictConfig | None) -> bool:
+    """Whether a data set is for the reader of any clock: whole photographs, or its rendered scenes."""
+    return data is not None and bool(data.get("pad") or data.get("scene", {}).get("kind") == "any")
 
 
 def _place(data: DictConfig) -> Path | None:
@@ -69,7 +75,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     """Test a run's best checkpoint again, on its own test split or on that of another data set.
 
     Args:
-        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in clock reader), `trainer`, and `data` where it
+        cfg: composed from conf/evaluate.yaml: `run` (None: the built-in reader), `trainer`, and `data` where it
             is not the run's own; `robustness` and `game` for clock readers.
         folder: output folder of result.json and the plots.
         overrides: recorded in result.json.
@@ -79,7 +85,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     """
     quiet()
     check_keys(cfg, "evaluate", overrides)
-    run = Path(cfg.run) if cfg.run is not None else built_in()
+    run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
     run_cfg, model = load_run(run, cfg.trust)
     if cfg.features is not None:
         if not isinstance(model, Generative):
@@ -97,9 +103,11 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if model.kind == "pictures":
         data.as_pictures()
     _check_fit(run, model.task, data.task)
-    for asked in ("robustness", "game"):
-        if cfg[asked]:
-            robustness.needs_scenes(data, f"{asked}=true")
+    if cfg.robustness:
+        robustness.needs_scenes(data, "robustness=true")
+    playable = None
+    if cfg.game:
+        playable = data if isinstance(data, ClockFolder) else robustness.needs_scenes(data, "game=true")
     settings = cfg.trainer.copy()
     if settings.precision == "auto":
         settings.precision = run_cfg.trainer.precision
@@ -153,8 +161,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
 
         with plotting("plots of the robustness"):
             draw_examined(folder / "plots", examined)
-    if cfg.game:
-        print(f"Game saved to {game.write_game(folder, model, robustness.needs_scenes(data, 'game=true'))}")
+    if playable is not None:
+        print(f"Game saved to {game.write_game(folder, model, playable)}")
     write_result(folder, result)
     if not cfg.eval_mode:
         rows = [[name, before.metrics.get(name), value] for name, value in metrics.items()]

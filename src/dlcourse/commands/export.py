@@ -14,8 +14,9 @@ import torch
 from omegaconf import OmegaConf
 
 from dlcourse.errors import UserError
+from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.base import SCHEMA
-from dlcourse.models.build import READER, build_data, load_run
+from dlcourse.models.build import ANY_READER, READER, build_data, load_run
 from dlcourse.models.quantization import packed, weights_of
 from dlcourse.runs.files import write_text
 from dlcourse.runs.keys import PLACE, SOURCE, keys_of_kind
@@ -25,17 +26,18 @@ LIMIT = 4 * 2**20  # bytes of an exported checkpoint
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str] = ()) -> Result:
+def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable[str] = ()) -> tuple[Result, Path]:
     """Quantize a run's best weights, test them and write them into a folder.
 
     Args:
         run: folder of a completed run.
-        output: the output folder; an earlier export in it is replaced.
+        output: the output folder; an earlier export in it is replaced. None: that of the built-in reader of its kind.
         bits: 8 or 16, see `packed`.
         trust: packages or full class names outside dlcourse that the run may build.
 
     Returns:
-        The result of the run with the test metrics of the quantized weights, as in the folder's result.json.
+        The result of the run with the test metrics of the quantized weights, as in the folder's result.json; and the
+        output folder.
 
     Raises:
         UserError: the run does not exist, is not completed, or is too large.
@@ -50,8 +52,10 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
     before = read_result(run)
     if before is None or before.status != "completed":
         raise UserError(f"{run} is not a completed run: resume it with train run={run}")
+    own = ANY_READER if isinstance(model, AnyClockReader) else READER
+    output = own if output is None else output
     _check_output(output)
-    if output == READER and model.kind != "time":
+    if output == own and model.kind != "time":
         raise UserError(f"{run} is not a clock reader and cannot replace the built-in one: set output=DIR")
     state = packed(model.state_dict(), bits)
     into = io.BytesIO()
@@ -70,7 +74,7 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
     settings.accelerator, settings.devices, settings.strategy, settings.precision = "cpu", 1, "auto", "32-true"
     # the metrics of the other splits are those of the weights before quantization
     metrics = measure_split(make_trainer(settings, logger=False, enable_checkpointing=False), model, data, "test")
-    built_in = read_result(output) if output == READER else None
+    built_in = read_result(output) if output == own else None
     ours = metrics.get("test/error_minutes")
     theirs = built_in.metrics["test/error_minutes"] if built_in is not None else None
     if ours is not None and theirs is not None and ours > theirs:
@@ -90,6 +94,10 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
     for key in keys_of_kind(PLACE, SOURCE):  # paths of the machine that trained it
         if OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
+    kept = [word for word in before.overrides if word.partition("=")[0] not in keys_of_kind(PLACE, SOURCE)]
+    result = replace(result, overrides=kept)
+    if OmegaConf.select(cfg, "begun.overrides") is not None:
+        OmegaConf.update(cfg, "begun.overrides", kept)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -98,7 +106,7 @@ def export(run: Path, output: Path = READER, bits: int = 8, trust: Iterable[str]
     write_result(part, result)
     shutil.rmtree(output, ignore_errors=True)
     part.rename(output)
-    return result
+    return result, output
 
 
 def _check_output(output: Path) -> None:

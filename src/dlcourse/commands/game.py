@@ -1,4 +1,4 @@
-"""You against the net: an HTML page on which a person reads the same hard clocks as a run's model."""
+"""You against the net: an HTML page on which a person reads the same clocks as a run's model."""
 
 import base64
 import io
@@ -9,26 +9,36 @@ from PIL import Image
 
 from dlcourse.analysis.robustness import hard_clocks, read_clocks
 from dlcourse.clocks.encodings import MINUTES, circular_error
+from dlcourse.data.batches import seeded
+from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.clocks import Clocks
 from dlcourse.models.base import BaseModule
 from dlcourse.plots.page import write_page
 
 ROUNDS = 20
+LARGEST = 400  # pixels a side of a photograph on the page
 
 
-def write_game(folder: Path, model: BaseModule, data: Clocks, rounds: int = ROUNDS) -> Path:
+def write_game(folder: Path, model: BaseModule, data: Clocks | ClockFolder, rounds: int = ROUNDS) -> Path:
     """Write `game.html` with its images embedded; it works without a server and without a network.
 
     Args:
         folder: output folder.
         model: a clock reader.
-        data: gives the size and the parameter ranges of the rendered images, which are of the hard subset.
+        data: photographs of clocks, shuffled; or rendered clocks, whose size and ranges those of the hard subset share.
         rounds: number of clocks to read.
 
     Returns:
         The path of the page.
     """
-    images, minutes = hard_clocks(data, MINUTES)
+    if isinstance(data, Clocks):
+        images, minutes = hard_clocks(data, MINUTES)
+        how = "Bright reflections, upside down."
+    else:
+        images, labels = data.arrays["test"]
+        order = torch.randperm(len(images), generator=seeded(data.seed))
+        images, minutes = images[order], labels[order] @ torch.tensor([60, 1])
+        how = "Your own photographs."
     images, minutes = images[:rounds], minutes[:rounds]
     answers = read_clocks(model, images, minutes)
     rows = model.format_predictions(answers)
@@ -39,15 +49,18 @@ def write_game(folder: Path, model: BaseModule, data: Clocks, rounds: int = ROUN
             "truth": truth,
             "net": row["time"],
             "error": error,
-            "sure": row.get("confidence"),
+            "sure": row.get("confidence") or None,
         }
         for image, truth, row, error in zip(images, minutes.tolist(), rows, errors.tolist(), strict=True)
     ]
-    return write_page(folder, "game.html", "game.html", title="You against the net", rounds=found)
+    return write_page(folder, "game.html", "game.html", title="You against the net", how=how, rounds=found)
 
 
 def _data_url(image: torch.Tensor) -> str:
-    """A greyscale image [S, S] as a data URL."""
+    """An image [S, S] or [S, S, 3] as a data URL; photographs are made smaller."""
     into = io.BytesIO()
-    Image.fromarray(image.numpy()).save(into, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(into.getvalue()).decode()}"
+    shown, form = Image.fromarray(image.numpy()), "png"
+    if shown.width > LARGEST:
+        shown, form = shown.resize((LARGEST, LARGEST)), "jpeg"
+    shown.save(into, form, optimize=True)
+    return f"data:image/{form};base64,{base64.b64encode(into.getvalue()).decode()}"

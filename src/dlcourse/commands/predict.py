@@ -13,18 +13,21 @@ from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printa
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.answers import Predictions, answer
-from dlcourse.models.build import load_run
+from dlcourse.models.build import built_in_readers, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced, write_text
 from dlcourse.runs.table import text_table
 
 
-def predict(run: Path, source: Path | Sequence[Path], folder: Path, trust: Iterable[str] = ()) -> list[dict[str, Any]]:
+def predict(
+    run: Path | None, source: Path | Sequence[Path], folder: Path, trust: Iterable[str] = ()
+) -> list[dict[str, Any]]:
     """Predict, print the table, and write predictions.csv, predictions.npz and contact_sheet.png into `folder`.
 
     Args:
-        run: folder of a completed run; its best checkpoint is used.
+        run: folder of a completed run; its best checkpoint is used. None: both built-in clock readers, see
+            `built_in_readers`.
         source: an image file or a folder of images, or several of them.
         folder: output folder.
         trust: packages or full class names outside dlcourse that the run may build.
@@ -37,8 +40,9 @@ def predict(run: Path, source: Path | Sequence[Path], folder: Path, trust: Itera
     """
     sources = [source] if isinstance(source, Path) else list(source)
     files = {file: _shown(file, top, len(sources) > 1) for top in sources for file in picture_files(top)}
-    _, model = load_run(run, trust)
-    shape = model.task.picture_shape()
+    model = built_in_readers() if run is None else load_run(run, trust)[1]
+    task = model.photo_task
+    shape = task.picture_shape()
     if shape is None:
         raise UserError(
             f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
@@ -46,7 +50,7 @@ def predict(run: Path, source: Path | Sequence[Path], folder: Path, trust: Itera
     images, read = [], []
     for file, name in files.items():
         try:
-            images.append(read_picture(file, shape))
+            images.append(read_picture(file, shape, task.pad))
             read.append(file)
         except UNREADABLE as error:
             if [file] == sources:
@@ -58,7 +62,7 @@ def predict(run: Path, source: Path | Sequence[Path], folder: Path, trust: Itera
         given = ", ".join(map(printable, sources))
         raise UserError(f"{given} does not contain an image that can be decoded: give PNG, JPEG or similar files")
     array = torch.from_numpy(np.stack(images))
-    predictions, answers = answer(model, as_stored(array, model.task))
+    predictions, answers = answer(model, as_stored(array, task))
     paths = [as_text(file) for file in read]
     rows = [{"file": path} | row for path, row in zip(paths, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,7 @@ class Augment:
         if not (self.warps or self.recolours):
             return images
         grey = images.ndim == 3
-        x = (images[:, None] if grey else images.permute(0, 3, 1, 2)).float()
+        x = (images[:, None] if grey else images.permute(0, 3, 1, 2)).to(torch.float32, copy=True)  # changed in place
         if self.warps:
             x = self._warp(x, uniform)
         if self.reflection:

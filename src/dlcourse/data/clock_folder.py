@@ -20,12 +20,13 @@ SMALLEST = 3  # photographs: one for each split
 class ClockFolder(ImageFolder):
     """Photographs of clocks: a folder of files whose names tell the time, or a CSV with the columns file,time[,split].
 
-    `dlcourse.data.clock_names.time_in` says how a name tells the time. Images are prepared as in `ImageFolder`,
-    in grey.
+    `dlcourse.data.clock_names.time_in` says how a name tells the time. Images are prepared as in `ImageFolder`.
 
     Args:
         path: the folder, or the CSV file.
         size: side of the images in pixels.
+        colour: `grey` or `colour`.
+        pad: keep whole images and repeat their edges to make them square, instead of cropping them.
         data_dir: where prepared images are stored.
         name, validation, test, split_seed, folds, fold, batch_size, augment, seed: see `OwnImages`.
     """
@@ -36,6 +37,8 @@ class ClockFolder(ImageFolder):
         data_dir: str,
         path: str | None = None,
         size: int = 150,
+        colour: str = "grey",
+        pad: bool = False,
         validation: float = 0.15,
         test: float = 0.15,
         split_seed: int = 0,
@@ -50,7 +53,7 @@ class ClockFolder(ImageFolder):
             data_dir,
             path,
             size,
-            "grey",
+            colour,
             validation,
             test,
             split_seed,
@@ -61,6 +64,7 @@ class ClockFolder(ImageFolder):
             augment,
             seed,
         )
+        self.pad = pad
 
     def load(self) -> dict[str, Arrays]:
         """Split the prepared photographs at random; the labels are hour and minute."""

@@ -103,7 +103,7 @@ def check_size(size: int) -> None:
 
 
 def checked(path: Path, images: np.ndarray | None, labels: np.ndarray | None, remedy: str = "") -> Arrays:
-    """Images uint8 [N, S, S] and labels [N, 2] as tensors.
+    """Images uint8 [N, S, S] or [N, S, S, 3] and labels [N, 2] as tensors.
 
     `remedy` ends the message about a missing array.
 
@@ -112,8 +112,11 @@ def checked(path: Path, images: np.ndarray | None, labels: np.ndarray | None, re
     """
     if images is None or labels is None:
         raise UserError(f"{path} lacks an array of images or labels: {remedy}")
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
-        raise UserError(f"{path}: images must be uint8 [N, S, S], not {images.dtype} {list(images.shape)}")
+    square = images.ndim >= 3 and images.shape[1] == images.shape[2] and images.shape[3:] in ((), (3,))
+    if images.dtype != np.uint8 or not square:
+        raise UserError(
+            f"{path}: images must be uint8 [N, S, S] or [N, S, S, 3], not {images.dtype} {list(images.shape)}"
+        )
     if labels.ndim != 2 or labels.shape[1] != 2 or labels.dtype.kind not in "iu":
         raise UserError(f"{path}: labels must be whole numbers [N, 2], not {labels.dtype} {list(labels.shape)}")
     if len(images) != len(labels):
@@ -128,7 +131,7 @@ def checked(path: Path, images: np.ndarray | None, labels: np.ndarray | None, re
 
 
 def time_task(name: str, images: Tensor) -> Task:
-    """The task of reading times from grey images [N, S, S]."""
+    """The task of reading times from grey images [N, S, S] or colour ones [N, S, S, 3]."""
     sample = images[: 2 * FRESH_SAMPLE].float()
     side = images.shape[1]
-    return Task(name, "time", (1, side, side), sample.mean().item(), sample.std().item())
+    return Task(name, "time", (1 if images.ndim == 3 else 3, side, side), sample.mean().item(), sample.std().item())

@@ -1,15 +1,19 @@
 """Rendered images of analog clocks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.clocks.dial import labels_of
 from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
-from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
+from dlcourse.clocks.scene import Ranges, Scene, SceneRanges, draw_scenes
+from dlcourse.clocks.varied.render import VERSION, render_varied
+from dlcourse.clocks.varied.scene import VariedRanges
 from dlcourse.data.batches import Augment, Batch, Batches, mix, seeded
 from dlcourse.data.clock_splits import (
     FRESH_SAMPLE,
@@ -27,6 +31,10 @@ from dlcourse.data.npz import AGAIN
 from dlcourse.data.rendered import Rendered
 from dlcourse.errors import UserError
 
+# What `data/scene` chooses: the ranges, and the version of the renderer.
+SCENES: dict[str, tuple[type[Ranges], int]] = {"free": (SceneRanges, RENDERER_VERSION), "any": (VariedRanges, VERSION)}
+ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
+
 
 class Clocks(Copies, Rendered):
     """Rendered clocks, every minute of the dial equally often.
@@ -37,7 +45,10 @@ class Clocks(Copies, Rendered):
         size: side of an image in pixels.
         fresh: render new training images for every batch and never repeat one; an epoch has as many as the split.
         scene_seed: seed of the stored images and of the split; the same for every run, so that runs can be compared.
-        scene: ranges of the renderer that differ from `SceneRanges`, by name.
+        scene: `kind`, see `SCENES`, and ranges of the renderer that differ from the usual ones, by name.
+        colour: false: grey images of any clocks; those of the kind `free` are always grey.
+        pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
+            models that learn to find the dial. Requires the kind `any` and `fresh`.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
         copies: how often each stored training image is in the training set, see `Copies`.
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh images.
@@ -53,6 +64,8 @@ class Clocks(Copies, Rendered):
         fresh: bool = True,
         scene_seed: int = 0,
         scene: Mapping[str, Any] | None = None,
+        colour: bool = True,
+        pose: bool = False,
         split: Sequence[int] = (80, 10, 10),
         copies: int = 1,
         batch_size: int = 64,
@@ -67,22 +80,30 @@ class Clocks(Copies, Rendered):
         if fresh and copies > 1:
             raise UserError(f"data.copies={copies} requires a fixed training set: add data.fresh=false")
         check_size(size)
+        ranges = dict(scene or {})
+        self.kind = ranges.pop("kind", "free")
+        if self.kind not in SCENES:
+            raise UserError(f"data.scene.kind={self.kind} is unknown: use {' or '.join(SCENES)}")
+        if pose and not (fresh and self.kind == "any"):
+            raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
         try:
-            self.ranges = SceneRanges(**(scene or {}))
+            self.ranges = SCENES[self.kind][0](**ranges)
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
+        self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
 
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
-        return {
+        any_clock = {"kind": self.kind, "colour": self.colour} if self.kind != "free" else {}
+        return any_clock | {
             "count": self.count,
             "size": self.size,
             "fresh": self.fresh,
             "seed": self.scene_seed,
             "scene": vars(self.ranges),
             "split": self.split,
-            "renderer": RENDERER_VERSION,
+            "renderer": SCENES[self.kind][1],
         }
 
     def scenes(self) -> dict[str, tuple[Scene, Tensor]]:
@@ -98,11 +119,17 @@ class Clocks(Copies, Rendered):
             found["train"] = draw_scenes(minutes, mix(self.scene_seed, 1), self.ranges), minutes
         return found
 
+    def render(self, scene: Scene, device: torch.device | None = None) -> Tensor:
+        """Images uint8 [N, S, S], or [N, S, S, 3] in colour."""
+        if self.kind == "free":
+            return render(scene, self.size, device)
+        return render_varied(scene, self.size, device, self.colour)
+
     def render_splits(self) -> dict[str, np.ndarray]:
-        """Images uint8 [N, S, S] and times [N, 2]."""
+        """Images uint8 [N, S, S] or [N, S, S, 3], and times [N, 2]."""
         arrays: dict[str, np.ndarray] = {}
         for split, (scene, minutes) in self.scenes().items():
-            arrays[f"{split}_x"] = render(scene, self.size).numpy()
+            arrays[f"{split}_x"] = self.render(scene).numpy()
             arrays[f"{split}_y"] = time_labels(minutes).numpy()
         return arrays
 
@@ -118,10 +145,11 @@ class Clocks(Copies, Rendered):
 
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
-        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self.ranges)
-        images = render(scene, self.size, device=self.device)
+        ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
+        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
+        images = self.render(scene, self.device)
         images = self._augmented(self.augment, images, index, epoch, number)
-        return images, time_labels(minutes).to(self.device)
+        return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
 
     def train_dataloader(self) -> Batches:
         """New images for every batch if `fresh`, else the stored ones shuffled."""
@@ -130,4 +158,6 @@ class Clocks(Copies, Rendered):
         count = len(split_indices(self.count, self.scene_seed, self.split)["train"])
         if self.batch_size > count:
             raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
-        return self._batches(count, self._take_fresh, self.batch_size, train=True)
+        # Any clocks take as long to render as a small net takes to learn from them.
+        ahead = self.kind == "any" and self.device.type == "cpu"
+        return self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)

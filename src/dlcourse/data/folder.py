@@ -42,6 +42,8 @@ class ImageFolder(OwnImages):
         name, validation, test, split_seed, folds, fold, balance, batch_size, augment, seed: see `OwnImages`.
     """
 
+    pad = False  # whether images that are not square get their edges repeated, instead of being cropped
+
     def __init__(
         self,
         name: str,
@@ -95,12 +97,12 @@ class ImageFolder(OwnImages):
             "classes": self._found.classes,
             "size": self.size,
             "colour": self.colour,
-        }
+        } | ({"pad": True} if self.pad else {})
         cached = self.data_dir / f"{self.title}-{settings_hash(settings)}.npz"
         return cached_npz(cached, lambda: self._prepare(self._found))
 
     def _prepare(self, found: Labelled) -> Npz:
-        x, decoded = decode(found.files, self.size, self.colour)
+        x, decoded = decode(found.files, self.size, self.colour, self.pad)
         labels = np.asarray(found.labels)
         lost = sorted(set(found.labels) - set(labels[decoded].tolist())) if found.classes or not len(x) else []
         if lost:
@@ -114,13 +116,13 @@ class ImageFolder(OwnImages):
         }
 
 
-def decode(files: list[Path], size: int, colour: str) -> tuple[np.ndarray, np.ndarray]:
+def decode(files: list[Path], size: int, colour: str, pad: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Decode image files on all cores, with a progress bar.
 
     Args:
         files: to decode.
         size: side of the results in pixels.
-        colour: as in `ImageFolder`.
+        colour, pad: as in `ImageFolder`.
 
     Returns:
         Images uint8 [M, size, size] or [M, size, size, 3], and which of the files they are, bool [N] with M set.
@@ -131,7 +133,7 @@ def decode(files: list[Path], size: int, colour: str) -> tuple[np.ndarray, np.nd
 
     def read(number: int) -> BaseException | None:
         try:
-            images[number] = read_picture(files[number], shape)
+            images[number] = read_picture(files[number], shape, pad)
         except UNREADABLE as error:
             return error
         return None

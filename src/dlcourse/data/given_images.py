@@ -89,7 +89,11 @@ def _pictures(images: Sequence[Path | Image.Image], task: Task) -> torch.Tensor:
     found = []
     for image in images:
         try:
-            found.append(fit_picture(image, shape) if isinstance(image, Image.Image) else read_picture(image, shape))
+            found.append(
+                fit_picture(image, shape, task.pad)
+                if isinstance(image, Image.Image)
+                else read_picture(image, shape, task.pad)
+            )
         except UNREADABLE as error:
             name = printable(image) if isinstance(image, Path) else "the image"
             raise UserError(f"{name}: {why_unreadable(error)}; give a PNG, JPEG or similar file") from error

@@ -48,7 +48,7 @@ def printable(path: Path | str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_text(path))
 
 
-def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
+def read_picture(path: Path, in_shape: tuple[int, ...], pad: bool = False) -> np.ndarray:
     """An image in a model's shape: turned by its EXIF orientation, cropped to the centre, resized.
 
     Large JPEG files are decoded at reduced size. Transparent areas become white. Images of more than 8 bits are scaled
@@ -58,6 +58,7 @@ def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
     Args:
         path: an image file in any format of Pillow.
         in_shape: channels, height and width; one channel is grey.
+        pad: keep the whole image and repeat its edges, instead of cropping it to the centre.
 
     Returns:
         uint8 [H, W] or [H, W, 3].
@@ -75,10 +76,10 @@ def read_picture(path: Path, in_shape: tuple[int, ...]) -> np.ndarray:
         if opened.format == "JPEG":
             side = 2 * max(height, width)  # twice the final size, so that the last step is a good filter's
             opened.draft(None, (side, side))
-        return fit_picture(opened, in_shape)
+        return fit_picture(opened, in_shape, pad)
 
 
-def fit_picture(image: Image.Image, in_shape: tuple[int, ...]) -> np.ndarray:
+def fit_picture(image: Image.Image, in_shape: tuple[int, ...], pad: bool = False) -> np.ndarray:
     """An opened image in a model's shape, see `read_picture`.
 
     Raises:
@@ -95,7 +96,12 @@ def fit_picture(image: Image.Image, in_shape: tuple[int, ...]) -> np.ndarray:
         lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
     image = image.convert("L" if channels == 1 else "RGB")
-    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+    if not pad:
+        return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
+    found = np.asarray(ImageOps.contain(image, (width, height), Image.Resampling.LANCZOS))
+    above, left = (height - found.shape[0]) // 2, (width - found.shape[1]) // 2
+    margins = ((above, height - found.shape[0] - above), (left, width - found.shape[1] - left))
+    return np.pad(found, (*margins, *[(0, 0)] * (found.ndim - 2)), mode="edge")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -142,6 +142,7 @@ class DataModule(LightningDataModule, ABC):
         batch_size: int,
         train: bool,
         split: str | None = None,
+        ahead: bool = False,
     ) -> Batches:
         return Batches(
             count,
@@ -154,6 +155,7 @@ class DataModule(LightningDataModule, ABC):
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
             start=self._batches_done if train else lambda: 0,
             place=lambda: self.placed(split)[0].device if split is not None else torch.device("cpu"),
+            ahead=ahead,
         )
 
     def _batches_done(self) -> int:

@@ -27,6 +27,8 @@ class Task:
         categories: number of values K of each factor, value k stored as k / (K - 1); 0 for a continuous factor.
         levels: stored values of black and white.
         class_counts: training images of each class, or empty.
+        pad: whether a user's image that is not square keeps all its parts and gets its edges repeated; by default it is
+            cropped to the centre.
     """
 
     data: str
@@ -41,6 +43,7 @@ class Task:
     factors: tuple[str, ...] = ()
     categories: tuple[int, ...] = ()
     class_counts: tuple[int, ...] = ()
+    pad: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for a checkpoint."""

@@ -109,6 +109,11 @@ class BaseModule(StepShortcuts, ABC):
         """Entries of plots.dispatch for this model: that of its kind, then its own."""
         return (self.kind, *self.extra_plots)
 
+    @property
+    def photo_task(self) -> Task:
+        """How a user's images are prepared: by default like the images of the training."""
+        return self.task
+
     def parameter_count(self) -> int:
         """Number of trainable parameters; of one net where several are trained at once."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -159,7 +164,7 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        return answer(self, stored_inputs(images, self.task))[1]
+        return answer(self, stored_inputs(images, self.photo_task))[1]
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:

@@ -25,6 +25,7 @@ MODULES = {
     "time": "dlcourse.plots.time",
     "pictures": "dlcourse.plots.generative",
     # families, on top of their kind
+    "any_clock": "dlcourse.plots.any_clock",
     "centres": "dlcourse.plots.centres",
     "flow": "dlcourse.plots.flow",
     "gan": "dlcourse.plots.gan",
@@ -55,12 +56,13 @@ def draw_predictions(
 
     Args:
         path: of the PNG.
-        model: gave the predictions; its kind of task says what the sheet shows.
+        model: gave the predictions; its family, or its kind of task, says what the sheet shows.
         images: uint8 [N, H, W] or [N, H, W, 3].
         predictions: from `model.predictions`.
         files: where each image comes from.
     """
-    _function(model.kind, "draw_predictions")(path, model, images, predictions, files)
+    drawing = [found for name in model.plots() if (found := _function(name, "draw_predictions")) is not None]
+    drawing[-1](path, model, images, predictions, files)
 
 
 def draw_size_and_time(folder: Path, kind: str, result: "Result") -> None:

@@ -17,18 +17,19 @@ from dlcourse.plots.time import draw_answers
 
 def draw_examined(plots: Path, examined: Examined) -> None:
     """Draw all plots of this module into a folder."""
-    draw_robustness(plots / "robustness.png", examined.curves)
+    draw_robustness(plots / "robustness.png", examined.curves, examined.kind)
     draw_hard(plots / "hard.png", *examined.hard)
     if examined.risks:
         draw_confidence(plots, examined.calibration, examined.metrics["test/calibration_error"], examined.risks)
 
 
-def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
+def draw_robustness(path: Path, rows: Sequence[Bin], kind: str = "free") -> None:
     """Two panels per factor: mean error with standard error, and below it the share of errors above a minute.
 
     Args:
         path: of the PNG.
         rows: from `robustness.curves`.
+        kind: of the scenes.
     """
     figure = Figure(figsize=(13, 11), layout="constrained")
     figure.suptitle("Error on rendered images by hidden parameter of the scene; grey: the range that is trained on")
@@ -36,7 +37,7 @@ def draw_robustness(path: Path, rows: Sequence[Bin]) -> None:
     logarithmic = max(figures) > 20 * max(min(figures), 0.05)
     grid = figure.subplots(4, 3, height_ratios=[3, 2, 3, 2])
     panels = [(grid[row, column], grid[row + 1, column]) for row in (0, 2) for column in range(3)]
-    for (axes, below), factor in zip(panels, FACTORS, strict=True):
+    for (axes, below), factor in zip(panels, FACTORS[kind], strict=True):
         part = [row for row in rows if row.factor == factor.name]
         middles = [(row.low + row.high) / 2 for row in part]
         trained = [row for row in part if row.trained]

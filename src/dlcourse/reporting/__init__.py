@@ -13,6 +13,7 @@ def report(
     publish: Sequence[Path] = (),
     results: bool = False,
     published: bool = False,
+    by: str | None = None,
     pictures: int = 4,
     picture_width: int = 640,
 ) -> Iterator[str]:
@@ -25,19 +26,22 @@ def report(
         publish: runs whose result.json is copied to outputs/published first.
         results: write RESULTS.md and docs/experiments.md instead.
         published: also read the published results in the folders named `published`.
+        by: `folder` adds a table with a row for each of the folders, or for each subfolder of a single one.
         pictures: of a run, at most so many.
         picture_width: pixels.
 
     Raises:
         UserError: an option has a wrong value, or a run cannot be read.
     """
-    from dlcourse.reporting import collect, comparison, documents, page
+    from dlcourse.reporting import by_folder, collect, comparison, documents, page
     from dlcourse.reporting.published import publish as copy
 
     for name, value, least in (("pictures", pictures, 0), ("picture_width", picture_width, 50)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             what = "pictures" if least == 0 else "pixels"
             raise UserError(f"{name}={value} is not a valid number of {what}: use an integer of {least} or more")
+    if by not in (None, "folder"):
+        raise UserError(f"by={by} is unknown: use by=folder")
     if compare:
         yield from comparison.compare(list(compare), output)
         return
@@ -48,11 +52,14 @@ def report(
     if results or publish:
         return
     found = collect.collect(folders, besides=output, published=published)
+    students = by_folder.groups(folders) if by else []
     rows, written = page.write_report(found, output, pictures, picture_width)
     if any(run.folder for run in found.runs):
         yield f"\n{page.own_runs(found.runs)}"
     if any(row.runs for row in rows):
         yield f"\n{page.terminal(rows)}\n"
+    if by:
+        yield f"{by_folder.write_table(by_folder.rows(found.runs, students), output)}\n"
     yield page.summary(found, rows)
     yield from (f"skipped {item.path}: {item.reason}" for item in found.skipped)
     yield f"Report saved to {written}"

@@ -1,0 +1,70 @@
+"""Plots of the reader of any clock: the dial that it found, and its reading, drawn into the image."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from dlcourse.clocks.dial import seen_at
+from dlcourse.clocks.encodings import MINUTES
+from dlcourse.data.module import DataModule
+from dlcourse.models.base import BaseModule
+from dlcourse.plots.curves import ANSWER, TRUTH, VALIDATION
+from dlcourse.plots.sheet import contact_sheet
+
+SHOWN = 60
+HOUR, MINUTE = 0.5, 0.85  # lengths of the drawn hands in dial radii
+DETAIL = 300  # pixels a side of an image on the sheet
+
+
+def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
+    """`plots/found.png`: test images with the dials that were found and their readings."""
+    images = data.arrays[model.split][0][:24]
+    answers = {name: part[: len(images)] for name, part in model.last_predictions.items()}
+    draw_predictions(folder / "plots" / "found.png", model, images, answers, [Path()] * len(images))
+
+
+def draw_predictions(
+    path: Path, model: BaseModule, images: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
+) -> None:
+    """A contact sheet of the first images with outline, hands and twelve as read, and the runner-up's hands dashed."""
+    rows = model.format_predictions(answers)
+    titles = [
+        f"{row['time']}  {row['confidence']:.0%}, or {row['runner_up']}\n{file.name[-28:]}" if row["runner_up"] else
+        f"{row['time']}\n{file.name[-28:]}"
+        for row, file in zip(rows, files, strict=True)
+    ]  # fmt: skip
+    step = max(images.shape[1] // DETAIL, 1)
+    shown = [image[::step, ::step].numpy() for image in images[:SHOWN]]
+
+    def decorate(axes: Axes, i: int) -> None:
+        if not rows[i]["runner_up"]:
+            return
+        side, pose, turn = shown[i].shape[0], answers["pose"][i : i + 1], answers["turn"][i].item()
+        around = torch.arange(61) * (2 * math.pi / 60)
+        rim = torch.stack([around.sin(), -around.cos()], -1)
+        _line(axes, pose, rim, side, color=VALIDATION, linewidth=1.5)
+        _line(axes, pose, _toward(turn, 0.9, 1.0), side, color=VALIDATION, linewidth=3)
+        second = answers["runner_up"][i].item()
+        for minutes, style in (
+            (second, {"color": TRUTH, "linestyle": ":"}),
+            (answers["minutes"][i].item(), {"color": ANSWER}),
+        ):
+            _line(axes, pose, _toward(turn + minutes * 360 / MINUTES, 0, HOUR), side, linewidth=3, **style)
+            _line(axes, pose, _toward(turn + minutes % 60 * 6, 0, MINUTE), side, linewidth=1.5, **style)
+
+    contact_sheet(path, shown, titles[:SHOWN], "What the clocks say", cell=2.6, columns=5, decorate=decorate)
+
+
+def _toward(degrees: float, start: float, end: float) -> Tensor:
+    """Two points [2, 2] of the dial's plane in a direction, clockwise of up."""
+    angle = math.radians(degrees)
+    return torch.tensor([[start], [end]]) * torch.tensor([math.sin(angle), -math.cos(angle)])
+
+
+def _line(axes: Axes, pose: Tensor, points: Tensor, side: int, **style) -> None:
+    x, y = (seen_at(pose, points)[0] * side - 0.5).unbind(1)
+    axes.plot(x.tolist(), y.tolist(), solid_capstyle="round", **style)
