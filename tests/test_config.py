@@ -22,7 +22,7 @@ CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(gro
 
 @pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda x: str(x))
 def test_every_choice_composes(group, name):
-    base = [] if group == "experiment" else ["model=clock_multihead", "data=clocks"]
+    base = [] if group in ("experiment", "search") else ["model=clock_multihead", "data=clocks"]
     base = [word for word in base if not word.startswith(f"{group}=")]
     base = ["model=clock_transfer", "data=clocks"] if group == "model/encoding" else base
     value = f"[{name}]" if group == "logger" else name
