@@ -25,7 +25,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["model/net=resnt", "model=clock_cyclic"], "model/net=resnt is unknown; did you mean resnet?"),
         (["logger=csvv"], "logger=csvv is unknown; did you mean csv?"),
         (["seed"], "seed"),
-        (["data=clocks"], "model is missing: choose model=autoencoder|clock_classification|"),
+        (["data=clocks"], "model is missing: choose model=autoencoder|clock_any|clock_classification|"),
         (["model=clock_cyclic"], "data is missing: choose data=arrays|cifar10|"),
         (["run=nowhere"], "run=nowhere is not a run folder"),
         ([*RUN, "data.count=3"], "data.count=3 is too small"),

@@ -16,7 +16,7 @@ from dlcourse.runs.references import references
 from dlcourse.runs.stored_config import buildable
 
 GROUPS = ["data", "model", "trainer", "callbacks", "logger", "debug", "search", "experiment"]
-NESTED = ["data/augment", "model/net", "model/encoding", "model/optimizer", "model/schedule"]
+NESTED = ["data/augment", "data/scene", "model/net", "model/encoding", "model/optimizer", "model/schedule"]
 CHOICES = [(group, name) for group in [*GROUPS, *NESTED] for name in choices(group)]
 
 

@@ -60,7 +60,7 @@ def fake(x: torch.Tensor, count: int, groups: int = 0, probabilities: bool = Tru
     )
     arrays = {"train": (x, answers["labels"]), "test": (x, answers["labels"])}
     return SimpleNamespace(task=task, split="test", last_predictions=answers), SimpleNamespace(
-        arrays=arrays, title="made"
+        arrays=arrays, title="made", whole=False
     )
 
 
