@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "docs/notebooks").glob("*.py"))
 NAMES = [path.stem for path in SCRIPTS]
-EXECUTED = "perceptron_and_xor"  # in a kernel of its own; the others with -m slow
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def test_there_are_six():
     assert len(SCRIPTS) >= 6
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in (EXECUTED, "digits_and_maps")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "digits_and_maps"])
 def test_its_cells_run(name, cells_of):
     found = cells_of(name)
     assert found["result"]["status"] == "completed" and Path(found["result"]["folder"], "result.json").exists()
@@ -63,9 +62,8 @@ def run_in_kernel(name: str, folder: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the Jupyter libraries
-@pytest.mark.parametrize(
-    "name", [EXECUTED, *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES if name != EXECUTED)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_it_runs_in_jupyter(name, tmp_path):
     assert run_in_kernel(name, tmp_path)
     assert list((tmp_path / "outputs/notebook").glob("*/result.json"))

@@ -71,7 +71,8 @@ def _test(job: Path, search_cfg: DictConfig) -> Result:
         return done
     stored = read_stored(job / CONFIG, builds=False)
     with torch_threads(stored.get("threads")):
-        asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False, "trust": search_cfg.get("trust")}
+        asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False, "features": None}
+        asked["trust"] = search_cfg.get("trust")
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
         return evaluate(cfg, folder)
 
