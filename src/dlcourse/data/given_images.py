@@ -60,8 +60,7 @@ def _channels_last(images: torch.Tensor) -> torch.Tensor:
 
 
 def _array(array: np.ndarray, task: Task, one: bool) -> torch.Tensor:
-    shape = task.in_shape if len(task.in_shape) == 1 else (*task.in_shape[1:], *task.in_shape[:1])
-    shape = shape[:2] if shape[2:] == (1,) else shape
+    shape = task.stored_shape()
     array = array[..., 0] if array.ndim > 2 and array.shape[-1] == 1 else array
     flat = len(shape) == 1 and array.shape[-1:] == shape  # features, which are not an image
     if array.dtype == np.uint8 and task.picture_shape() is not None and array.ndim > 1 and not flat:

@@ -62,6 +62,13 @@ class Task:
         side = math.isqrt(self.in_shape[0])
         return (1, side, side) if side * side == self.in_shape[0] and side >= SMALLEST_SIDE else None
 
+    def stored_shape(self) -> tuple[int, ...]:
+        """Shape of one stored input: [H, W] if grey, [H, W, C] else, or [D]."""
+        if len(self.in_shape) == 1:
+            return self.in_shape
+        channels, *sides = self.in_shape
+        return (*sides,) if channels == 1 else (*sides, channels)
+
     def shape_text(self) -> str:
         """The input's shape as text: `28x28 grey`, `32x32 colour`, `256 features`."""
         if len(self.in_shape) == 1:

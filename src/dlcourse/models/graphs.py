@@ -98,8 +98,7 @@ def _decoded(model: Generative, x: Tensor) -> tuple[Tensor, ...]:
 def _stored(model: BaseModule) -> tuple[Callable[[int], Tensor], str]:
     """Draws stored inputs of a model, and says what they are."""
     task, (black, white) = model.task, model.task.levels
-    shape = task.in_shape if len(task.in_shape) == 1 else (*task.in_shape[1:], *task.in_shape[:1])
-    shape = shape[:2] if shape[2:] == (1,) else shape
+    shape = task.stored_shape()
     sides = ", ".join(map(str, shape))
     if len(shape) > 1 and (black, white) == (0, 255):
         pixels = lambda count: torch.randint(0, 256, (count, *shape), generator=seeded(0)).byte()  # noqa: E731

@@ -14,9 +14,10 @@ from dlcourse.analysis import classification
 from dlcourse.clocks.encodings import clock_text
 from dlcourse.plots.mosaic import mosaic
 from dlcourse.plots.page import write_page
-from dlcourse.plots.run_page import PAGE, charts, read_rows
+from dlcourse.plots.run_page import PAGE, charts
 from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
+from dlcourse.runs.files import read_rows
 from dlcourse.runs.metrics import duration
 
 LIVE = "live.html"
@@ -47,7 +48,7 @@ class LivePage(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the page with the epochs of a resumed run, or an empty one."""
-        self.rows = read_rows(self.folder)
+        self.rows = read_rows(self.folder / "metrics.csv")
         self.started, self.first_step = time.perf_counter(), _steps(trainer)
         self._write(trainer, pl_module)
 
@@ -103,7 +104,8 @@ def end_live_page(folder: Path) -> None:
         to = PAGE if (folder / PAGE).exists() else ""
         write_page(
             folder, LIVE, "live.html", title=f"{folder.name}: completed", refresh=1 if to else 0, to=to,
-            said="The run is completed.", share=1.0, charts=charts(read_rows(folder)), pictures=[], caption="",
+            said="The run is completed.", share=1.0, charts=charts(read_rows(folder / "metrics.csv")), pictures=[],
+            caption="",
         )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """index.html: a run as one self-contained page, with its conclusion, figures, curves, plots, config and command."""
 
 import base64
-import csv
 import logging
 import math
 import webbrowser
@@ -16,6 +15,7 @@ from dlcourse.plots.chart import Line, chart
 from dlcourse.plots.images import Album, pictures_of
 from dlcourse.plots.page import write_page
 from dlcourse.runs.conclusions import Conclusion
+from dlcourse.runs.files import read_rows
 from dlcourse.runs.metrics import is_share
 from dlcourse.runs.result import CONFIG, Result
 
@@ -45,7 +45,7 @@ def write_run_page(folder: Path, result: Result, conclusion: Conclusion) -> Path
     config = folder / CONFIG
     return write_page(
         folder, PAGE, "run.html", title=f"{result.model} on {result.data}", result=result, conclusion=conclusion,
-        figures=figures + _animations(folder), charts=charts(read_rows(folder)), place=str(folder),
+        figures=figures + _animations(folder), charts=charts(read_rows(folder / "metrics.csv")), place=str(folder),
         command=result.command, config=config.read_text("utf8") if config.exists() else "",
         links=[name for name in BESIDE if (folder / name).exists()],
         tables=sorted(str(path.relative_to(folder)) for path in (folder / "plots").glob("*.csv")),
@@ -66,15 +66,6 @@ def _animations(folder: Path) -> list[tuple[str, str, str, bool]]:
                 (f"data:image/gif;base64,{data}", "The same images as the training goes on.", path.stem, False)
             )
     return found
-
-
-def read_rows(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv; none where it cannot be read."""
-    try:
-        with (folder / "metrics.csv").open(encoding="utf8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):
-        return []
 
 
 def charts(rows: Sequence[dict[str, str]]) -> list[tuple[str, Markup]]:

@@ -1,6 +1,5 @@
 """Two runs side by side: their curves, the settings that differ, the metrics, and the error of each class."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from dlcourse.plots.chart import Line, chart
 from dlcourse.plots.page import write_page
 from dlcourse.reporting.collect import Run, read_run
 from dlcourse.runs import metrics
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import read_rows, write_text
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
 from dlcourse.runs.metrics import lower_is_better
 from dlcourse.runs.result import CONFIG, RESULT
@@ -163,13 +162,7 @@ def _class_errors(run: Run) -> dict[str, tuple[float, float, str]]:
 
 
 def _table(run: Run, name: str) -> list[dict[str, str]]:
-    if run.folder is None:
-        return []
-    try:
-        with (run.folder / name).open(encoding="utf8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):
-        return []
+    return read_rows(run.folder / name) if run.folder is not None else []
 
 
 def _charts(a: Run, b: Run) -> list[tuple[str, Markup]]:

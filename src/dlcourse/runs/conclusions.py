@@ -3,7 +3,6 @@
 Everything is computed from result.json and the tables beside the plots.
 """
 
-import csv
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcourse.config import choices
+from dlcourse.runs.files import read_rows
 from dlcourse.runs.metrics import figure, finite, is_share, leading_metric, lower_is_better, metric, reported
 from dlcourse.runs.result import Result
 from dlcourse.runs.verdicts import NOT_COMPARABLE, RENDERED, other_settings, verdict
@@ -115,7 +115,7 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
 
 def _mistakes(folder: Path, metrics: Mapping[str, float]) -> str:
     """The most confused pair of classes, or whether a few large errors make up the mean."""
-    for row in _rows(folder / "plots" / "confused_pairs.csv")[:1]:
+    for row in read_rows(folder / "plots" / "confused_pairs.csv")[:1]:
         truth, answered, count = row.get("truth"), row.get("answered"), row.get("count")
         return f"The most frequent mistake: {truth} is taken for {answered} ({count} times)."
     mean, median = metrics.get("test/error_minutes"), metrics.get("test/error_minutes_median")
@@ -191,7 +191,7 @@ def _again(result: Result, *, sweep: bool = False, drop: Sequence[str] = (), mor
 
 def _best_epoch(folder: Path, result: Result) -> tuple[int, int]:
     """The epoch with the best leading figure on validation, counted from 1, and the last one; zeros without any."""
-    rows = _rows(folder / "metrics.csv")
+    rows = read_rows(folder / "metrics.csv")
     name = leading_metric(result.metrics, result.references) or ""
     held_out = f"val/{name.partition('/')[2]}"
     points = [(int(row["epoch"]) + 1, float(row[held_out])) for row in rows if row.get(held_out) and row.get("epoch")]
@@ -199,11 +199,3 @@ def _best_epoch(folder: Path, result: Result) -> tuple[int, int]:
         return 0, 0
     choose = min if lower_is_better(held_out) else max
     return choose(points, key=lambda point: point[1])[0], points[-1][0]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):
-        return []

@@ -1,6 +1,7 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and tables that may be missing."""
 
 import contextlib
+import csv
 import errno
 import os
 from collections.abc import Generator
@@ -40,3 +41,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a file completely or not at all."""
     with replaced(path) as part:
         part.write_text(text, "utf8")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by column; none where it is missing or damaged."""
+    try:
+        with path.open(encoding="utf8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error):
+        return []

@@ -1,0 +1,96 @@
+"""The hands of a varied clock, their cap and their shadows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dlcourse.clocks.varied.planes import Planes, colour
+
+
+def along_and_beside(planes: Planes, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance along a hand at an angle in degrees [N], and beside it (without sign)."""
+    angle = torch.deg2rad(angle)[:, None, None]
+    sin, cos = angle.sin(), angle.cos()
+    return planes.x * sin - planes.y * cos, (planes.x * cos).addcmul_(planes.y, sin)
+
+
+def _hand(planes: Planes, angle: Tensor, length: Tensor, width: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A hand's signed distance, its inner part's, and the side of each pixel; angle [B], length and width [B, 1, 1]."""
+    along, side = along_and_beside(planes, angle)
+    beside = side.abs()
+    kinds = {kind: planes.kind("hands", kind) for kind in ("tapered", "sword", "spade", "arrow")}
+    half = width * (0.5 - 0.22 * (kinds["sword"] + kinds["spade"] + kinds["arrow"]))
+    # Straight or tapered, with the bulge of a sword at .62 of the length, and the tip: the least of three lines.
+    bulge = width * kinds["sword"] * 0.5
+    head = width * (0.5 + 2 * planes.tip) + 0.6 * length * kinds["sword"] * planes.tip
+    to_tip = length - along
+    wide = to_tip.mul((half + bulge) / head).add_(half * (1 - planes.tip))
+    wide = torch.minimum(wide, along.mul(-0.7 * kinds["tapered"] * half / length).add_(half + bulge), out=wide)
+    slope = bulge * 2.2 / length
+    wide = torch.minimum(wide, along.mul(slope).add_(half + bulge - 0.62 * length * slope), out=wide)
+    if kinds["arrow"].any():
+        arrow = torch.minimum(to_tip * 0.45, (along - 0.7 * length).mul_(3)).mul_(kinds["arrow"])
+        wide = torch.maximum(wide, arrow, out=wide)
+    inside = torch.minimum(wide.sub_(beside), to_tip, out=wide)
+    inside = torch.minimum(inside, along + planes.tail, out=inside)
+    for place, radius in (
+        (-0.68 * length, width * 0.75 * kinds["spade"]),
+        (planes.tail, planes.counterweight),
+    ):
+        if (radius > 0).any():
+            away = torch.hypot(along + place, beside).neg_().add_(radius - (radius == 0).float())
+            inside = torch.maximum(inside, away, out=inside)
+    inner = torch.minimum(inside - width / 2 * (1 - planes.lume), along - 0.12)
+    return inside, inner, side
+
+
+def draw_hands(planes: Planes, dial: Tensor, ink: Tensor) -> None:
+    """Cap, second hand, minute hand, hour hand, alarm hand and their shadows; `dial` and `ink` are colours [N, 3]."""
+    scene = planes.scene
+    minutes = scene.minutes.float()
+    at = minutes % 60 + scene.drift
+    minute, hour = at * 6, (minutes // 60 * 60 + at) * 0.5 + scene.hour_error
+    red = colour(scene.hand_hue * 0.06, torch.full_like(minutes, 0.9), 0.55 + 0.4 * scene.hand_hue)
+    own = colour(1 - scene.hand_hue, torch.full_like(minutes, 0.8), 0.3 + 0.6 * scene.hand_hue)
+    which = scene.second_red[:, None]
+    second = torch.where(which < 0.6, red, torch.where(which < 0.8, ink, own))
+    cap = torch.where(scene.cap_like_dial[:, None] > 0, dial, torch.where(which < 0.3, second, ink))
+    planes.add(planes.edge(planes.cap - planes.r), cap)
+    if planes.any("second"):
+        along, side = along_and_beside(planes, scene.second_angle)
+        inside = torch.minimum(planes.second - along, along + planes.second_tail)
+        inside = torch.minimum(inside, side.abs_().neg_().add_(planes.second_width / 2), out=inside)
+        planes.add(planes.edge(inside).mul_(planes.second > 0), second)
+    skeleton = planes.kind("hands", "skeleton")
+    lume = torch.where(skeleton[:, 0] > 0, dial, dial * 0.6 + 0.4 * (1 - ink).round())
+    lit = torch.maximum(planes.lume.ceil(), skeleton)
+    hands = (
+        (minute, planes.minute_length, planes.hour_width * planes.minute_width_ratio),
+        (hour, planes.minute_length * planes.hour_ratio, planes.hour_width),
+    )
+    for angle, length, width in hands:
+        inside, inner, side = _hand(planes, angle, length, width)
+        mask = planes.edge(inside)
+        light = side.mul_(planes.pixels).clamp_(0, 1).mul_(planes.shine)
+        if lit.any():
+            planes.add(mask, ink, light, also=planes.edge(inner).mul_(lit))
+            planes.colours.append(lume)
+        else:
+            planes.add(mask, ink, light)
+    if planes.any("alarm"):
+        along, side = along_and_beside(planes, scene.alarm_angle)
+        inside = torch.minimum(0.01 - side.abs_(), torch.minimum(planes.alarm - along, along + 0.02))
+        planes.add(planes.edge(inside) * (planes.alarm > 0), own)
+    if planes.any("shadow"):
+        # Of the hands' simple shape, moved, and softer than they are.
+        x, y = planes.x, planes.y
+        planes.x, planes.y = x - planes.shadow_x, y - planes.shadow_y
+        cast = torch.zeros_like(x)
+        for angle, length, width in hands:
+            along, side = along_and_beside(planes, angle)
+            inside = torch.minimum(length - along, along + planes.tail)
+            inside = torch.minimum(inside, side.abs_().neg_().add_(width / 2), out=inside)
+            torch.maximum(cast, inside.mul_(planes.pixels * 0.5).add_(0.5), out=cast)
+        planes.x, planes.y = x, y
+        planes.add(cast.clamp_(max=1).mul_(planes.shadow).mul_(planes.r < 1), torch.zeros_like(dial))
