@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -34,6 +35,11 @@ DDP = OmegaConf.create({"devices": 2, "strategy": "ddp"})
 
 NO_USER = "import os\nos.getuid = os.geteuid = lambda: 54321\n"  # a uid without an entry in the table of users
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+# A user who may read all files and write none of root's: what a class room's shared installation is for its students.
+NOBODY = shlex.split(
+    "setpriv --reuid=65534 --regid=65534 --clear-groups "
+    "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search"
+)
 # Each row is one process: environment, redirections, command, what it says, the file that it leaves.
 TABLE = {
     "train: foreign variables, no user, no home, ASCII, closed input and output": (
@@ -50,20 +56,32 @@ TABLE = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def another_user() -> list[str]:
+    """The words before a command that run it under another uid; none where this process may not change it."""
+    if os.getuid() or not shutil.which("setpriv"):
+        return []
+    return [] if subprocess.run([*NOBODY, sys.executable, "-c", "pass"], capture_output=True).returncode else NOBODY
+
+
 @pytest.mark.parametrize("row", TABLE)
-def test_environment_and_command(tmp_path, row):
+def test_environment_and_command(tmp_path, row, another_user):
     inherited, redirections, words, said, left = TABLE[row]
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
     (tmp_path / "sitecustomize.py").write_text(NO_USER)
     Image.new("L", (60, 60), 200).save("ü.png")
     Path("outputs").mkdir()
-    caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": matplotlib.get_cachedir()}  # finding the fonts takes seconds
+    tmp_path.chmod(0o777)  # the other user's working directory
+    shutil.copytree(matplotlib.get_cachedir(), "fonts")  # finding them takes seconds
+    Path("fonts").chmod(0o777)
+    caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "fonts")}
     variables = {name: value for name, value in (os.environ | caches | inherited).items() if value is not None}
-    call = f"{shlex.join([sys.executable, '-m', 'dlcourse', *words])} {redirections}"
+    call = f"{shlex.join([*another_user, sys.executable, '-m', 'dlcourse', *words])} {redirections}"
     done = subprocess.run(["bash", "-c", call], env=variables, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert said in done.stderr and "could not be drawn" not in done.stderr
     assert Path(left).stat().st_size > 0
+    assert Path(left).stat().st_uid == (65534 if another_user else os.getuid())
     if words[0] == "train":
         assert json.loads(Path("out/result.json").read_text())["status"] == "completed"
         assert load_checkpoint(Path("out/checkpoints/last.ckpt"))["global_step"] > 1

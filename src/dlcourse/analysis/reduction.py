@@ -3,6 +3,9 @@
 What a fitted reduction needs to go on is its points and their places, so that is all that is ever stored of one.
 """
 
+import atexit
+import shutil
+import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any
@@ -151,10 +154,7 @@ class UMAP(Reduction):
         return self.n_neighbors + 1
 
     def _make(self, **more: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not used here
-            import umap
-
+        umap = _umap()
         settings = {"n_neighbors": self.n_neighbors, "min_dist": self.min_dist, "random_state": self.seed, "n_jobs": 1}
         return umap.UMAP(**(settings | more))
 
@@ -175,6 +175,24 @@ class UMAP(Reduction):
     def warm_up(self, x: np.ndarray) -> None:
         few = x[: max(100, 2 * self.smallest)].astype(np.float32)
         self._make(n_epochs=10, force_approximation_algorithm=len(x) > EXACT).fit(few)
+
+
+def _umap() -> Any:
+    """The module umap. numba caches its code beside the source or in the home, or else in a temporary folder."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not used here
+        try:
+            import umap
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            import numba
+
+            folder = tempfile.mkdtemp(prefix="numba-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            numba.config.CACHE_DIR = folder  # ty: ignore[missing-attribute]
+            import umap
+    return umap
 
 
 METHODS: dict[str, type[Reduction]] = {"pca": PCA, "tsne": TSNE, "umap": UMAP}
