@@ -28,7 +28,7 @@ FACES = Task("faces", "pictures", (3, 16, 16), 0.0, 1.0)
 XOR = Task("xor", "classes", (2,), 0.5, 0.5, ("0", "1"))
 CLOCK = ["data=clocks", "model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
 FACE = ["data=faces", "model.net.width=4", "model.net.layers=2", "model.latent=3"]
-FLOW = ["model=flow", "model.net.widths=[4,8]", "model.steps=3"]
+FLOW = ["model=flow", "model.net.widths=[4,8]", "model.steps=2"]
 TOLD = replace(FACES, factors=("shape", "size"), categories=(3, 0))
 FAMILIES = {
     "classifier": (CLASSES, ["model=mlp", "data=folder", "model.net.widths=[8]"], ["model"]),

@@ -90,7 +90,7 @@ def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(comma
     assert code == 0 and "test/accuracy" in out, error
     assert read_result(tested).metrics == {"test/accuracy": read_result(Path("run")).metrics["test/accuracy"]}
     code, _, error = command("evaluate", "run=run", "trust=[mypackage]", "eval_mode=false")
-    assert code == 1 and "eval_mode=False does not support the LightningModule mypackage.spiral.Spiral" in error
+    assert code == 1 and "eval_mode=false does not support the LightningModule mypackage.spiral.Spiral" in error
     code, _, error = command("evaluate", "run=run", "trust=[mypackage]", "data=xor")
     assert code == 0, error
     code, _, error = command("predict", "run=run", "trust=[mypackage]", "input=.")

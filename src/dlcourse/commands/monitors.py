@@ -99,11 +99,15 @@ class MonitorCheck(Callback):
     ) -> None:
         """Compare names of training metrics, once, with those that the first step has recorded.
 
-        A callback may log more at the end of the epoch, so that only misspelt names are refused.
+        Models and callbacks of the user may log more at the end of the epoch.
         """
-        if self.told or not isinstance(pl_module, BaseModule):
+        if self.told:
             return
         self.told = True
+        parts = [pl_module, *trainer.callbacks]  # ty: ignore[missing-attribute]
+        shipped = all(type(part).__module__.startswith(("dlcourse.", "lightning.")) for part in parts)
+        if not shipped or not isinstance(pl_module, BaseModule):
+            return
         known = sorted({f"train/{name}" for name in pl_module.noted_names} | set(trainer.callback_metrics))
         for key, name in self.watched.items():
             if name.startswith("train") and name not in known and suggest(name, known):

@@ -109,9 +109,8 @@ def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, 
     """
     for key, default in (("features", None), ("eval_mode", True), ("robustness", False), ("game", False)):
         if cfg[key] != default:
-            raise UserError(
-                f"{key}={cfg[key]} does not support the LightningModule {run_cfg.model._target_}: remove {key}"
-            )
+            given = f"{key}={str(cfg[key]).lower()}"
+            raise UserError(f"{given} does not support the LightningModule {run_cfg.model._target_}: remove {key}")
     path = run / "checkpoints" / "best.ckpt"
     if not path.exists():
         raise UserError(f"{path} not found: the run has not saved a checkpoint")
