@@ -180,14 +180,23 @@ class UMAP(Reduction):
 METHODS: dict[str, type[Reduction]] = {"pca": PCA, "tsne": TSNE, "umap": UMAP}
 
 
+def check_method(method: str) -> None:
+    """Refuse an unknown method.
+
+    Raises:
+        UserError: names the methods.
+    """
+    if method not in METHODS:
+        raise UserError(f"method={method} is unknown: use {', '.join(METHODS)}")
+
+
 def reduction(method: str, **options: Any) -> Reduction:
     """The method of that name, with its options.
 
     Raises:
         UserError: the method is unknown, or it refuses an option.
     """
-    if method not in METHODS:
-        raise UserError(f"method={method} is unknown: use {', '.join(METHODS)}")
+    check_method(method)
     return METHODS[method](**options)
 
 
