@@ -16,6 +16,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 META = torch.device("meta")
+Generator = torch.Generator  # `meta_device` gives the name to another class
 COPIES = ("_to_copy", "to", "copy_")
 LOOKUPS = ("index", "index_put", "index_put_", "_index_put_impl_")  # take indices on the CPU on a GPU too
 
@@ -67,7 +68,7 @@ class OneDevice(TorchDispatchMode):
         if on_meta:
             self._check(func, [t for t in tensors if t.ndim and not t.is_meta])
         for operand in operands:
-            if isinstance(operand, torch.Generator) and (operand.initial_seed() in MetaGenerator.seeds) != on_meta:
+            if isinstance(operand, Generator) and (operand.initial_seed() in MetaGenerator.seeds) != on_meta:
                 raise AssertionError(f"{func}: the generator is not on the device of the random numbers")
         return func(*args, **kwargs)
 

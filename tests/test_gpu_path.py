@@ -93,7 +93,7 @@ def test_a_small_net_on_the_device_keeps_all_threads(calls, monkeypatch):
 
 def test_the_trainer_takes_the_device_and_its_precision(calls, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
-    settings = {"accelerator": "auto", "devices": 1, "precision": "bf16-mixed", "logger": False}
-    trainer = make_trainer(OmegaConf.create(settings))
+    settings = {"accelerator": "auto", "devices": 1, "precision": "bf16-mixed"}
+    trainer = make_trainer(OmegaConf.create(settings), logger=False)
     assert trainer.strategy.root_device == torch.device("cuda", 0)
     assert trainer.precision_plugin.device == "cuda" and devices.device_name(trainer) == "card 0"

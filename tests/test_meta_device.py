@@ -148,8 +148,8 @@ def test_models(name, monkeypatch, request):
 
     monkeypatch.setattr(BaseModule, "_conclude", conclude)
     device = {"accelerator": MetaAccelerator(), "strategy": MetaStrategy(META), "enable_checkpointing": False}
-    settings = OmegaConf.create({"accelerator": "cpu", "max_epochs": 1, "logger": False})
-    trainer = make_trainer(settings, callbacks=[Steps(mode)], **device)
+    settings = OmegaConf.create({"accelerator": "cpu", "max_epochs": 1})
+    trainer = make_trainer(settings, callbacks=[Steps(mode)], logger=False, **device)
     if name in ON_HOST:
         with pytest.raises((RuntimeError, NotImplementedError), match=WAITS):
             trainer.fit(model, data)
