@@ -58,7 +58,6 @@ class ResNet(nn.Module):
                 f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
             )
         inner, self.patch = widths[0], patch
-        self.margin = [-size % patch for size in in_shape[1:]]  # padding that makes the sides multiples of a patch
         self.stem = nn.Conv2d(in_shape[0] * patch**2, inner, 3, padding=1, bias=False)
         layers: list[nn.Module] = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -71,7 +70,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        rows, columns = self.margin
+        rows, columns = (-size % self.patch for size in x.shape[2:])  # padding to multiples of a patch
         x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         x = self.stages(self.stem(F.pixel_unshuffle(x, self.patch)))
         x = F.relu(self.norm(x), inplace=True)

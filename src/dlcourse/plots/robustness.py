@@ -66,7 +66,7 @@ def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> N
     error = circular_error(minutes, truth)
     worst = error.argsort(descending=True, stable=True)[:24]
     title = (
-        f"Bright reflection and upside down: {error.mean():.2f} minutes of error in {len(error)} pictures; the worst"
+        f"Bright reflection and upside down: {error.mean():.2f} minutes of error in {len(error)} images; the worst"
     )
     draw_answers(path, pictures[worst], minutes[worst], truth[worst], title)
 
