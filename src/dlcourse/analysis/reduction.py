@@ -211,7 +211,7 @@ def quality(points: np.ndarray, places: np.ndarray, labels: np.ndarray | None) -
 
     Returns:
         `trustworthiness`: 1 if the 12 nearest neighbours on the map are also neighbours in the original space (Venna
-        and Kaski, 2001). `neighbour_accuracy`: share of the samples whose class is that of the majority of their 10 nearest
+        and Kaski, 2001). `neighbour_accuracy`: share of the samples whose class is that of most of their 10 nearest
         neighbours on the map; on a tie the smallest label wins. Omitted without labels.
     """
     from sklearn.manifold import trustworthiness
