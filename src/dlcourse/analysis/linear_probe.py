@@ -21,7 +21,7 @@ def linear_probe(
 ) -> dict[str, float]:
     """Predict each factor from the latents with a linear model, fitted on one split and scored on another.
 
-    Numbers: ridge regression, its penalty chosen within the training split, scored by R^2 (1: perfect, 0: as good as the
+    Numbers: ridge regression, its penalty chosen within the training split, scored by R^2 (1 is perfect, 0 equals the
     mean). Categories: logistic regression, scored by accuracy.
 
     Args:
