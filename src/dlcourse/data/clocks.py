@@ -33,6 +33,8 @@ from dlcourse.errors import UserError
 
 # What `data/scene` chooses: the ranges, and the version of the renderer.
 SCENES: dict[str, tuple[type[Ranges], int]] = {"free": (SceneRanges, RENDERER_VERSION), "any": (VariedRanges, VERSION)}
+CURRICULUM = 0.4  # share of the training
+EASY = 0.375  # share of a curriculum with the narrowest ranges; then they widen
 ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
 
 
@@ -49,6 +51,9 @@ class Clocks(Copies, Rendered):
         colour: false: grey images of any clocks; those of the kind `free` are always grey.
         pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
             models that learn to find the dial. Requires the kind `any` and `fresh`.
+        curriculum: share of the training, in epochs, over which fresh images become harder: first upright dials seen
+            from above, then wider and wider ranges of the camera (Bengio et al., 2009). 0: all ranges at once. None:
+            `CURRICULUM` for fresh images of the kind `free`, else 0.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
         copies: how often each stored training image is in the training set, see `Copies`.
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh images.
@@ -66,6 +71,7 @@ class Clocks(Copies, Rendered):
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
         pose: bool = False,
+        curriculum: float | None = None,
         split: Sequence[int] = (80, 10, 10),
         copies: int = 1,
         batch_size: int = 64,
@@ -86,12 +92,19 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene.kind={self.kind} is unknown: use {' or '.join(SCENES)}")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
+        possible = fresh and self.kind == "free"
+        self.curriculum = curriculum if curriculum is not None else CURRICULUM if possible else 0.0
+        if not 0 <= self.curriculum <= 1:
+            raise UserError(f"data.curriculum={curriculum} is not a share of the training: use 0 to 1")
+        if self.curriculum and not possible:
+            raise UserError(f"data.curriculum={curriculum} requires data/scene=free and data.fresh=true")
         try:
             self.ranges = SCENES[self.kind][0](**ranges)
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
         self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
+        self._batches_an_epoch = 1
 
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
@@ -143,10 +156,19 @@ class Clocks(Copies, Rendered):
         self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
+    def _ranges_at(self, epoch: int, number: int) -> Ranges:
+        """The ranges of a fresh training batch."""
+        if self.pose:
+            return replace(self.ranges, absent_probability=ABSENT)
+        epochs = self.trainer.max_epochs if self.trainer is not None else None
+        if not (self.curriculum and epochs and epochs > 0 and isinstance(self.ranges, SceneRanges)):
+            return self.ranges
+        done = (epoch + number / self._batches_an_epoch) / (epochs * self.curriculum)
+        return self.ranges if done >= 1 else self.ranges.eased((done - EASY) / (1 - EASY))
+
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
-        ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
-        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
+        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self._ranges_at(epoch, number))
         images = self.render(scene, self.device)
         images = self._augmented(self.augment, images, index, epoch, number)
         return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
@@ -160,4 +182,6 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
         # Any clocks take as long to render as a small net takes to learn from them.
         ahead = self.kind == "any" and self.device.type == "cpu"
-        return self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
+        batches = self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
+        self._batches_an_epoch = len(batches)
+        return batches
