@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from dlcourse.clocks.course import CourseRanges
 from dlcourse.clocks.scene import SceneRanges
 from dlcourse.data.augment import Augment
 from dlcourse.data.clocks import Clocks
@@ -86,6 +87,9 @@ def test_eased_ranges_lie_within_narrow_ones():
         ({"curriculum": 1.5, "fresh": True}, "data.curriculum=1.5 is not a share"),
         ({"curriculum": 0.5, "fresh": False}, "data.curriculum=0.5 requires data/scene=free and data.fresh=true"),
         ({"count": 5}, "data.count=5 is too small"),
+        ({"split_by": "hour"}, "data.split_by=hour is unknown: use random, viewpoint, minute"),
+        ({"split_by": "viewpoint"}, "data.split_by=viewpoint needs viewpoints that repeat.*data/scene=course"),
+        ({"split_by": "minute", "fresh": True}, "data.split_by=minute requires a fixed training set"),
         ({"size": 2}, "data.size=2 is out of range"),
         ({"batch_size": 0}, "data.batch_size=0 is below 1"),
         ({"scene": {"tlt": [0, 1]}}, "data.scene.*tlt"),
@@ -95,6 +99,23 @@ def test_eased_ranges_lie_within_narrow_ones():
 def test_bad_options_are_refused(data_dir, options, words):
     with pytest.raises(UserError, match=words):
         clocks(data_dir, **options)
+
+
+def test_files_of_earlier_versions_keep_their_names(data_dir):
+    names = [Clocks(str(data_dir), **more).path.name for more in ({}, {"fresh": False}, {"scene": {"kind": "any"}})]
+    assert names == ["clocks-5ca6d33930c5.npz", "clocks-3e792000f1f4.npz", "clocks-76e5bf000edf.npz"]
+
+
+@pytest.mark.parametrize("by", ["minute", "viewpoint"])
+def test_a_split_has_all_images_of_a_group_or_none(data_dir, by):
+    data = clocks(data_dir, count=1440, scene={"kind": "course"}, split_by=by)
+    groups = {
+        split: set((minutes if by == "minute" else CourseRanges.viewpoint_of(scene.factors)).tolist())
+        for split, (scene, minutes) in data.scenes().items()
+    }
+    assert sum(map(len, groups.values())) == len(set.union(*groups.values())) == {"minute": 720, "viewpoint": 30}[by]
+    assert all(groups.values()) and sum(len(minutes) for _, minutes in data.scenes().values()) == 1440
+    assert data.path != clocks(data_dir, count=1440, scene={"kind": "course"}).path
 
 
 def test_a_batch_larger_than_the_set_is_refused(data_dir):

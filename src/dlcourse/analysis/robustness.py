@@ -39,16 +39,18 @@ class Factor(NamedTuple):
     label: str
 
 
+WALL_CLOCK = (
+    Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
+    Factor("tilt", (0.0, 60.0), "tilt, degrees"),
+    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
+    Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
+    Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
+    Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
+)
 # By the kind of scene, as `data/scene` chooses it.
 FACTORS: Mapping[str, tuple[Factor, ...]] = {
-    "free": (
-        Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
-        Factor("tilt", (0.0, 60.0), "tilt, degrees"),
-        Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
-        Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
-        Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
-        Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
-    ),
+    "free": WALL_CLOCK,
+    "course": WALL_CLOCK,
     "any": (
         Factor("glare", (0.0, 1.0), "reflection in the glass, share of white"),
         Factor("tilt", (0.0, 64.0), "tilt, degrees"),
@@ -60,6 +62,7 @@ FACTORS: Mapping[str, tuple[Factor, ...]] = {
 }
 # The glass reflects a lamp of the brightest third that is trained on, and the dial's 12 points down, within 45 degrees.
 HARD: Mapping[str, Mapping[str, Any]] = {
+    "course": {"azimuth": (135.0, 225.0)},  # where the lamp is not seen in the glass
     "free": {"azimuth": (135.0, 225.0), "reflection_probability": 1.0, "reflection_strength": (1.6, 2.2)},
     "any": {"free_turn": (135.0, 225.0), "free_turn_probability": 1.0, "glare": (0.5, 0.75), "glare_probability": 1.0},
 }

@@ -82,6 +82,13 @@ class Ranges:
             found[:, names.index(name)] *= uniform[:, gate] < getattr(self, probability)
         return found
 
+    def arranged(self, factors: Tensor, minutes_N: Tensor) -> Tensor:
+        """The factors [N, F] of images with these times [N].
+
+        A subclass overrides it if some factors follow from others or from the time.
+        """
+        return factors
+
 
 def _weights(name: str, value: object, usual: Mapping[str, float]) -> dict[str, float]:
     """Weights of kinds by name; those that `value` leaves out are as usual."""
@@ -238,6 +245,10 @@ class Scene:
             raise AttributeError(f"unknown factor of a scene: {name!r}")
         return self.factors[:, columns[name]]
 
+    def get(self, name: str, default: float) -> Tensor:
+        """A factor [N] that only some kinds of scenes have, else `default` for every image."""
+        return getattr(self, name) if name in self.kind.columns() else torch.full((len(self),), default)
+
     def __len__(self) -> int:
         return self.minutes.shape[0]
 
@@ -277,4 +288,5 @@ def draw_scenes(minutes_N: Tensor, seed: int, ranges: Ranges | None = None) -> S
     # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
     count = len(ranges.factors()) + len(ranges.GATED) + 8
     uniform = torch.rand(len(minutes_N), count, generator=generator, dtype=torch.float64).float()
-    return Scene(minutes_N, ranges.draw(uniform[:, :-8]), uniform[:, -8:].contiguous(), type(ranges))
+    factors = ranges.arranged(ranges.draw(uniform[:, :-8]), minutes_N)
+    return Scene(minutes_N, factors, uniform[:, -8:].contiguous(), type(ranges))
