@@ -1,5 +1,6 @@
 """The run of a user's own LightningModule, as it is: fit, test and result.json, without dlcourse's analysis."""
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,9 @@ class OwnModuleExperiment(Experiment):
 
     def _parameter_count(self) -> int:
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def _step_work(self) -> float:
+        return math.inf  # not known
 
     def _fastest_precision(self) -> str:
         return "32-true"
