@@ -26,6 +26,7 @@ from dlcourse.cli.streams import guard_streams
 from dlcourse.commands.train import run
 from dlcourse.config import compose
 from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
 from dlcourse.models.build import load_checkpoint
 from dlcourse.training.devices import LEADER, check_launcher, ddp_environment, process_rank
 
@@ -87,6 +88,19 @@ def test_environment_and_command(tmp_path, row, another_user):
         assert load_checkpoint(Path("out/checkpoints/last.ckpt"))["global_step"] > 1
 
 
+def test_a_sweep_goes_on_after_the_hang_up_signal(command, monkeypatch):
+    monkeypatch.setattr(BaseModule, "on_train_epoch_start", lambda _: signal.raise_signal(signal.SIGHUP), raising=False)
+    code, _, error = command("train", "-m", *RUN, "plots=false", "seed=0,1", "name=two")
+    assert code == 0, error
+    check_sweep(Path("outputs/sweeps/two"))
+
+
+def check_sweep(folder: Path) -> None:
+    assert [json.loads((folder / n / "result.json").read_text())["status"] for n in "01"] == ["completed"] * 2
+    assert (folder / "sweep.md").exists()
+
+
+@pytest.mark.slow
 def test_a_sweep_outlives_its_terminal():
     """The window is closed while job 0 trains: the terminal is gone, and the process is told so by SIGHUP."""
     leader, follower = os.openpty()
@@ -101,8 +115,7 @@ def test_a_sweep_outlives_its_terminal():
     os.close(leader)
     process.send_signal(signal.SIGHUP)
     assert process.wait(300) == 0
-    assert [json.loads((folder / n / "result.json").read_text())["status"] for n in "01"] == ["completed"] * 2
-    assert (folder / "sweep.md").exists()
+    check_sweep(folder)
 
 
 def test_a_folder_that_is_not_writable_gets_one_sentence(command, monkeypatch):

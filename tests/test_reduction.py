@@ -15,7 +15,10 @@ def points():
     return load_digits(n_class=4, return_X_y=True)[0].astype(np.float32)
 
 
-@pytest.mark.parametrize("method", METHODS)
+COMPILED = pytest.param("umap", marks=pytest.mark.slow)  # numba compiles umap-learn anew in every process
+
+
+@pytest.mark.parametrize("method", [COMPILED if method == "umap" else method for method in METHODS])
 def test_points_come_to_lie_where_they_belong(points, method):
     known, new = points[:400], points[400:600]
     first = reduction(method)
