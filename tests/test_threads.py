@@ -1,10 +1,13 @@
-"""At most as many threads as cores, and a warning if the user asks for more."""
+"""Threads by the size of a step, at most as many as cores, and a warning if the user asks for more."""
+
+import math
 
 import pytest
 import torch
 
 from dlcourse.training import threads
-from dlcourse.training.threads import advice, check_side_by_side, resolve_threads, usable_cores
+from dlcourse.training.step_size import step_work
+from dlcourse.training.threads import SMALL_STEP, advice, check_side_by_side, resolve_threads, threads_for, usable_cores
 
 
 @pytest.fixture
@@ -29,6 +32,41 @@ def test_by_default_torch_uses_at_most_as_many_threads_as_cores(cores, monkeypat
     assert resolve_threads(None) == 2
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert resolve_threads(None) is None
+
+
+def test_auto_leaves_the_choice_to_the_size_of_a_step(cores, monkeypatch):
+    cores(2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert resolve_threads("auto") is None
+    assert (threads_for(SMALL_STEP / 2), threads_for(2 * SMALL_STEP), threads_for(math.inf)) == (1, 2, 2)
+
+
+def test_the_work_of_a_step_is_that_of_its_dense_and_convolutional_layers():
+    class Net(torch.nn.Sequential):
+        def training_loss(self, inputs, labels):
+            return self(inputs).mean()
+
+    up = torch.nn.ConvTranspose2d(4, 2, 2, stride=2)  # 3x3 to 6x6
+    net = Net(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), up, torch.nn.Flatten(), torch.nn.Linear(72, 5))
+    once = 2 * (4 * 9 * 9 + 9 * 4 * 2 * 4 + 72 * 5)  # multiplications and additions of a sample, 3x3 pixels at first
+    batch = torch.rand(9, 1, 5, 5), torch.zeros(9)
+    state, weights = torch.get_rng_state(), net[1].running_mean.clone()
+    assert step_work(net, batch, 64) == 3 * 64 * once
+    assert torch.equal(state, torch.get_rng_state()) and torch.equal(weights, net[1].running_mean)
+
+
+def test_a_run_stores_the_number_that_it_used(tiny_run, monkeypatch):
+    from omegaconf import OmegaConf
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "usable_cores", lambda: 2)
+    torch.set_num_threads(2)
+    try:
+        result = tiny_run()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert OmegaConf.load(f"{result['folder']}/config.yaml").threads == 1
 
 
 @pytest.mark.parametrize("through_environment", [False, True])

@@ -15,6 +15,9 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.run is None:
         require(cfg, "data")
+    from dlcourse.analysis.reduction import check_method
+
+    check_method(cfg.method)  # before torch is imported, which takes seconds
     from dlcourse.commands.embed import embed
 
     hydra_cfg = HydraConfig.get()

@@ -45,7 +45,8 @@ def class_centres(points: Tensor, labels: Tensor, classes: int, dtype: torch.dty
     total = points.new_zeros(classes, points.shape[1], dtype=dtype)
     for part, of in zip(points.split(ROWS), labels.split(ROWS), strict=True):
         total.index_add_(0, of, part.to(dtype))
-    count = torch.bincount(labels, minlength=classes)[:, None]
+    # Not by bincount, for which a GPU waits to know the largest label.
+    count = torch.zeros_like(total[:, :1], dtype=torch.int64).index_add_(0, labels, torch.ones_like(labels)[:, None])
     return torch.where(count > 0, total / count.clamp_min(1), torch.inf)
 
 

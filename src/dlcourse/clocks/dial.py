@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dlcourse.clocks.encodings import MINUTES, circular_difference
+from dlcourse.clocks.encodings import MINUTES, circular_difference, table_on
 from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.varied.scene import pose, twelve
 
@@ -102,6 +102,7 @@ class DialAngles:
         self.outputs: tuple[int, ...] = (bins, bins, bins)
         times = torch.arange(MINUTES)
         self.hour_at, self.minute_at = times * bins / MINUTES, (times % 60) * bins / 60
+        self.softness = torch.tensor([self.TWELVE_SIGMA, self.HOUR_SIGMA, self.MINUTE_SIGMA])[:, None]
 
     def targets(self, minutes_N: Tensor, turn_N: Tensor) -> Tensor:
         """Soft targets [N, 3, bins] for times in minutes and the angle of twelve in degrees."""
@@ -109,9 +110,8 @@ class DialAngles:
         places = torch.stack(
             [twelve, twelve + minutes_N * self.bins / MINUTES, twelve + (minutes_N % 60) * self.bins / 60]
         )
-        sigma = torch.tensor([self.TWELVE_SIGMA, self.HOUR_SIGMA, self.MINUTE_SIGMA], device=turn_N.device)
         bins = torch.arange(self.bins, device=turn_N.device)
-        away = circular_difference(bins, places.T[:, :, None], self.bins) / sigma[:, None]
+        away = circular_difference(bins, places.T[:, :, None], self.bins) / table_on(self, "softness", turn_N.device)
         weight = torch.exp(-0.5 * away.square())
         return weight / weight.sum(2, keepdim=True)
 
@@ -134,9 +134,10 @@ class DialAngles:
         twelve, hour, minute = output_NK.float().view(-1, 3, self.bins).log_softmax(2).unbind(1)
         turns = torch.arange(self.bins, device=output_NK.device)[:, None]
         found = twelve[:, :, None].expand(-1, -1, MINUTES).clone()
-        for logits, at in ((hour, self.hour_at), (minute, self.minute_at)):
-            low = at.floor().long().to(turns.device)
-            share = (at.to(turns.device) - low).float()
+        for logits, name in ((hour, "hour_at"), (minute, "minute_at")):
+            at = table_on(self, name, output_NK.device)
+            low = at.floor().long()
+            share = (at - low).float()
             first, second = logits[:, (turns + low) % self.bins], logits[:, (turns + low + 1) % self.bins]
             found += torch.lerp(first, second, share)
         return found
@@ -147,14 +148,14 @@ class DialAngles:
         return torch.cat(parts)
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        """The likeliest time of each picture in minutes [N]."""
+        """The likeliest time of each image in minutes [N]."""
         return self.probabilities(output_NK).argmax(1).float()
 
     def turn(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
         """The likeliest angle of twelve in degrees [N], given the times."""
         whole = minutes_N.round().long() % MINUTES
         parts = [
-            self.scores(part)[torch.arange(len(part)), :, at].argmax(1) * (360 / self.bins)
+            self.scores(part)[torch.arange(len(part), device=at.device), :, at].argmax(1) * (360 / self.bins)
             for part, at in zip(output_NK.split(32), whole.split(32), strict=True)
         ]
         return torch.cat(parts)

@@ -25,6 +25,22 @@ def circular_error(a: Tensor, b: Tensor) -> Tensor:
     return circular_difference(a, b).abs()
 
 
+def table_on(encoding: object, name: str, device: torch.device) -> Tensor:
+    """A table of an encoding, on a device. It moves there once: a copy in each step would keep a GPU waiting.
+
+    Args:
+        encoding: has the table as an attribute.
+        name: of the attribute.
+        device: of the outputs or times that are looked up.
+    """
+    table: Tensor = getattr(encoding, name)
+    if table.device != device:
+        with torch.inference_mode(False):  # else a table that validation moves could not be used in training
+            table = table.to(device)
+        setattr(encoding, name, table)
+    return table
+
+
 class Encoding(Protocol):
     """Interface of the encodings; N images, K = sum(outputs) numbers for each image."""
 
@@ -111,11 +127,11 @@ class Classification:
         return F.cross_entropy(output_NK, self._class(minutes_N))
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        return self.time_of.to(output_NK.device)[output_NK.argmax(1)]
+        return table_on(self, "time_of", output_NK.device)[output_NK.argmax(1)]
 
     def probabilities(self, output_NK: Tensor) -> Tensor:
-        each = output_NK.float().softmax(1) / self.minutes_in.to(output_NK.device)
-        return each[:, self.class_of.to(output_NK.device)]
+        each = output_NK.float().softmax(1) / table_on(self, "minutes_in", output_NK.device)
+        return each[:, table_on(self, "class_of", output_NK.device)]
 
 
 class MultiHead:
@@ -156,24 +172,26 @@ class MultiHead:
             self.minute_table = (times % 60)[:, None] / 60
 
     def encode(self, minutes_N: Tensor) -> Tensor:
-        hour = self.hour_table[minutes_N].clamp_min(1e-20).log()
-        minute = self.minute_table[minutes_N]
+        hour, minute = (table[minutes_N] for table in self._tables(minutes_N.device))
+        hour = hour.clamp_min(1e-20).log()
         return torch.cat([hour, minute.clamp_min(1e-20).log() if self.minute_is_class else minute], 1)
 
     def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
         hour, minute = output_NK.split(self.outputs, 1)
-        minute_target = self.minute_table.to(minute.device)[minutes_N]
-        loss = F.cross_entropy(hour, self.hour_table.to(hour.device)[minutes_N])
+        hour_target, minute_target = (table[minutes_N] for table in self._tables(output_NK.device))
+        loss = F.cross_entropy(hour, hour_target)
         if self.minute_is_class:
             return loss + F.cross_entropy(minute, minute_target)
         return loss + (minute - minute_target).square().mean()
 
+    def _tables(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        return table_on(self, "hour_table", device), table_on(self, "minute_table", device)
+
     def _scores(self, output_NK: Tensor) -> Tensor:
         """Log score [N, 720] of every time: how well the heads' distributions fit its targets."""
         hour, minute = output_NK.float().split(self.outputs, 1)
-        return hour.log_softmax(1) @ self.hour_table.T.to(hour.device) + minute.log_softmax(1) @ self.minute_table.T.to(
-            minute.device
-        )
+        hours, minutes = self._tables(output_NK.device)
+        return hour.log_softmax(1) @ hours.T + minute.log_softmax(1) @ minutes.T
 
     def decode(self, output_NK: Tensor) -> Tensor:
         if self.joint:
@@ -242,7 +260,7 @@ def confidence(probabilities: Tensor, minutes: Tensor, apart: int = RUNNER_UP_DI
         The probability of the times within a minute of the prediction [N], and the most likely time at least `apart`
         minutes away [N].
     """
-    times = torch.arange(MINUTES)
+    times = torch.arange(MINUTES, device=minutes.device)
     distance = circular_error(times[None], minutes.round()[:, None])
     near = (probabilities * (distance <= 1)).sum(1)
     return near, (probabilities * (distance >= apart)).argmax(1)

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import shlex
 import shutil
 import signal
@@ -12,15 +13,17 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis.classification import doubt_threshold
-from dlcourse.commands.budget import check_monitors, chosen_epochs
+from dlcourse.commands.budget import chosen_epochs
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.commands.monitors import MonitorCheck, check_monitors, watched_metrics
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint, model_kind
 from dlcourse.models.generative import Generative
@@ -38,7 +41,8 @@ from dlcourse.training.lr_finder import find_rate
 from dlcourse.training.memory import freed_memory_kept
 from dlcourse.training.precision import agreed_precision, choose_precision
 from dlcourse.training.progress import progress_callbacks
-from dlcourse.training.threads import resolve_threads, torch_threads
+from dlcourse.training.step_size import step_work
+from dlcourse.training.threads import AUTO, asked_threads, resolve_threads, threads_for, torch_threads
 from dlcourse.training.trackers.base import Tracker, sweep_folder
 from dlcourse.training.trainer import lightning_errors, make_trainer
 
@@ -206,8 +210,10 @@ class Experiment:
         check_monitors(self.cfg, self._has_validation())
         self.model = self._build()
         self._update(parameters=self._parameter_count())
+        self._choose_threads()
         settings = self.cfg.trainer
         settings.max_epochs = chosen_epochs(self.cfg, self.data.title)
+        check_monitors(self.cfg, self._has_validation())  # again, with the number of epochs
         if settings.precision == "auto":
             settings.precision = self._fastest_precision()
         if self.cfg.lr_find and not self.resumed:
@@ -244,6 +250,22 @@ class Experiment:
 
     def _parameter_count(self) -> int:
         return self.model.parameter_count()
+
+    def _choose_threads(self) -> None:
+        """Decide on `threads=auto`; the number is stored, so that the same run can be repeated."""
+        if self.cfg.threads not in (AUTO, None):
+            return
+        threads = torch.get_num_threads()
+        if threads > 1 and asked_threads(None) is None and likely_device(self.cfg.trainer).type == "cpu":
+            threads = threads_for(self._step_work())
+            torch.set_num_threads(threads)
+        self.cfg.threads = threads
+
+    def _step_work(self) -> float:
+        """Operations of a training step; infinite if it is not one of gradient descent."""
+        if self.data.arrays and self.result.parameters and not self.model.full_batch:
+            return step_work(self.model, next(iter(self.data.train_dataloader())), self.data.batch_size)
+        return math.inf
 
     def _fastest_precision(self) -> str:
         batch = next(iter(self.data.train_dataloader()))
@@ -311,7 +333,12 @@ class Experiment:
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
                 callback.stop, callback.trained = self.stop, self.trained
+        validated = self._has_validation() and cfg.trainer.get("limit_val_batches") != 0
         more: dict[str, Any] = {} if self._has_validation() else {"limit_val_batches": 0}
+        check = MonitorCheck(watched_metrics(cfg, validated))
+        callbacks.append(check)
+        if validated and not self.resumed and check.needs_validation(self.model):
+            more |= {"num_sanity_val_steps": cfg.trainer.get("num_sanity_val_steps") or 1}
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )

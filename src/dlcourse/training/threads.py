@@ -1,4 +1,7 @@
-"""The number of CPU threads of a run: at most the number of cores, and a warning if the user asks for more."""
+"""The number of CPU threads of a run: by the size of its steps, at most the number of cores.
+
+A warning is printed if the user asks for more.
+"""
 
 import logging
 import os
@@ -8,6 +11,9 @@ from contextlib import contextmanager
 from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
+
+AUTO = "auto"
+SMALL_STEP = 1e9  # operations of a training step below which one thread computes it
 
 
 def usable_cores() -> int:
@@ -20,9 +26,9 @@ def usable_cores() -> int:
     return cpu_count()
 
 
-def asked_threads(count: int | None) -> int | None:
+def asked_threads(count: int | str | None) -> int | None:
     """The number that the user asked for: `threads`, else OMP_NUM_THREADS, else None."""
-    if count is not None:
+    if isinstance(count, int):
         return count
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(first) if first.isdigit() and int(first) else None
@@ -38,11 +44,25 @@ def advice(threads: int, cores: int, jobs: int = 1) -> str | None:
     return f"{each} on {where} slow each other down, often many times: use threads={best}"
 
 
-def resolve_threads(count: int | None) -> int | None:
-    """The number of threads of a run, None for torch's default; a warning is printed if the user asks for too many.
+def threads_for(work: float) -> int:
+    """The number of threads for training steps of a size: one for small ones, else all that torch may use.
+
+    Threads wait for each other several times in each operation. On a busy machine, that takes longer than a small
+    operation itself.
 
     Args:
-        count: `threads` of the config.
+        work: floating-point operations of a step, see `step_size.step_work`.
+    """
+    import torch
+
+    return 1 if work < SMALL_STEP else torch.get_num_threads()
+
+
+def resolve_threads(count: int | str | None) -> int | str | None:
+    """The number of threads to begin with, None for torch's default; a warning is printed if too many are asked for.
+
+    Args:
+        count: `threads` of the config: a number, or `auto` or None, which leave the choice to `threads_for`.
     """
     import torch
 
@@ -50,12 +70,12 @@ def resolve_threads(count: int | None) -> int | None:
     asked = asked_threads(count)
     if asked is None:
         return cores if torch.get_num_threads() > cores else None
-    if isinstance(asked, int) and (message := advice(asked, cores)):
+    if message := advice(asked, cores):
         log.warning(message)
-    return count
+    return None if count == AUTO else count
 
 
-def check_side_by_side(jobs: int, count: int | None) -> None:
+def check_side_by_side(jobs: int, count: int | str | None) -> None:
     """Print a warning if the parallel jobs of a sweep would use more threads than cores.
 
     Without `threads` and OMP_NUM_THREADS each job gets its share of the cores already.
@@ -67,19 +87,19 @@ def check_side_by_side(jobs: int, count: int | None) -> None:
     cores = usable_cores()
     parallel = jobs if jobs > 0 else max(1, cores + 1 + jobs)
     asked = asked_threads(count)
-    if isinstance(asked, int) and parallel > 1 and (message := advice(asked, cores, parallel)):
+    if asked is not None and parallel > 1 and (message := advice(asked, cores, parallel)):
         log.warning(message)
 
 
 @contextmanager
-def torch_threads(count: int | None) -> Generator[None]:
-    """Set the number of CPU threads of torch within the block; None keeps it.
+def torch_threads(count: int | str | None) -> Generator[None]:
+    """Set the number of CPU threads of torch within the block; None keeps it. The block may change it.
 
     Raises:
         UserError: it is not a positive integer.
     """
     if count is not None and (not isinstance(count, int) or count < 1):
-        raise UserError(f"threads={count} is not a positive integer: use 1 or more, or null")
+        raise UserError(f"threads={count} is not a positive integer: use 1 or more, or auto")
     import torch  # late, as sweeps count cores without it
 
     before = torch.get_num_threads()
