@@ -38,7 +38,7 @@ def look(model: Any, stored: Tensor, method: str) -> tuple[np.ndarray, np.ndarra
     images = displayable(stored) if model.task.picture_shape() else None
     if images is None:
         raise UserError(f"the run was trained on {model.task.shape_text()}, not on images: choose another run")
-    found: Any = answer(model, stored)[1]
+    found: Any = answer(model, [stored])[1]
     if found.probabilities is None:
         raise UserError("this model gives no probabilities that could be explained: choose another run")
     best = int(found.probabilities[0].argmax())

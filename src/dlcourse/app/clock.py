@@ -32,7 +32,7 @@ def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:
         scale = min(1.0, 4 * max(high, wide) / max(image.size))  # the rest needs no more pixels
         image = image.resize((max(2, round(image.width * scale)), max(2, round(image.height * scale))))
         stored = fit_picture(image, model.photo_task.in_shape, model.photo_task.pad)
-        predictions, _ = answer(model, torch.from_numpy(stored.copy())[None])
+        predictions, _ = answer(model, [torch.from_numpy(stored.copy())[None]])
         (row,) = model.format_predictions(predictions)
     figure, axes = frame(SIDE)
     axes.imshow(stored)

@@ -97,7 +97,7 @@ def read_digit(model: BaseModule, image: Image.Image | None) -> tuple[np.ndarray
     if image is None:
         raise UserError("nothing is drawn: draw a digit with the mouse or a finger")
     stored, seen = stored_digit(image, model.task)
-    found: Any = answer(model, stored)[1]
+    found: Any = answer(model, [stored])[1]
     if found.probabilities is None:
         return enlarged(seen), headline(found.names[0], "this model gives no probabilities"), ""
     shares = found.probabilities[0]
