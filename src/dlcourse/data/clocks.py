@@ -39,7 +39,6 @@ SCENES: dict[str, tuple[type[Ranges], int | str]] = {
     "any": (VariedRanges, VERSION),
 }
 SPLIT_BY = ("random", "viewpoint", "minute")
-CURRICULUM = 0.4  # share of the training
 EASY = 0.375  # share of a curriculum with the narrowest ranges; then they widen
 ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
 
@@ -58,8 +57,8 @@ class Clocks(Copies, Rendered):
         pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
             models that learn to find the dial. Requires the kind `any` and `fresh`.
         curriculum: share of the training, in epochs, over which fresh images become harder: first upright dials seen
-            from above, then wider and wider ranges of the camera (Bengio et al., 2009). 0: all ranges at once. None:
-            `CURRICULUM` for fresh images of the kind `free`, else 0.
+            from above, then wider and wider ranges of the camera (Bengio et al., 2009). 0: all ranges at once.
+            Requires the kind `free` and `fresh`.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
         split_by: what a split holds: images at `random`, or all images of a `viewpoint` (of the kind `course`), or of a
             `minute` of the dial; the percentages are then of viewpoints or minutes.
@@ -79,7 +78,7 @@ class Clocks(Copies, Rendered):
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
         pose: bool = False,
-        curriculum: float | None = None,
+        curriculum: float = 0.0,
         split: Sequence[int] = (80, 10, 10),
         split_by: str = "random",
         copies: int = 1,
@@ -101,11 +100,9 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene.kind={self.kind} is unknown: use {' or '.join(SCENES)}")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
-        possible = fresh and self.kind == "free"
-        self.curriculum = curriculum if curriculum is not None else CURRICULUM if possible else 0.0
-        if not 0 <= self.curriculum <= 1:
+        if not 0 <= curriculum <= 1:
             raise UserError(f"data.curriculum={curriculum} is not a share of the training: use 0 to 1")
-        if self.curriculum and not possible:
+        if curriculum and not (fresh and self.kind == "free"):
             raise UserError(f"data.curriculum={curriculum} requires data/scene=free and data.fresh=true")
         if split_by not in SPLIT_BY:
             raise UserError(f"data.split_by={split_by} is unknown: use {', '.join(SPLIT_BY)}")
@@ -123,7 +120,7 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene: {error}") from None
         self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
-        self._batches_an_epoch = 1
+        self.curriculum, self._batches_an_epoch = curriculum, 1
 
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
