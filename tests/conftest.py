@@ -25,6 +25,14 @@ def _threads() -> None:
     torch.set_num_threads(1)  # nets this small gain nothing by a second one, and wait for it on a busy machine
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compositions() -> None:
+    """Compositions take most of the time of the short tests."""
+    from tests.composing import keep_compositions
+
+    keep_compositions()
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where every test's rendered pictures are kept."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,29 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture
+def here(monkeypatch, capfd):
+    """Runs a benchmark's command in this process: exit code, stdout and stderr."""
+
+    def start(program: Callable[[list[str]], int], *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *words])
+        with pytest.raises(SystemExit) as stop:
+            table.leave_with(program)
+        said = capfd.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return start
+
+
 def only_json() -> dict:
     (path,) = Path("outputs/benchmarks").glob("*.json")
     return json.loads(path.read_text())
 
 
-def test_a_wrong_name_is_answered_in_one_sentence_with_the_nearest():
-    done = command("benchmarks", "mnist_dens")
-    assert done.returncode == 1 and not Path("outputs").exists()
-    (line,) = done.stderr.splitlines()
+def test_a_wrong_name_is_answered_in_one_sentence_with_the_nearest(here):
+    code, _, error = here(main, "mnist_dens")
+    assert code == 1 and not Path("outputs").exists()
+    (line,) = error.splitlines()
     assert "mnist_dens" in line and "mnist_dense" in line
 
 
@@ -52,10 +67,10 @@ def test_a_run_leaves_a_table_and_a_json_with_the_machine():
     assert "report: a report over 4 runs" in done.stdout and "outputs/benchmarks/" in done.stdout
 
 
-def test_a_benchmark_that_fails_is_said_and_the_exit_code_is_not_0():
-    done = command("benchmarks", "clock_time")
-    assert done.returncode == 1 and "clock_time failed: clock_time wants two run folders" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_benchmark_that_fails_is_said_and_the_exit_code_is_not_0(here):
+    code, _, error = here(main, "clock_time")
+    assert code == 1 and "clock_time failed: clock_time wants two run folders" in error
+    assert "Traceback" not in error
     assert "wants two run folders" in only_json()["benchmarks"]["clock_time"]["error"]
 
 
@@ -112,10 +127,10 @@ def test_trustworthiness_is_scikit_learns():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
-def test_without_a_gpu_its_figures_are_refused_in_one_sentence():
-    done = command("benchmarks.gpu")
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+def test_without_a_gpu_its_figures_are_refused_in_one_sentence(here):
+    code, _, error = here(gpu.main)
+    assert code == 1
+    assert error.splitlines() == [
         "error: torch sees no CUDA device here: run it where there is one, or with --device cpu --quick"
     ]
 

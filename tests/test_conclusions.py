@@ -46,6 +46,12 @@ def test_overfitting_is_said_and_augmentation_is_what_to_try(folder):
     assert end.command == "python -m dlcourse.train model=cnn data=mnist data/augment=digits"
 
 
+def test_test_images_of_another_kind_are_told_apart_from_a_bad_fit(folder):
+    text = said(result(metrics={"train_accuracy": 0.98, "val_accuracy": 0.97, "test_accuracy": 0.4}), folder)
+    assert "The test images differ from those it learned from: accuracy is 97.00 % on validation images" in text
+    assert "differ" not in said(result(metrics={"val_accuracy": 0.97, "test_accuracy": 0.96}), folder)
+
+
 def test_a_run_that_still_improves_asks_for_more_epochs(folder):
     (folder / "metrics.csv").write_text("epoch,step,val/accuracy\n0,1,0.5\n1,2,0.7\n2,3,0.8\n")
     found = result(["model=cnn", "data=mnist", "trainer.max_epochs=3"], metrics={"test_accuracy": 0.8})

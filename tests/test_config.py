@@ -42,7 +42,7 @@ def test_every_yaml_is_a_choice_of_some_group_or_a_command():
     files = {p.relative_to(CONF).with_suffix("").as_posix() for p in CONF.rglob("*.yaml")}
     families = {f"model/family/{name}" for name in choices("model/family")}
     known |= {f"hydra/launcher/{name}" for name in choices("hydra/launcher")}  # tests/test_launchers.py runs them
-    verbs = {"train", "evaluate", "predict", "export", "sample", "embed", "report"}
+    verbs = {"train", "evaluate", "predict", "export", "sample", "embed", "report", "app"}
     shared = {"references", "hydra/dlcourse", "hydra/sweeper/grid", "hydra/sweeper/search", "search/sampler/tpe"}
     assert files - known - families == verbs | shared
 

@@ -1,4 +1,7 @@
-"""The same seed gives the same figures: twice in one process, in another, alone or as a job of a sweep."""
+"""The same seed gives the same figures in another process, alone or as a job of a sweep.
+
+tests/test_checkpoints.py compares runs of one seed, and of two, in one process.
+"""
 
 import json
 import os
@@ -10,21 +13,11 @@ import pytest
 
 from dlcourse.commands.train import run
 from dlcourse.config import compose
-from tests.families import COMMON, DENSE, FAMILIES
+from tests.families import COMMON, DENSE
 
 
 def metrics(folder: Path) -> dict[str, float]:
     return json.loads((folder / "result.json").read_text())["metrics"]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_one_seed_twice_is_one_result_and_another_seed_another(tmp_path, family):
-    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        run(compose(*FAMILIES[family], *COMMON, f"seed={seed}"), folder=tmp_path / name)
-    first, second, other = (metrics(tmp_path / name) for name in "abc")
-    assert first == second != other
-    tables = [(tmp_path / name / "metrics.csv").read_bytes() for name in "abc"]
-    assert tables[0] == tables[1] != tables[2]
 
 
 @pytest.mark.slow

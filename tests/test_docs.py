@@ -1,5 +1,6 @@
 """The documentation site builds, its generated reference is complete, its tables are readable, its commands compose."""
 
+import posixpath
 import re
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def is_listed(key: str, rows: dict[str, tuple[str, str]]) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
     pytest.importorskip("mkdocs", reason="the documentation's packages are not installed: uv sync --group docs")
     call = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
@@ -84,6 +86,17 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     for page in pages:
         text = page.read_text("utf8")
         assert not re.search(r"<(?:script|img|iframe)[^>]*src=\"?https?:|<link[^>]*stylesheet[^>]*https?:", text), page
+
+
+def test_links_lead_to_pages_and_the_menu_has_every_page(generated):
+    pages = PAGES | generated
+    for page, text in pages.items():
+        prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
+        for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", prose):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+            assert path in pages or (DOCS / path).exists(), f"{page}: {link}"
+    menu = set(re.findall(r"([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf8"), re.M))
+    assert not menu - set(pages) and not set(PAGES) - menu
 
 
 @pytest.mark.parametrize("command", sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "references"))

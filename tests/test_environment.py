@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -25,6 +26,7 @@ from dlcourse.cli.streams import guard_streams
 from dlcourse.commands.train import run
 from dlcourse.config import compose
 from dlcourse.errors import UserError
+from dlcourse.models.base import BaseModule
 from dlcourse.models.build import load_checkpoint
 from dlcourse.training.devices import LEADER, check_launcher, ddp_environment, process_rank
 
@@ -34,6 +36,11 @@ DDP = OmegaConf.create({"devices": 2, "strategy": "ddp"})
 
 NO_USER = "import os\nos.getuid = os.geteuid = lambda: 54321\n"  # a uid without an entry in the table of users
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+# A user who may read all files and write none of root's: what a class room's shared installation is for its students.
+NOBODY = shlex.split(
+    "setpriv --reuid=65534 --regid=65534 --clear-groups "
+    "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search"
+)
 # Each row is one process: environment, redirections, command, what it says, the file that it leaves.
 TABLE = {
     "train: foreign variables, no user, no home, ASCII, closed input and output": (
@@ -50,25 +57,50 @@ TABLE = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def another_user() -> list[str]:
+    """The words before a command that run it under another uid; none where this process may not change it."""
+    if os.getuid() or not shutil.which("setpriv"):
+        return []
+    return [] if subprocess.run([*NOBODY, sys.executable, "-c", "pass"], capture_output=True).returncode else NOBODY
+
+
 @pytest.mark.parametrize("row", TABLE)
-def test_environment_and_command(tmp_path, row):
+def test_environment_and_command(tmp_path, row, another_user):
     inherited, redirections, words, said, left = TABLE[row]
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
     (tmp_path / "sitecustomize.py").write_text(NO_USER)
     Image.new("L", (60, 60), 200).save("ü.png")
     Path("outputs").mkdir()
-    caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": matplotlib.get_cachedir()}  # finding the fonts takes seconds
+    tmp_path.chmod(0o777)  # the other user's working directory
+    shutil.copytree(matplotlib.get_cachedir(), "fonts")  # finding them takes seconds
+    Path("fonts").chmod(0o777)
+    caches = {"PYTHONPATH": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / "fonts")}
     variables = {name: value for name, value in (os.environ | caches | inherited).items() if value is not None}
-    call = f"{shlex.join([sys.executable, '-m', 'dlcourse', *words])} {redirections}"
+    call = f"{shlex.join([*another_user, sys.executable, '-m', 'dlcourse', *words])} {redirections}"
     done = subprocess.run(["bash", "-c", call], env=variables, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert said in done.stderr and "could not be drawn" not in done.stderr
     assert Path(left).stat().st_size > 0
+    assert Path(left).stat().st_uid == (65534 if another_user else os.getuid())
     if words[0] == "train":
         assert json.loads(Path("out/result.json").read_text())["status"] == "completed"
         assert load_checkpoint(Path("out/checkpoints/last.ckpt"))["global_step"] > 1
 
 
+def test_a_sweep_goes_on_after_the_hang_up_signal(command, monkeypatch):
+    monkeypatch.setattr(BaseModule, "on_train_epoch_start", lambda _: signal.raise_signal(signal.SIGHUP), raising=False)
+    code, _, error = command("train", "-m", *RUN, "plots=false", "seed=0,1", "name=two")
+    assert code == 0, error
+    check_sweep(Path("outputs/sweeps/two"))
+
+
+def check_sweep(folder: Path) -> None:
+    assert [json.loads((folder / n / "result.json").read_text())["status"] for n in "01"] == ["completed"] * 2
+    assert (folder / "sweep.md").exists()
+
+
+@pytest.mark.slow
 def test_a_sweep_outlives_its_terminal():
     """The window is closed while job 0 trains: the terminal is gone, and the process is told so by SIGHUP."""
     leader, follower = os.openpty()
@@ -83,8 +115,7 @@ def test_a_sweep_outlives_its_terminal():
     os.close(leader)
     process.send_signal(signal.SIGHUP)
     assert process.wait(300) == 0
-    assert [json.loads((folder / n / "result.json").read_text())["status"] for n in "01"] == ["completed"] * 2
-    assert (folder / "sweep.md").exists()
+    check_sweep(folder)
 
 
 def test_a_folder_that_is_not_writable_gets_one_sentence(command, monkeypatch):

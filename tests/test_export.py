@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ FACES = Task("faces", "pictures", (3, 16, 16), 0.0, 1.0)
 XOR = Task("xor", "classes", (2,), 0.5, 0.5, ("0", "1"))
 CLOCK = ["data=clocks", "model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
 FACE = ["data=faces", "model.net.width=4", "model.net.layers=2", "model.latent=3"]
+FLOW = ["model=flow", "model.net.widths=[4,8]", "model.steps=2"]
+TOLD = replace(FACES, factors=("shape", "size"), categories=(3, 0))
 FAMILIES = {
     "classifier": (CLASSES, ["model=mlp", "data=folder", "model.net.widths=[8]"], ["model"]),
     "convolutions": (CLASSES, ["model=simple_cnn", "data=folder"], ["model"]),
@@ -46,6 +49,8 @@ FAMILIES = {
         ["model=gan", *FACE, "model.discriminator.width=4", "model.discriminator.layers=2", "model.ema=0.9"],
         ["generator"],
     ),
+    "flow": (FACES, [*FLOW, "data=faces", "model.solver=heun"], ["encoder", "decoder"]),
+    "guided": (TOLD, [*FLOW, "data=toons", "model.conditional=true", "model.guidance=2"], ["encoder", "decoder"]),
 }
 
 
@@ -55,6 +60,10 @@ def made(name: str):
     torch.manual_seed(0)
     cfg = compose(*words)
     model = build_model(cfg, task).eval()
+    if words[0] == "model=flow":  # its last layers are zero at first
+        with torch.no_grad():
+            for values in model.parameters():
+                values.add_(0.05 * torch.randn(values.shape))
     if name in ("centroid", "neighbours"):
         model.fit_arrays(torch.randint(0, 256, (9, 12, 12, 3)).byte(), torch.arange(9) % 3)
     return cfg, model

@@ -94,7 +94,7 @@ def config(name: str) -> Any:
             found.optimizer = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "foreach": True}
             found.schedule = {"_target_": "dlcourse.training.schedules.constant", "_partial_": True}
         if OmegaConf.select(found, "net.pretrained") is not None:
-            found.net.update(name="vgg16", size=None)
+            found.net.update({"name": "vgg16", "size": None})
         if "steps" in found:
             found.steps = 1
     return OmegaConf.create({"model": found, "seed": 0})

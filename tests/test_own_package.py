@@ -85,8 +85,16 @@ def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(comma
     assert Spiral.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True).hparams.width == 16
     code, _, error = command("train", "run=run", "trust=[mypackage]", "trainer.max_epochs=3")
     assert code == 0 and read_result(Path("run")).epochs == 3, error
-    code, _, error = command("evaluate", "run=run", "trust=[mypackage]")
-    assert code == 1 and "Spiral.load_from_checkpoint('run/checkpoints/best.ckpt')" in error
+    code, out, error = command("evaluate", "run=run", "trust=[mypackage]", "trainer=cpu")
+    (tested,) = Path("run/evaluations").iterdir()
+    assert code == 0 and "test/accuracy" in out, error
+    assert read_result(tested).metrics == {"test/accuracy": read_result(Path("run")).metrics["test/accuracy"]}
+    code, _, error = command("evaluate", "run=run", "trust=[mypackage]", "eval_mode=false")
+    assert code == 1 and "eval_mode=false does not support the LightningModule mypackage.spiral.Spiral" in error
+    code, _, error = command("evaluate", "run=run", "trust=[mypackage]", "data=xor")
+    assert code == 0, error
+    code, _, error = command("predict", "run=run", "trust=[mypackage]", "input=.")
+    assert code == 1 and "can only train and test: load it with Spiral.load_from_checkpoint('run/ch" in error
     code, _, error = command("train", *one, "model=mlp", "hydra.run.dir=other")
     assert code == 1 and "data=spirals is a LightningDataModule (mypackage.spiral.Spirals), which works with" in error
     code, _, error = command("train", *sweep, "trainer=cpu", "trainer.max_epochs=1")

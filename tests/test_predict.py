@@ -55,6 +55,24 @@ def test_a_folder_of_different_images(run_folder, tmp_path, capsys):
         assert [Path(name).name for name in stored["files"]] == ["colour.jpg", "grey.png", "transparent.png"]
 
 
+def test_a_large_folder_is_decoded_batch_by_batch(run_folder, tmp_path, monkeypatch, capsys):
+    source = tmp_path / "photos"
+    source.mkdir()
+    draws = np.random.default_rng(0)
+    for i in range(7):
+        Image.fromarray(draws.integers(0, 255, (40, 40), dtype=np.uint8)).save(source / f"{i}.png")
+    (source / "9.png").write_text("the last file is not an image")
+    whole = predict(run_folder, source, tmp_path / "whole")
+    sizes = []
+    monkeypatch.setattr("dlcourse.commands.predict.BATCH", 3)
+    monkeypatch.setattr("dlcourse.commands.predict.SHOWN", 4)
+    stack = np.stack
+    monkeypatch.setattr(np, "stack", lambda images, *more: sizes.append(len(images)) or stack(images, *more))
+    assert predict(run_folder, source, tmp_path / "parts") == whole
+    assert sizes[:3] == [3, 3, 1] and "skipped 9.png" in capsys.readouterr().out
+    assert (tmp_path / "parts" / "contact_sheet.png").exists()
+
+
 def test_an_encoding_without_distribution_gives_the_time_alone(tiny_run, tmp_path):
     folder = Path(tiny_run("model=clock_cyclic", "plots=false")["folder"])
     rows = predict(folder, picture(tmp_path / "a.png"), tmp_path / "answers")

@@ -1,4 +1,4 @@
-"""README's commands in a shell, as printed: each shell passes the words that are meant, and some commands run."""
+"""README's commands in a shell, as printed: each shell passes the words that are meant, and two commands run."""
 
 import json
 import os
@@ -49,12 +49,26 @@ def _commands(line: str) -> list[list[str]]:
     return [words[1:] for words in parts if words[0] in ("python", "pytest")]
 
 
-def test_commands_run_as_printed():
-    """The two that take seconds: a training, and the page of all runs after it."""
+@pytest.mark.slow
+def test_commands_run_in_a_shell_as_printed():
     train, report = (next(line for line in LINES if end in line) for end in ("debug=fast", "dlcourse.report"))
     script = f'set -e\npython() {{ {shlex.quote(sys.executable)} "$@"; }}\n{train}\n{report}\n'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    check_runs()
+
+
+def test_commands_run_as_printed(command):
+    """The two that take seconds: a training, and the page of all runs after it."""
+    for end in ("debug=fast", "dlcourse.report"):
+        ((_, module, *words),) = _commands(next(line for line in LINES if end in line))
+        code, _, error = command(module.removeprefix("dlcourse."), *words)
+        assert code == 0, error
+    check_runs()
+
+
+def check_runs() -> None:
+    """The training is completed, and the page shows it."""
     (result,) = Path("outputs").glob("*/*/result.json")
     assert json.loads(result.read_text())["status"] == "completed"
     assert result.parent.name in Path("outputs/report/report.html").read_text()

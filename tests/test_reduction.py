@@ -1,10 +1,13 @@
 """Reductions place points among those that they were fitted to, also when restored from these and their places."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from dlcourse.analysis.reduction import METHODS, reduction
+from dlcourse.analysis.reduction import METHODS, _umap, reduction
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +15,10 @@ def points():
     return load_digits(n_class=4, return_X_y=True)[0].astype(np.float32)
 
 
-@pytest.mark.parametrize("method", METHODS)
+COMPILED = pytest.param("umap", marks=pytest.mark.slow)  # numba compiles umap-learn anew in every process
+
+
+@pytest.mark.parametrize("method", [COMPILED if method == "umap" else method for method in METHODS])
 def test_points_come_to_lie_where_they_belong(points, method):
     known, new = points[:400], points[400:600]
     first = reduction(method)
@@ -30,3 +36,18 @@ def test_points_come_to_lie_where_they_belong(points, method):
     again.restore(known, places)
     np.testing.assert_allclose(again.transform(new), found, atol=1e-3 * spread)
     np.testing.assert_array_equal(reduction(method).fit(known), places)
+
+
+def test_umap_where_numba_cannot_write_beside_it_nor_in_the_home(tmp_path, monkeypatch):
+    import numba
+
+    (tmp_path / "umap.py").write_text(
+        "import numba\nif not numba.config.CACHE_DIR:\n"
+        "    raise RuntimeError(\"cannot cache function 'rdist': no locator available for file 'umap.py'\")\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    assert _umap().__file__ == str(tmp_path / "umap.py")
+    assert Path(numba.config.CACHE_DIR).is_dir()
+    monkeypatch.delitem(sys.modules, "umap")

@@ -94,7 +94,7 @@ def test_home_is_found_from_yaml(command, monkeypatch, tmp_path, image_sets):
 
 
 def test_the_commands_are_listed_and_found(monkeypatch, capsys):
-    assert list(commands()) == ["embed", "evaluate", "export", "predict", "report", "sample", "train"]
+    assert list(commands()) == ["app", "embed", "evaluate", "export", "predict", "report", "sample", "train"]
     monkeypatch.setattr(sys, "argv", ["dlcourse"])
     main()
     assert all(f"  {name} " in text for text in [capsys.readouterr().out] for name in commands())

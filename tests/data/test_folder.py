@@ -197,11 +197,12 @@ def test_wrong_options_get_a_sentence(own, tmp_path, options, words):
         (None, "not found: give a folder with one folder of images for each class"),
         ([], "does not contain class folders"),
         (["labels.csv"], "or set data.path=.*labels.csv"),
+        (["labels.csv", "images/1.png"], "has one class, 'images': .*, or set data.path=.*labels.csv"),
     ],
 )
 def test_other_folders_are_refused(tmp_path, content, words):
     for name in content or []:
-        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "x" / name).touch()
     if content == []:
         (tmp_path / "x").mkdir()

@@ -30,7 +30,7 @@ def test_parameter_counts():
     hour = (32 * 17 * 17 + 1) * 256 + 257 * 128 + 129 * 12
     minute = (32 * 17 * 17 + 1) * 128 + 129 * 128 + 129
     assert count(branches) == convolutions + hour + minute
-    assert count(ResNet((1, 150, 150), (144, 60))) == 2_850_316
+    assert count(ResNet((1, 150, 150), (144, 60), patch=4)) == 2_850_316
 
 
 def test_wrong_options_are_refused():

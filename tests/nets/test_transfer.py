@@ -88,6 +88,19 @@ def test_the_packaged_net_gives_what_its_package_gives():
         torch.testing.assert_close(net.eval()._features(pixels), wanted, atol=1e-4, rtol=1e-4)
 
 
+def test_without_a_network_the_cache_and_the_alternatives_are_named(monkeypatch):
+    import timm
+
+    def fail(*_, **__):
+        raise OSError("the hub was not reached. Please check your connection.")
+
+    monkeypatch.setattr(timm, "create_model", fail)
+    with pytest.raises(ValueError) as error:
+        Transfer.pretrained_weights("resnet18")
+    assert "weights of resnet18 could not be downloaded (the hub was not reached): pass a file with" in str(error.value)
+    assert "hub from a machine that has them, set model.net.pretrained=false" in str(error.value)
+
+
 def test_a_net_of_timm_gives_what_timm_gives_for_inputs_scaled_by_its_config():
     import timm
 

@@ -31,7 +31,7 @@ class Classes(Protocol):
 
 
 class ClassError(NamedTuple):
-    """How often a class is missed; `error` is a share of its `count` images, NaN where there are none."""
+    """Error of a class: `error` is the share of its `count` images that are misclassified, NaN without images."""
 
     name: str
     count: int
@@ -50,7 +50,7 @@ class Pair(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """Answers of about the same confidence; the means are NaN where there are none."""
+    """Predictions with similar confidence; the means are NaN for an empty bin."""
 
     low: float
     high: float
@@ -63,12 +63,12 @@ def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
     """The metrics of a split, as shares of 1.
 
     Args:
-        answers: of the split.
-        task: whose classes they are.
+        answers: predictions of the split, see the module.
+        task: description of the data set.
 
     Returns:
-        `accuracy`; `top5_accuracy` of more than ten classes; `coarse_accuracy` where the labels have two columns;
-        `ece`, the expected calibration error. Metrics of probabilities are left out without them.
+        `accuracy`; `top5_accuracy` with more than ten classes; `coarse_accuracy` if the labels have two columns; `ece`,
+        the expected calibration error. Metrics that need probabilities are omitted without them.
     """
     truth, probabilities = true_class(answers), answers.get("probabilities")
     right = answered_class(answers) == truth
@@ -84,18 +84,18 @@ def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
 
 
 def true_class(answers: Mapping[str, Tensor]) -> Tensor:
-    """The true class [N], the fine one of two."""
+    """The true class [N]; of two label columns, the fine one."""
     labels = answers["labels"]
     return labels[:, 0] if labels.ndim == 2 else labels
 
 
 def answered_class(answers: Mapping[str, Tensor]) -> Tensor:
-    """The class [N] that was answered, with probabilities or without."""
+    """The predicted class [N], with probabilities or without."""
     return answers["probabilities"].argmax(1) if "probabilities" in answers else answers["classes"]
 
 
 def answered_group(answers: Mapping[str, Tensor], task: Classes) -> Tensor:
-    """The group [N] that was answered: the likeliest by its classes' summed probabilities, else the class's own."""
+    """The predicted group [N]: the one with the largest sum of probabilities, else the predicted class's group."""
     group_of = torch.tensor(task.group_of)
     if "probabilities" not in answers:
         return group_of[answers["classes"]]
@@ -105,17 +105,17 @@ def answered_group(answers: Mapping[str, Tensor], task: Classes) -> Tensor:
 
 
 def confidences(answers: Mapping[str, Tensor]) -> Tensor | None:
-    """The probability [N] of the answered class, None without probabilities."""
+    """The probability [N] of the predicted class; None without probabilities."""
     return answers["probabilities"].amax(1) if "probabilities" in answers else None
 
 
 def doubt_threshold(sure: Tensor, right: Tensor, least: int = 5) -> float:
-    """The confidence that best separates wrong answers, below it, from right ones; 0 where there is none.
+    """The confidence that best separates wrong predictions (below it) from correct ones; 0 if there is none.
 
     Args:
-        sure: confidence [N] of answers on held-out images.
-        right: whether each is right [N].
-        least: with fewer answers below it, there is none.
+        sure: confidence [N] of predictions on held-out images.
+        right: whether each is correct [N].
+        least: smallest number of predictions below the threshold; with fewer the result is 0.
     """
     order = sure.argsort(stable=True)
     balance = (2 * right[order].long() - 1).cumsum(0)  # right less wrong answers up to each confidence
@@ -126,21 +126,21 @@ def doubt_threshold(sure: Tensor, right: Tensor, least: int = 5) -> float:
 
 
 def confusion(answered: Tensor, truth: Tensor, count: int) -> Tensor:
-    """How often each class was answered for each: int64 [count, count], a row a true class.
+    """The confusion matrix int64 [count, count]: rows are true classes, columns are predicted classes.
 
     Args:
         answered, truth: classes [N].
-        count: of classes; some may be missing from the split.
+        count: number of classes; some may be missing from the split.
     """
     return multiclass_confusion_matrix(answered, truth, count, validate_args=False)
 
 
 def class_errors(matrix: Tensor, names: Sequence[str]) -> list[ClassError]:
-    """The classes by their error, the hardest first and those without images last.
+    """The classes sorted by error, largest first; classes without images come last.
 
     Args:
         matrix: from `confusion`.
-        names: of its classes.
+        names: names of its classes.
     """
     counts, right = matrix.sum(1).tolist(), matrix.diagonal().tolist()
     missed = matrix - matrix.diagonal().diag()
@@ -159,11 +159,11 @@ def class_errors(matrix: Tensor, names: Sequence[str]) -> list[ClassError]:
 
 
 def confused_pairs(matrix: Tensor, count: int = 15) -> list[Pair]:
-    """The most frequent mistakes, at most `count`: which class was taken for which.
+    """The most frequent mistakes: pairs of a true and a predicted class.
 
     Args:
         matrix: from `confusion`.
-        count: of pairs.
+        count: maximum number of pairs.
     """
     totals = matrix.sum(1)
     missed = (matrix - matrix.diagonal().diag()).flatten()
@@ -175,12 +175,12 @@ def confused_pairs(matrix: Tensor, count: int = 15) -> list[Pair]:
 
 
 def calibration_bins(confidence: Tensor, right: Tensor, bins: int = BINS) -> list[Bin]:
-    """Answers in bins of equal width by their confidence: how sure they were and how often right.
+    """Mean confidence and accuracy of the predictions in bins of equal width of their confidence.
 
     Args:
-        confidence: of the answers [N], 0 to 1.
-        right: whether they are [N], bool.
-        bins: their number.
+        confidence: confidence of the predictions [N], 0 to 1.
+        right: whether each is correct [N], bool.
+        bins: number of bins.
     """
     sure = confidence.clamp(0, SUREST)
     edges = torch.linspace(0, 1, bins + 1)
@@ -192,21 +192,21 @@ def calibration_bins(confidence: Tensor, right: Tensor, bins: int = BINS) -> lis
 
 
 def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float:
-    """The expected calibration error: how far confidence is from accuracy in a bin, as a mean over all answers.
+    """The expected calibration error: mean difference of confidence and accuracy over bins, weighted by their size.
 
     Args:
-        confidence: of the answers [N], 0 to 1.
-        right: whether they are [N], bool.
-        bins: of confidence, of equal width.
+        confidence: confidence of the predictions [N], 0 to 1.
+        right: whether each is correct [N], bool.
+        bins: number of bins of equal width.
     """
     # what multiclass_calibration_error comes to, without going through all probabilities again
     return binary_calibration_error(confidence.clamp(0, SUREST), right.long(), bins, validate_args=False).item()
 
 
 def worst_mistakes(answers: Mapping[str, Tensor], count: int = 24) -> Tensor:
-    """Where [at most `count`] the wrong answers are that were given with the highest confidence, the surest first.
+    """Indices of the wrong predictions with the highest confidence, highest first, at most `count`.
 
-    Without probabilities they are the first mistakes of the split.
+    Without probabilities: the first mistakes of the split.
     """
     wrong = (answered_class(answers) != true_class(answers)).nonzero().flatten()
     sure = confidences(answers)

@@ -52,9 +52,9 @@ class FeatureSpace(NamedTuple):
         return torch.cat(found)
 
     def cached(self, images: Tensor, folder: Path | None) -> Tensor:
-        """The same, kept in a file in `folder` under a hash of the images; None keeps nothing.
+        """As `__call__`, cached in a file of `folder` that is named by a hash of the images; None: no cache.
 
-        A folder that cannot be written, or a damaged file, costs the time to compute them again and nothing else.
+        If the folder cannot be written or the file is damaged, the features are computed again.
         """
         if folder is None:
             return self(images)
@@ -68,11 +68,7 @@ class FeatureSpace(NamedTuple):
 
 
 def check_choice(choice: str) -> None:
-    """Refuse an unknown name; a folder is read when it is needed.
-
-    Raises:
-        UserError: the space is unknown; the message lists the choices.
-    """
+    """Refuse an unknown name; a run folder is read only when the space is used."""
     if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
         raise UserError(f"model.features={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
 

@@ -16,7 +16,7 @@ class Gaussian(NamedTuple):
 
 
 def gaussian(features: Tensor) -> Gaussian:
-    """The Gaussian of features [N, D]; of one sample, or of all alike, the covariance is zero."""
+    """The Gaussian of features [N, D]; with one sample, or identical ones, the covariance is zero."""
     x = features.double()
     mean = x.mean(0)
     return Gaussian(mean, (x - mean).T @ (x - mean) / max(1, len(x) - 1))
@@ -25,9 +25,9 @@ def gaussian(features: Tensor) -> Gaussian:
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     """Squared Frechet distance of two Gaussians (Heusel et al., 2017, arXiv:1706.08500).
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), the last trace from the eigenvalues of C1^(1/2) C2 C1^(1/2), which
-    is symmetric. It is FID only in Inception's space; its value falls with the number of samples, so that only
-    distances of equally many can be compared.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), the last trace from the eigenvalues of C1^(1/2) C2 C1^(1/2), which is
+    symmetric. It is FID only in Inception's space. Its value falls with the number of samples: compare distances of
+    equally many samples only.
     """
     values, vectors = torch.linalg.eigh(first.covariance)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
@@ -55,10 +55,10 @@ def kernel_distance(first: Tensor, second: Tensor) -> float:
 
 
 def precision_recall(real: Tensor, generated: Tensor, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
-    """Shares of generated images among the real ones, and of real ones among the generated.
+    """Precision: share of generated images inside the real set. Recall: share of real images inside the generated set.
 
-    An image is among a set if it is nearer to one of its members than that one's k-th neighbour in the set
-    (Kynkaanniemi et al., 2019, arXiv:1904.06991). The first falls with bad images, the second with missing variety.
+    An image is inside a set if it is nearer to one of its members than that member's k-th neighbour in the set
+    (Kynkaanniemi et al., 2019, arXiv:1904.06991). Bad images lower precision, missing variety lowers recall.
 
     Args:
         real, generated: features [N, D], about equally many of each.
@@ -74,7 +74,7 @@ def _within(points: Tensor, members: Tensor, neighbours: int) -> float:
 
 
 def nearest(points: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance to, and number of, the nearest of the members [M, D] for each of the points [N, D]."""
+    """Distance to the nearest of the members [M, D] and its index, for each of the points [N, D]."""
     found = [_distances(part, members).min(1) for part in points.split(500)]
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
 
@@ -84,10 +84,10 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def compare(generated: Tensor, real: Tensor, real_gaussian: Gaussian) -> dict[str, float]:
-    """All figures of one set of features [N, D] against the real ones [M, D], whose Gaussian is given.
+    """All metrics of features [N, D] against the real ones [M, D], whose Gaussian is given.
 
-    The kernel distance, precision and recall are of the first N real ones, the Frechet distance is of all. `variety` is
-    the total variance as a multiple of the real one: near 0, images are all alike.
+    Kernel distance, precision and recall use the first N real features, the Frechet distance uses all. `variety` is the
+    total variance divided by the real one: near 0, all images are alike.
     """
     alike, ours = real[: len(generated)], gaussian(generated)
     precision, recall = precision_recall(alike, generated)

@@ -1,4 +1,4 @@
-"""Ways through a latent: between two points, and along the directions that matter most."""
+"""Paths through a latent space: between two points, and along its main directions."""
 
 from typing import Any
 
@@ -15,11 +15,10 @@ def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp")
 
     Args:
         first, last: the ends [L].
-        steps: how many points.
+        steps: number of points.
         way: `lerp`, the straight line; or `slerp`, along the sphere (Shoemake, 1985; White, 2016, arXiv:1609.04468),
-            where points drawn from N(0, 1) lie: halfway down the straight line is nearer to 0 than they are. The length
-            goes evenly from the one's to the other's.
-
+            where samples of N(0, 1) lie: the middle of a straight line is nearer to 0. The length changes linearly from
+            that of the first end to that of the last.
     """
     share = torch.linspace(0, 1, steps)[:, None]
     straight = (1 - share) * first + share * last
@@ -35,20 +34,20 @@ def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp")
 
 
 def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Tensor, Tensor, Tensor, list[str]]:
-    """Where a traversal starts, and which ways it goes.
+    """The start of a traversal and its directions.
 
-    With an encoder they are the principal directions of the latents of images, from the first image's own latent;
-    without one the codes that a GAN's discriminator reads from its images, those first that its generator's first
-    layer weighs most, else the directions in which that layer stretches noise most (Shen and Zhou, 2020,
-    arXiv:2007.06600), from a drawn point. They go three standard deviations either way.
+    With an encoder: the principal directions of the latents of images, starting from the latent of the first image.
+    Without one: the codes that a GAN's discriminator reads from its images, sorted by their weight in the generator's
+    first layer; without codes the directions that this layer stretches most (Shen and Zhou, 2020, arXiv:2007.06600),
+    starting from a random latent. A traversal covers three standard deviations on both sides.
 
     Args:
         model: a `Generative`.
-        images: stored ones, whose latents are looked at.
-        count: of directions, where there are as many.
+        images: stored images whose latents are used.
+        count: maximum number of directions.
 
     Returns:
-        Start [L], directions [K, L], half the length of each way [K], names.
+        Start [L], directions [K, L], half the length of each traversal [K], names.
     """
     if hasattr(model.net, "encoder"):
         found = model.latents(images)

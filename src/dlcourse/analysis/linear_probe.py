@@ -19,22 +19,22 @@ def linear_probe(
     factors: Sequence[str],
     categories: Sequence[int] = (),
 ) -> dict[str, float]:
-    """Read each factor from the latents by a linear model fitted on one split and scored on another.
+    """Predict each factor from the latents with a linear model, fitted on one split and scored on another.
 
-    A number is read by ridge regression, its penalty chosen within the training split, and scored by R^2: 1 is
-    perfect, 0 what the mean achieves. A category is read by logistic regression and scored by accuracy.
+    Numbers: ridge regression, its penalty chosen within the training split, scored by R^2 (1 is perfect, 0 equals the
+    mean). Categories: logistic regression, scored by accuracy.
 
     Args:
         train_latents, test_latents: [N, D] and [M, D].
         train_factors, test_factors: [N, F] and [M, F] in [0, 1]; value k of K categories is stored as k / (K - 1).
         factors: names of the F factors.
-        categories: for each factor how many values it has, 0 for a number; empty where all are numbers.
+        categories: number of values of each factor, 0 for a number; empty if all are numbers.
 
     Returns:
         The score of each factor on the test split.
 
     Raises:
-        UserError: shapes that do not belong together, numbers that are not finite, a factor of one value only.
+        UserError: the shapes do not match, a number is not finite, or a factor has a single value.
     """
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.preprocessing import StandardScaler
@@ -60,7 +60,7 @@ def linear_probe(
 
 
 def means(scores: dict[str, float], categories: Sequence[int]) -> dict[str, float]:
-    """`factors_r2`, the mean over the numbers, and `factors_accuracy`, over the categories; left out where none."""
+    """`factors_r2`, the mean over the numbers, and `factors_accuracy`, over the categories; omitted if none."""
     kinds = list(categories) or [0] * len(scores)
     parts = {
         "factors_r2": [score for score, kind in zip(scores.values(), kinds, strict=True) if not kind],
@@ -72,7 +72,7 @@ def means(scores: dict[str, float], categories: Sequence[int]) -> dict[str, floa
 def baseline(
     train_factors: np.ndarray, test_factors: np.ndarray, factors: Sequence[str], categories: Sequence[int] = ()
 ) -> dict[str, float]:
-    """The scores of a probe without inputs: 0 for numbers, the share of the commonest value for categories."""
+    """The scores of a probe without inputs: 0 for numbers, the share of the most frequent value for categories."""
     from sklearn.dummy import DummyClassifier
 
     kinds = list(categories) or [0] * len(factors)
@@ -87,12 +87,12 @@ def baseline(
 
 
 def principal_components(train: np.ndarray, test: np.ndarray, dimension: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """PCA of raw images, the baseline representation of that size for a latent.
+    """PCA of raw images: a baseline representation with as many dimensions as a latent.
 
     Args:
-        train, test: images [N, ...] and [M, ...] of any type; the axes are those of `train`.
-        dimension: of the representation; fewer where there are fewer samples or pixels.
-        seed: of the randomised decomposition.
+        train, test: images [N, ...] and [M, ...] of any type; the components are fitted to `train`.
+        dimension: number of components; fewer with fewer samples or pixels.
+        seed: random seed of the randomised decomposition.
 
     Returns:
         float32 [N, dimension] and [M, dimension].

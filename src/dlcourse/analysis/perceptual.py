@@ -1,7 +1,7 @@
-"""Perceptual distance of two batches of images: between the maps of a fixed net, so that lost edges count.
+"""Perceptual distance of two batches of images, computed from the feature maps of a fixed net: it penalises lost edges.
 
-As LPIPS (Zhang et al., 2018, arXiv:1801.03924) without its learned weights: the vector at each place of a layer's
-maps is scaled to length 1, and squared distances are averaged over the places and added over the layers.
+Like LPIPS (Zhang et al., 2018, arXiv:1801.03924) without its learned weights: the vector at each position of a layer's
+maps is scaled to length 1; squared distances are averaged over the positions and added over the layers.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,11 @@
-"""Dimensionality reduction to 2-D: PCA, t-SNE and UMAP, each of which can also embed new points.
+"""Dimensionality reduction to 2-D: PCA, t-SNE and UMAP; each can also embed new points.
 
-What a fitted reduction needs to go on is its points and their places, so that is all that is ever stored of one.
+A fitted reduction is stored as its points and their coordinates; `restore` rebuilds it from them.
 """
 
+import atexit
+import shutil
+import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any
@@ -15,10 +18,10 @@ EXACT = 4096  # points up to which neighbours are searched for exactly, as umap-
 
 
 class Reduction(ABC):
-    """Fitted to points [N, D], it places them and others on a plane.
+    """Maps points [N, D] to a plane, and new points among them.
 
     Args:
-        seed: of what the method draws.
+        seed: random seed of the method.
     """
 
     def __init__(self, seed: int = 0):
@@ -27,23 +30,23 @@ class Reduction(ABC):
     @property
     @abstractmethod
     def smallest(self) -> int:
-        """The fewest points that it can be fitted to."""
+        """The smallest number of points that the method can be fitted to."""
 
     @abstractmethod
     def fit(self, x: np.ndarray) -> np.ndarray:
-        """Places float64 [N, 2] of the points [N, D] that it is fitted to."""
+        """Fit to points [N, D]; returns their places float64 [N, 2]."""
 
     @abstractmethod
     def restore(self, x: np.ndarray, places: np.ndarray) -> None:
-        """Be again what an earlier `fit` to these points, which gave these places, had made of it."""
+        """Restore the state after an earlier `fit` to these points that returned these places."""
 
     @abstractmethod
     def transform(self, x: np.ndarray) -> np.ndarray:
-        """Places float64 [M, 2] of other points [M, D] among those that it was fitted to."""
+        """Places float64 [M, 2] of new points [M, D] on the fitted map."""
 
     @abstractmethod
     def warm_up(self, x: np.ndarray) -> None:
-        """Import and compile what the first use would, so that it can be timed apart."""
+        """Import and compile what the first use needs, so that it can be timed separately."""
 
 
 class PCA(Reduction):
@@ -68,12 +71,12 @@ class PCA(Reduction):
 
 
 class TSNE(Reduction):
-    """Keeps who is whose neighbour (van der Maaten and Hinton, 2008); openTSNE's, which can place new points.
+    """Preserves neighbourhoods (van der Maaten and Hinton, 2008). By openTSNE, which can embed new points.
 
-    A new point goes to where its neighbours are, the map itself stays as it is (Poličar et al., 2024).
+    A new point is placed near its neighbours, the map does not change (Poličar et al., 2024).
 
     Args:
-        perplexity: about how many neighbours of a point count.
+        perplexity: approximate number of neighbours that count for a point.
         seed: see `Reduction`.
     """
 
@@ -128,13 +131,13 @@ class TSNE(Reduction):
 
 
 class UMAP(Reduction):
-    """Keeps the graph of neighbours (McInnes et al., 2018, arXiv:1802.03426), by umap-learn.
+    """Preserves the neighbourhood graph (McInnes et al., 2018, arXiv:1802.03426), by umap-learn.
 
-    New points placed together are drawn with one stream of random numbers, so a place may depend a little on them.
+    New points embedded together share one random stream, so a place may depend slightly on the others.
 
     Args:
-        n_neighbors: neighbours of a point, itself included.
-        min_dist: how close points may lie.
+        n_neighbors: number of neighbours of a point, including itself.
+        min_dist: smallest distance of points on the map.
         seed: see `Reduction`.
     """
 
@@ -151,10 +154,7 @@ class UMAP(Reduction):
         return self.n_neighbors + 1
 
     def _make(self, **more: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not used here
-            import umap
-
+        umap = _umap()
         settings = {"n_neighbors": self.n_neighbors, "min_dist": self.min_dist, "random_state": self.seed, "n_jobs": 1}
         return umap.UMAP(**(settings | more))
 
@@ -177,6 +177,24 @@ class UMAP(Reduction):
         self._make(n_epochs=10, force_approximation_algorithm=len(x) > EXACT).fit(few)
 
 
+def _umap() -> Any:
+    """The module umap. numba caches its code beside the source or in the home, or else in a temporary folder."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not used here
+        try:
+            import umap
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            import numba
+
+            folder = tempfile.mkdtemp(prefix="numba-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            numba.config.CACHE_DIR = folder  # ty: ignore[missing-attribute]
+            import umap
+    return umap
+
+
 METHODS: dict[str, type[Reduction]] = {"pca": PCA, "tsne": TSNE, "umap": UMAP}
 
 
@@ -194,7 +212,7 @@ def reduction(method: str, **options: Any) -> Reduction:
     """The method of that name, with its options.
 
     Raises:
-        UserError: the method is unknown, or it refuses an option.
+        UserError: the method or an option is unknown.
     """
     check_method(method)
     return METHODS[method](**options)
@@ -204,24 +222,24 @@ def check_enough(method: str, smallest: int, count: int) -> None:
     """Refuse fewer samples than a method can be fitted to.
 
     Raises:
-        UserError: in one sentence, with how many it needs.
+        UserError: there are too few samples; the message says how many are required.
     """
     if count < smallest:
         raise UserError(f"{method} needs at least {smallest} samples, but there are {count}: use more")
 
 
 def quality(points: np.ndarray, places: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
-    """How far a map can be trusted.
+    """Measures of a map's quality.
 
     Args:
-        points: what was mapped [N, D].
-        places: on the map [N, 2].
+        points: the original points [N, D].
+        places: their places on the map [N, 2].
         labels: classes [N], the first column of [N, 2], or None.
 
     Returns:
-        `trustworthiness`: 1 where the 12 nearest on the map are neighbours in truth (Venna and Kaski, 2001).
-        `neighbour_accuracy`: share of the samples whose class most of their 10 nearest others on the map have;
-        of equally many votes the smallest label wins. Left out without labels.
+        `trustworthiness`: 1 if the 12 nearest neighbours on the map are also neighbours in the original space (Venna
+        and Kaski, 2001). `neighbour_accuracy`: share of the samples whose class is that of most of their 10 nearest
+        neighbours on the map; on a tie the smallest label wins. Omitted without labels.
     """
     from sklearn.manifold import trustworthiness
     from sklearn.neighbors import NearestNeighbors

@@ -1,7 +1,7 @@
 """How a clock reader's error depends on the scene: curves over its parameters, the hard subset, and calibration.
 
-Each curve has images of its own, drawn like the data set's but for one factor, which goes evenly through a range
-that is wider than what is trained on.
+Each curve uses its own images, drawn from the data set's ranges except for one factor, which is spread evenly over a
+range wider than that of the training.
 """
 
 import csv
@@ -32,23 +32,25 @@ BATCH = 120
 
 
 class Factor(NamedTuple):
-    """A factor of the renderer, where it goes beyond what is trained on, and how people call it."""
+    """A factor of the renderer, the range of its curve (wider than in training), and its label."""
 
     name: str
     range: tuple[float, float]
     label: str
 
 
+WALL_CLOCK = (
+    Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
+    Factor("tilt", (0.0, 60.0), "tilt, degrees"),
+    Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
+    Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
+    Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
+    Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
+)
 # By the kind of scene, as `data/scene` chooses it.
 FACTORS: Mapping[str, tuple[Factor, ...]] = {
-    "free": (
-        Factor("reflection_strength", (0.0, 3.0), "reflection strength, share of white"),
-        Factor("tilt", (0.0, 60.0), "tilt, degrees"),
-        Factor("zoom", (0.2, 0.65), "zoom, dial radius / side of the image"),
-        Factor("azimuth", (0.0, 360.0), "rotation, degrees clockwise of the 12"),
-        Factor("blur", (-0.1, 1 / 3), "blur, weight of each neighbour"),
-        Factor("noise", (0.0, 40.0), "noise, grey levels either way"),
-    ),
+    "free": WALL_CLOCK,
+    "course": WALL_CLOCK,
     "any": (
         Factor("glare", (0.0, 1.0), "reflection in the glass, share of white"),
         Factor("tilt", (0.0, 64.0), "tilt, degrees"),
@@ -60,6 +62,7 @@ FACTORS: Mapping[str, tuple[Factor, ...]] = {
 }
 # The glass reflects a lamp of the brightest third that is trained on, and the dial's 12 points down, within 45 degrees.
 HARD: Mapping[str, Mapping[str, Any]] = {
+    "course": {"azimuth": (135.0, 225.0)},  # where the lamp is not seen in the glass
     "free": {"azimuth": (135.0, 225.0), "reflection_probability": 1.0, "reflection_strength": (1.6, 2.2)},
     "any": {"free_turn": (135.0, 225.0), "free_turn_probability": 1.0, "glare": (0.5, 0.75), "glare_probability": 1.0},
 }
@@ -80,7 +83,7 @@ class Bin(NamedTuple):
 
 
 class Risk(NamedTuple):
-    """The surest answers, a share of all, and how right they are."""
+    """The most confident predictions, a share of all, and their errors."""
 
     coverage: float
     confidence: float  # of the least sure of them
@@ -89,10 +92,10 @@ class Risk(NamedTuple):
 
 
 def needs_scenes(data: DataModule, asked: str) -> Clocks:
-    """The data set, where its images have hidden parameters.
+    """The data set, if its images have hidden parameters.
 
     Raises:
-        UserError: they are unknown.
+        UserError: the parameters of the images are unknown.
     """
     if not isinstance(data, Clocks):
         raise UserError(f"{asked} needs rendered images with known scene parameters: add data=clocks")
@@ -100,13 +103,13 @@ def needs_scenes(data: DataModule, asked: str) -> Clocks:
 
 
 def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """New images like a data set's, some of the renderer's ranges apart.
+    """New images from a data set's ranges, with some ranges changed.
 
     Args:
-        data: whose ranges, size and seed they share.
-        count: of images; the times go round the dial.
-        draw: number of the draw, for another one each.
-        changes: ranges by name.
+        data: the data set whose ranges, size and seed are used.
+        count: number of images; all times are about equally frequent.
+        draw: index of the draw; another index gives other images.
+        changes: changed ranges by name.
 
     Returns:
         Images uint8 [N, S, S] or [N, S, S, 3], times in minutes [N], and the factors [N, F] in the order of
@@ -136,14 +139,14 @@ def read_clocks(model: Any, images: Tensor, minutes: Tensor) -> dict[str, Tensor
 def binned(
     factor: str, values: Tensor, error: Tensor, span: tuple[float, float], own: tuple[float, float]
 ) -> list[Bin]:
-    """Answers in bins of equal width.
+    """The errors in bins of equal width of a factor.
 
     Args:
-        factor: its name.
-        values: of it [N].
-        error: of the answers in minutes [N].
-        span: from the first bin's beginning to the last one's end.
-        own: the range that the data set draws it from.
+        factor: name of the factor.
+        values: values of the factor [N].
+        error: errors in minutes [N].
+        span: start of the first bin and end of the last one.
+        own: the data set's range of the factor.
     """
     edges = torch.linspace(*span, BINS + 1)
     place = (torch.bucketize(values, edges, right=True) - 1).clamp(0, BINS - 1)
@@ -178,12 +181,12 @@ def curves(model: Any, data: Clocks) -> list[Bin]:
 
 
 def risks(sure: Tensor, error: Tensor, steps: int = 50) -> list[Risk]:
-    """The error among the surest answers, from few of them to all: risk and coverage.
+    """Risk and coverage: the error among the most confident predictions, from a small share of them to all.
 
     Args:
         sure: confidence [N].
-        error: in minutes [N].
-        steps: how many shares of them.
+        error: errors in minutes [N].
+        steps: number of shares.
     """
     order = sure.argsort(descending=True, stable=True)
     sure, error = sure[order], error[order].double()
@@ -204,15 +207,15 @@ class Examined(NamedTuple):
 
 
 def examine(model: Any, data: Clocks) -> Examined:
-    """Everything of this module for a tested model.
+    """All results of this module for a tested model.
 
     Args:
-        model: its `last_predictions` are those of the test split.
-        data: that it was tested on.
+        model: a model whose `last_predictions` are those of the test split.
+        data: the data set that it was tested on.
 
     Returns:
-        Metrics are `hard/*`; `test/calibration_error` and the errors among the surest half and nine tenths of the test
-        answers, where the encoding has a distribution.
+        The results; metrics are `hard/*`, and if the encoding has a distribution `test/calibration_error` and the
+        errors among the most confident half and nine tenths of the test predictions.
     """
     rows = curves(model, data)
     images, minutes = hard_clocks(data, MINUTES)

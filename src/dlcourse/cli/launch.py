@@ -24,9 +24,30 @@ from dlcourse.errors import Stopped
 from dlcourse.runs.folders import drop_empty, unique_folder
 from dlcourse.runs.result import record_failure
 
-if sys.version_info >= (3, 14):  # its argparse refuses one of hydra-core 1.3.8's help texts, which is an object
-    _check = argparse.ArgumentParser._check_help
-    argparse.ArgumentParser._check_help = lambda self, action: isinstance(action.help, str) and _check(self, action)
+_add_argument = argparse.ArgumentParser.add_argument
+
+
+class _Help:
+    """A help text that is an object, as one of hydra-core 1.3.8; argparse of Python 3.14 looks for `%` in it."""
+
+    def __init__(self, text: object):
+        self.text = text
+
+    def __contains__(self, part: str) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+
+def _with_any_help(self: argparse.ArgumentParser, *names: str, **options: Any) -> argparse.Action:
+    text = options.get("help")
+    if text is not None and not isinstance(text, str):
+        options["help"] = _Help(text)
+    return _add_argument(self, *names, **options)
+
+
+setattr(argparse.ArgumentParser, "add_argument", _with_any_help)  # noqa: B010  # as a type checker refuses =
 
 
 def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
@@ -39,6 +60,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
     os.environ.pop("MPLBACKEND", None)  # a notebook's backend may not exist here; plots are written to files
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # debug messages go to train.log only
+    logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # a name that cannot be imported: explained here
     failures: list[tuple[str | None, Exception]] = []
     words = sys.argv[1:]
     _made.clear()

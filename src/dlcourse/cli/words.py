@@ -11,7 +11,7 @@ from dlcourse.runs.result import CONFIG
 
 # The key that a path without a key is for, by command.
 BARE = {"predict": "input", "train": "run", "evaluate": "run", "sample": "run", "embed": "run", "export": "run",
-        "report": "compare"}  # fmt: skip
+        "report": "compare", "app": "folders"}  # fmt: skip
 TAKES_SEVERAL = ("input", "compare")
 VALUE_FOLLOWS = {"--cfg", "-c", "--info", "-i", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
                  "--config-dir", "-cd", "--shell-completion", "-sc"}  # fmt: skip

@@ -148,7 +148,7 @@ class DialAngles:
         return torch.cat(parts)
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        """The likeliest time of each picture in minutes [N]."""
+        """The likeliest time of each image in minutes [N]."""
         return self.probabilities(output_NK).argmax(1).float()
 
     def turn(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:

@@ -172,7 +172,7 @@ def _rows(scene: Scene, camera: Camera, atlas: Atlas) -> Tensor:
         *hands,
         camera.plane_row(0.0, glint_x * glint, glint_y * glint, -glint_edge * glint),
         light(scene.frame_gloss_angle, scene.frame_gloss.double(), scene.frame_inner.double() + 5 / scene.frame_slope),
-        light(torch.full((count,), 180.0), scene.frame_light.double(), scene.frame_outer.double()),
+        light(scene.get("frame_light_angle", 180.0), scene.frame_light.double(), scene.frame_outer.double()),
         light(scene.gloss_line_angle, line * 3, line * -2),
         light(scene.shadow_angle, scene.shadow_strength.double() * 0.8, scene.shadow_strength.double() * 0.2),
         light(scene.dial_gradient_angle, scene.dial_gradient.double(), scene.dial_brightness.double()),
@@ -235,7 +235,8 @@ def _specks(scene: Scene, camera: Camera) -> tuple[Tensor, Tensor]:
     turn = (scene.luck[:, 3:4].double() * (37.0 + 11.0 * places)) % 1
     depth = (scene.luck[:, 4:5].double() * (23.0 + 7.0 * places)) % 1
     amount = (scene.luck[:, 5:6].double() * (19.0 + 13.0 * places)) % 1
-    x, y = compass(turn * 360)
+    spread, middle = scene.get("speck_spread", 1.0)[:, None], scene.get("speck_angle", 180.0)[:, None]
+    x, y = compass(middle + (turn - 0.5) * 360 * spread)
     distance = 1 + (0.1 + 0.75 * depth) * scene.frame_width.double()[:, None]
     spots = camera.project(torch.stack([x * distance, y * distance], -1))
     corner = spots.floor()

@@ -82,6 +82,13 @@ class Ranges:
             found[:, names.index(name)] *= uniform[:, gate] < getattr(self, probability)
         return found
 
+    def arranged(self, factors: Tensor, minutes_N: Tensor) -> Tensor:
+        """The factors [N, F] of images with these times [N].
+
+        A subclass overrides it if some factors follow from others or from the time.
+        """
+        return factors
+
 
 def _weights(name: str, value: object, usual: Mapping[str, float]) -> dict[str, float]:
     """Weights of kinds by name; those that `value` leaves out are as usual."""
@@ -191,6 +198,26 @@ class SceneRanges(Ranges):
         "edge_bottom": "edge_probability",
     }
 
+    def eased(self, share: float) -> SceneRanges:
+        """These ranges with the camera's narrowed: upright dials, large and seen from above.
+
+        Args:
+            share: 0 the narrowest ranges, 1 these ranges themselves.
+        """
+
+        def part(least: float) -> float:
+            return least + (1 - least) * min(max(share, 0.0), 1.0)
+
+        (left, right), (low, high), (small, large) = self.azimuth, self.tilt, self.zoom
+        middle = 0.0 if right - left >= 360 else (left + right) / 2
+        half = (right - left) / 2 * part(1 / 9)
+        return replace(
+            self,
+            azimuth=(middle - half, middle + half),
+            tilt=(low, low + (high - low) * part(1 / 3)),
+            zoom=(large - (large - small) * part(2 / 5), large),
+        )
+
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
@@ -217,6 +244,10 @@ class Scene:
         if name not in columns:
             raise AttributeError(f"unknown factor of a scene: {name!r}")
         return self.factors[:, columns[name]]
+
+    def get(self, name: str, default: float) -> Tensor:
+        """A factor [N] that only some kinds of scenes have, else `default` for every image."""
+        return getattr(self, name) if name in self.kind.columns() else torch.full((len(self),), default)
 
     def __len__(self) -> int:
         return self.minutes.shape[0]
@@ -257,4 +288,5 @@ def draw_scenes(minutes_N: Tensor, seed: int, ranges: Ranges | None = None) -> S
     # float64 makes torch fill the rows one number after the other, so a longer draw begins with the shorter one.
     count = len(ranges.factors()) + len(ranges.GATED) + 8
     uniform = torch.rand(len(minutes_N), count, generator=generator, dtype=torch.float64).float()
-    return Scene(minutes_N, ranges.draw(uniform[:, :-8]), uniform[:, -8:].contiguous(), type(ranges))
+    factors = ranges.arranged(ranges.draw(uniform[:, :-8]), minutes_N)
+    return Scene(minutes_N, factors, uniform[:, -8:].contiguous(), type(ranges))

@@ -13,6 +13,7 @@ from dlcourse.analysis.feature_spaces import check_choice
 from dlcourse.commands import game
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.commands.own_module import evaluate_own, is_own
 from dlcourse.config import check_keys
 from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.task import Task
@@ -21,7 +22,8 @@ from dlcourse.models.base import BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
 from dlcourse.models.generative import Generative
 from dlcourse.runs.provenance import git_commit, versions
-from dlcourse.runs.result import Result, read_result, write_result
+from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table, show, text_table
 from dlcourse.training.devices import device_name
 from dlcourse.training.trainer import make_trainer, quiet
@@ -86,6 +88,9 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     quiet()
     check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
+    stored = read_stored(run / CONFIG, cfg.trust)
+    if stored.get("model") is not None and is_own(stored, None):
+        return evaluate_own(cfg, run, stored, folder, overrides)
     run_cfg, model = load_run(run, cfg.trust)
     if cfg.features is not None:
         if not isinstance(model, Generative):

@@ -20,9 +20,10 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis.classification import doubt_threshold
-from dlcourse.commands.budget import check_monitors, chosen_epochs
+from dlcourse.commands.budget import chosen_epochs
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
+from dlcourse.commands.monitors import MonitorCheck, check_monitors, watched_metrics
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint, model_kind
 from dlcourse.models.generative import Generative
@@ -212,6 +213,7 @@ class Experiment:
         self._choose_threads()
         settings = self.cfg.trainer
         settings.max_epochs = chosen_epochs(self.cfg, self.data.title)
+        check_monitors(self.cfg, self._has_validation())  # again, with the number of epochs
         if settings.precision == "auto":
             settings.precision = self._fastest_precision()
         if self.cfg.lr_find and not self.resumed:
@@ -331,7 +333,12 @@ class Experiment:
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
                 callback.stop, callback.trained = self.stop, self.trained
+        validated = self._has_validation() and cfg.trainer.get("limit_val_batches") != 0
         more: dict[str, Any] = {} if self._has_validation() else {"limit_val_batches": 0}
+        check = MonitorCheck(watched_metrics(cfg, validated))
+        callbacks.append(check)
+        if validated and not self.resumed and check.needs_validation(self.model):
+            more |= {"num_sanity_val_steps": cfg.trainer.get("num_sanity_val_steps") or 1}
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )

@@ -1,18 +1,27 @@
 """The run of a user's own LightningModule, as it is: fit, test and result.json, without dlcourse's analysis."""
 
 import math
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from omegaconf import DictConfig
 
 from dlcourse.commands.experiment import Experiment
+from dlcourse.commands.finish import finish
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.build import build, target
+from dlcourse.models.build import build, build_any_data, target
+from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.table import result_table, show
+from dlcourse.training.devices import device_name
+from dlcourse.training.trainer import lightning_errors, make_trainer
 
 
 def is_own(cfg: Any, model: LightningModule | None) -> bool:
@@ -87,16 +96,81 @@ class OwnModuleExperiment(Experiment):
 
     @staticmethod
     def _read_checkpoint(path: Path) -> dict[str, Any]:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many types
-            raise UserError(
-                f"{path} cannot be read without executing code ({type(error).__name__}): keep objects out of it with "
-                "self.save_hyperparameters(ignore=[...]), or start a new run"
-            ) from None
+        return _read_checkpoint(path)
 
     def _draw(self) -> None:
         """No plots: the module is not one that dlcourse knows."""
+
+
+def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, overrides: Sequence[str]) -> Result:
+    """Test the best checkpoint of such a run again with `trainer.test`; the arguments are those of `evaluate`, and:
+
+    Args:
+        run_cfg: stored config of the run.
+
+    Raises:
+        UserError: an option needs a model of dlcourse, the module or the data has no test, or the run is not complete.
+    """
+    for key, default in (("features", None), ("eval_mode", True), ("robustness", False), ("game", False)):
+        if cfg[key] != default:
+            given = f"{key}={str(cfg[key]).lower()}"
+            raise UserError(f"{given} does not support the LightningModule {run_cfg.model._target_}: remove {key}")
+    path = run / "checkpoints" / "best.ckpt"
+    if not path.exists():
+        raise UserError(f"{path} not found: the run has not saved a checkpoint")
+    before = read_result(run) or Result("train", "completed")
+    chosen = cfg if cfg.get("data") is not None else run_cfg
+    data = named_data(chosen, build_any_data(chosen))
+    model = build(run_cfg.model)
+    tested = is_overridden("test_step", model, LightningModule)
+    if not (tested and is_overridden("test_dataloader", data, LightningDataModule)):
+        missing = "the data's test_dataloader" if tested else f"{run_cfg.model._target_}.test_step"
+        raise UserError(f"{run} cannot be tested, because {missing} is missing: define it")
+    try:
+        model.load_state_dict(_read_checkpoint(path)["state_dict"])
+    except (RuntimeError, KeyError):
+        raise UserError(f"{path} does not match the model in {run / CONFIG}: use the checkpoint of that run") from None
+    settings = cfg.trainer.copy()
+    if settings.precision == "auto":
+        settings.precision = run_cfg.trainer.precision
+    settings.devices, settings.strategy = 1, "auto"
+    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    start = time.perf_counter()
+    with lightning_errors():
+        trainer.test(model, datamodule=data, verbose=False)
+    result = Result(
+        "evaluate",
+        "completed",
+        model=before.model,
+        data=data.title,
+        rendered=data.rendered,
+        metrics={**_named("test", trainer.callback_metrics)},
+        parameters=before.parameters,
+        seed=before.seed,
+        epochs=before.epochs,
+        seconds={"test": round(time.perf_counter() - start, 2)},
+        device=device_name(trainer),
+        precision=settings.precision,
+        versions=versions(),
+        git=git_commit(),
+        overrides=list(overrides),
+        run=str(run),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_result(folder, result)
+    show(result_table(result, folder))
+    finish(folder, result, cfg)
+    return result
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many types
+        raise UserError(
+            f"{path} cannot be read without executing code ({type(error).__name__}): keep objects out of it with "
+            "self.save_hyperparameters(ignore=[...]), or start a new run"
+        ) from None
 
 
 def _named(split: str, metrics: dict[str, Any]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import torch
 from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
-from dlcourse.models.answers import Predictions, answer
+from dlcourse.models.answers import BATCH, Predictions, answer
 from dlcourse.models.build import built_in_readers, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced, write_text
 from dlcourse.runs.table import text_table
+
+SHOWN = 60  # images of the contact sheet
 
 
 def predict(
@@ -47,22 +50,32 @@ def predict(
         raise UserError(
             f"{run} was trained on {model.task.shape_text()}, not on images: choose a run of an image data set"
         )
-    images, read = [], []
-    for file, name in files.items():
-        try:
-            images.append(read_picture(file, shape, task.pad))
-            read.append(file)
-        except UNREADABLE as error:
-            if [file] == sources:
-                raise UserError(
-                    f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
-                ) from error
-            print(f"skipped {name}: {why_unreadable(error)}")
-    if not read:
+    read: list[Path] = []
+    shown: list[np.ndarray] = []
+
+    def batches() -> Generator[torch.Tensor]:
+        """The images as they are decoded, so that a large folder fits in memory."""
+        images: list[np.ndarray] = []
+        for file, name in files.items():
+            try:
+                images.append(read_picture(file, shape, task.pad))
+                read.append(file)
+            except UNREADABLE as error:
+                if [file] == sources:
+                    raise UserError(
+                        f"{printable(file)}: {why_unreadable(error)}; give a PNG, JPEG or similar file"
+                    ) from error
+                print(f"skipped {name}: {why_unreadable(error)}")
+            if images and (len(images) == BATCH or file == last):
+                shown.extend(images[: SHOWN - len(shown)])
+                yield as_stored(torch.from_numpy(np.stack(images)), task)
+                images.clear()
+
+    last, made = list(files)[-1], batches()
+    if (first := next(made, None)) is None:
         given = ", ".join(map(printable, sources))
         raise UserError(f"{given} does not contain an image that can be decoded: give PNG, JPEG or similar files")
-    array = torch.from_numpy(np.stack(images))
-    predictions, answers = answer(model, as_stored(array, task))
+    predictions, answers = answer(model, chain([first], made))
     paths = [as_text(file) for file in read]
     rows = [{"file": path} | row for path, row in zip(paths, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +85,9 @@ def predict(
     sheet = folder / "contact_sheet.png"
     names = [files[file] for file in read]
     with plotting("the contact sheet"):
-        draw_predictions(sheet, model, array, predictions, [Path(name) for name in names])
+        some = {name: part[:SHOWN] for name, part in predictions.items()}
+        images = torch.from_numpy(np.stack(shown))
+        draw_predictions(sheet, model, images, some, [Path(name) for name in names[:SHOWN]])
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
     print(f"\nResults saved to {folder}")
     return rows

@@ -100,7 +100,10 @@ class _Search:
         except (ImportError, ValueError) as error:
             cause = error.__cause__ or error
             said = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-            raise UserError(f"{name}._target_={target} could not be imported ({said}): check the name") from None
+            raise UserError(
+                f"{name}._target_={target} could not be imported ({said}): correct the name, install or repair its "
+                "package, or set PYTHONPATH to its folder"
+            ) from None
         # A parameter without a default is passed by dlcourse, such as the task.
         self.known |= {f"{name}.{key}" for key, parameter in taken.items() if parameter.default is not parameter.empty}
         names = frozenset(taken) | (CONFIG_ONLY if name in ("data", "model") else frozenset())

@@ -25,15 +25,31 @@ def time_labels(minutes_N: Tensor) -> Tensor:
     return torch.stack([minutes_N // 60, minutes_N % 60], 1)
 
 
-def split_indices(count: int, seed: int, percent: Sequence[int] = (80, 10, 10)) -> dict[str, Tensor]:
+def split_indices(
+    count: int, seed: int, percent: Sequence[int] = (80, 10, 10), groups_N: Tensor | None = None
+) -> dict[str, Tensor]:
     """Indices of the splits: slices of a seeded shuffle.
 
     Args:
         count: number of images.
         seed: seed of the shuffle.
         percent: of training, validation (0: no such split) and test.
+        groups_N: the group of each image [N]: a split then has all images of a group or none, and the percentages are
+            of the groups. None: every image on its own.
+
+    Raises:
+        UserError: there are too few groups for a group in each split.
     """
     order = torch.randperm(count, generator=seeded(seed))
+    if groups_N is not None:
+        groups, group_N = groups_N.unique(return_inverse=True)
+        found = split_indices(len(groups), seed, percent)
+        if empty := [split for split, index in found.items() if not len(index)]:
+            raise UserError(
+                f"the {len(groups)} groups of images are too few for data.split={list(percent)}: no group is left for "
+                f"{empty[0]}; increase its share or data.count"
+            )
+        return {split: order[torch.isin(group_N[order], index)] for split, index in found.items()}
     _, val, test = (count * share // 100 for share in percent)
     found = {"train": order[test + val :], "val": order[test : test + val], "test": order[:test]}
     return {split: index for split, index in found.items() if split != "val" or percent[1]}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.clocks.course import COURSE_VERSION, CourseRanges
 from dlcourse.clocks.dial import labels_of
 from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
@@ -32,7 +33,14 @@ from dlcourse.data.rendered import Rendered
 from dlcourse.errors import UserError
 
 # What `data/scene` chooses: the ranges, and the version of the renderer.
-SCENES: dict[str, tuple[type[Ranges], int]] = {"free": (SceneRanges, RENDERER_VERSION), "any": (VariedRanges, VERSION)}
+SCENES: dict[str, tuple[type[Ranges], int | str]] = {
+    "free": (SceneRanges, RENDERER_VERSION),
+    "course": (CourseRanges, f"{RENDERER_VERSION}.{COURSE_VERSION}"),
+    "any": (VariedRanges, VERSION),
+}
+SPLIT_BY = ("random", "viewpoint", "minute")
+CURRICULUM = 0.4  # share of the training
+EASY = 0.375  # share of a curriculum with the narrowest ranges; then they widen
 ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
 
 
@@ -46,10 +54,15 @@ class Clocks(Copies, Rendered):
         fresh: render new training images for every batch and never repeat one; an epoch has as many as the split.
         scene_seed: seed of the stored images and of the split; the same for every run, so that runs can be compared.
         scene: `kind`, see `SCENES`, and ranges of the renderer that differ from the usual ones, by name.
-        colour: false: grey images of any clocks; those of the kind `free` are always grey.
+        colour: false: grey images of any clocks; those of the other kinds are always grey.
         pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
             models that learn to find the dial. Requires the kind `any` and `fresh`.
+        curriculum: share of the training, in epochs, over which fresh images become harder: first upright dials seen
+            from above, then wider and wider ranges of the camera (Bengio et al., 2009). 0: all ranges at once. None:
+            `CURRICULUM` for fresh images of the kind `free`, else 0.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
+        split_by: what a split holds: images at `random`, or all images of a `viewpoint` (of the kind `course`), or of a
+            `minute` of the dial; the percentages are then of viewpoints or minutes.
         copies: how often each stored training image is in the training set, see `Copies`.
         batch_size, augment, seed, name: see `DataModule`; `seed` also draws the fresh images.
     """
@@ -66,7 +79,9 @@ class Clocks(Copies, Rendered):
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
         pose: bool = False,
+        curriculum: float | None = None,
         split: Sequence[int] = (80, 10, 10),
+        split_by: str = "random",
         copies: int = 1,
         batch_size: int = 64,
         augment: Augment | None = None,
@@ -86,17 +101,37 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene.kind={self.kind} is unknown: use {' or '.join(SCENES)}")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
+        possible = fresh and self.kind == "free"
+        self.curriculum = curriculum if curriculum is not None else CURRICULUM if possible else 0.0
+        if not 0 <= self.curriculum <= 1:
+            raise UserError(f"data.curriculum={curriculum} is not a share of the training: use 0 to 1")
+        if self.curriculum and not possible:
+            raise UserError(f"data.curriculum={curriculum} requires data/scene=free and data.fresh=true")
+        if split_by not in SPLIT_BY:
+            raise UserError(f"data.split_by={split_by} is unknown: use {', '.join(SPLIT_BY)}")
+        if split_by == "viewpoint" and self.kind != "course":
+            raise UserError(
+                f"data.split_by=viewpoint needs viewpoints that repeat, but data/scene={self.kind} draws a new one for "
+                "every image: use data/scene=course"
+            )
+        if split_by != "random" and fresh:
+            raise UserError(f"data.split_by={split_by} requires a fixed training set: add data.fresh=false")
+        self.split_by = split_by
         try:
             self.ranges = SCENES[self.kind][0](**ranges)
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
         self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
+        self._batches_an_epoch = 1
 
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
-        any_clock = {"kind": self.kind, "colour": self.colour} if self.kind != "free" else {}
-        return any_clock | {
+        # What is as usual is left out, so that files of earlier versions keep their names.
+        more = {"kind": self.kind, "colour": self.colour} if self.kind != "free" else {}
+        if self.split_by != "random":
+            more["split_by"] = self.split_by
+        return more | {
             "count": self.count,
             "size": self.size,
             "fresh": self.fresh,
@@ -110,10 +145,11 @@ class Clocks(Copies, Rendered):
         """Scenes of the stored images of each split, and the minutes [N] that they show."""
         minutes = torch.arange(self.count) % MINUTES
         scene = draw_scenes(minutes, mix(self.scene_seed, 0), self.ranges)
-        found = {
-            split: (scene[index], minutes[index])
-            for split, index in split_indices(self.count, self.scene_seed, self.split).items()
-        }
+        groups = None
+        if self.split_by != "random":
+            groups = minutes if self.split_by == "minute" else CourseRanges.viewpoint_of(scene.factors)
+        indices = split_indices(self.count, self.scene_seed, self.split, groups)
+        found = {split: (scene[index], minutes[index]) for split, index in indices.items()}
         if self.fresh:
             minutes = torch.randperm(FRESH_SAMPLE, generator=seeded(self.scene_seed))
             found["train"] = draw_scenes(minutes, mix(self.scene_seed, 1), self.ranges), minutes
@@ -121,9 +157,9 @@ class Clocks(Copies, Rendered):
 
     def render(self, scene: Scene, device: torch.device | None = None) -> Tensor:
         """Images uint8 [N, S, S], or [N, S, S, 3] in colour."""
-        if self.kind == "free":
-            return render(scene, self.size, device)
-        return render_varied(scene, self.size, device, self.colour)
+        if self.kind == "any":
+            return render_varied(scene, self.size, device, self.colour)
+        return render(scene, self.size, device)
 
     def render_splits(self) -> dict[str, np.ndarray]:
         """Images uint8 [N, S, S] or [N, S, S, 3], and times [N, 2]."""
@@ -143,10 +179,19 @@ class Clocks(Copies, Rendered):
         self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
+    def _ranges_at(self, epoch: int, number: int) -> Ranges:
+        """The ranges of a fresh training batch."""
+        if self.pose:
+            return replace(self.ranges, absent_probability=ABSENT)
+        epochs = self.trainer.max_epochs if self.trainer is not None else None
+        if not (self.curriculum and epochs and epochs > 0 and isinstance(self.ranges, SceneRanges)):
+            return self.ranges
+        done = (epoch + number / self._batches_an_epoch) / (epochs * self.curriculum)
+        return self.ranges if done >= 1 else self.ranges.eased((done - EASY) / (1 - EASY))
+
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
-        ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
-        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
+        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self._ranges_at(epoch, number))
         images = self.render(scene, self.device)
         images = self._augmented(self.augment, images, index, epoch, number)
         return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
@@ -160,4 +205,6 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
         # Any clocks take as long to render as a small net takes to learn from them.
         ahead = self.kind == "any" and self.device.type == "cpu"
-        return self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
+        batches = self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
+        self._batches_an_epoch = len(batches)
+        return batches

@@ -73,11 +73,9 @@ def from_folders(path: Path) -> Labelled:
             report(f"nested folders, whose images count to the class {printable(folder.name)!r}", nested, path)
             found += [(file, as_text(folder.name), split) for file in files]
     if not found:
-        tables = [file for file in _loose(path) if file.suffix.lower() == ".csv"]
-        hint = f", or set data.path={printable(tables[0])}" if tables else ""
         raise UserError(
             f"{printable(path)} does not contain class folders: give a folder with one folder of images for each "
-            f"class{hint}"
+            f"class{_table_hint(path)}"
         )
     return _labelled(found, path)
 
@@ -157,10 +155,18 @@ def _labelled(found: Sequence[tuple[Path, str, str]], path: Path) -> Labelled:
         if other != name:
             raise UserError(f"{printable(path)} has the classes {other!r} and {name!r}: give them one name")
     if len(names) < 2:
-        raise UserError(f"{printable(path)} has one class, {names[0]!r}: give at least two to tell apart")
+        raise UserError(
+            f"{printable(path)} has one class, {names[0]!r}: give at least two to tell apart{_table_hint(path)}"
+        )
     number = {name: i for i, name in enumerate(names)}
     files, labels, splits = zip(*((file, number[name], split) for file, name, split in found), strict=True)
     return Labelled(list(files), list(labels), list(splits), tuple(names))
+
+
+def _table_hint(path: Path) -> str:
+    """The end of a message about a folder: its CSV file, if there is one, may be what was meant."""
+    tables = [file for file in _loose(path) if file.suffix.lower() == ".csv"] if path.is_dir() else []
+    return f", or set data.path={printable(tables[0])}" if tables else ""
 
 
 def _order(name: str) -> tuple[bool, int, str]:

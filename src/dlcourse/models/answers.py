@@ -1,6 +1,6 @@
 """A model's answers to images as plain arrays."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,12 +71,13 @@ def layer_inputs(net: nn.Module) -> Generator[list[Tensor]]:
             hook.remove()
 
 
-def answer(model: Any, inputs: Tensor) -> tuple[dict[str, Tensor], Predictions]:
-    """A model's predictions for stored inputs [N, ...]: as tensors on the CPU by name, and as plain arrays.
+def answer(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Tensor], Predictions]:
+    """A model's predictions for N stored inputs: as tensors on the CPU by name, and as plain arrays.
 
     Args:
         model: a `BaseModule`.
-        inputs: as its task stores them, on the CPU.
+        batches: at least one; inputs [B, ...] as its task stores them, on the CPU, of at most `BATCH` each. They may be
+            made one after the other, so that the inputs never all need memory.
 
     Raises:
         UserError: the model does not predict, or does not fit the inputs.
@@ -85,7 +86,7 @@ def answer(model: Any, inputs: Tensor) -> tuple[dict[str, Tensor], Predictions]:
     embedded: list[Tensor] = []
     model.eval()
     with torch.inference_mode(), layer_inputs(model.net) as seen:
-        for batch in inputs.split(BATCH):
+        for batch in batches:
             seen.clear()
             parts.append({k: v.cpu() for k, v in model.predictions(model(batch.to(model.device))).items()})
             if seen and len(seen[-1]) == len(batch):

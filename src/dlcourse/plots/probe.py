@@ -14,7 +14,7 @@ from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain
 
 PIXELS = "#bbbbbb"
-LEARNT = 3000  # training pictures for the probes of raw pixels, as many as the model's has
+LEARNT = 3000  # training images for the probes of raw pixels, as many as the model's has
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:

@@ -65,9 +65,7 @@ def draw_hard(path: Path, pictures: Tensor, minutes: Tensor, truth: Tensor) -> N
     """The worst predictions [N] of the hard subset [N, S, S], with its mean error."""
     error = circular_error(minutes, truth)
     worst = error.argsort(descending=True, stable=True)[:24]
-    title = (
-        f"Bright reflection and upside down: {error.mean():.2f} minutes of error in {len(error)} pictures; the worst"
-    )
+    title = f"Bright reflection and upside down: {error.mean():.2f} minutes of error in {len(error)} images; the worst"
     draw_answers(path, pictures[worst], minutes[worst], truth[worst], title)
 
 

@@ -98,7 +98,11 @@ def _points(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, floa
 
 def open_page(page: Path) -> None:
     """Open a page in the browser; without one, its address is printed."""
-    address = page.absolute().as_uri()
+    open_address(page.absolute().as_uri())
+
+
+def open_address(address: str) -> None:
+    """Open an address in the browser; without one, it is printed."""
     try:
         opened = webbrowser.open(address)
     except Exception:  # whatever a desktop does, the run is complete

@@ -27,5 +27,5 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     beside.bar(places, variance[order].tolist(), color=VALIDATION)
     beside.set(xlabel="latents, the most used first", ylabel="variance\nof the mean")
     active = sum(row[3] for row in rows)
-    axes.set_title(f"{active} of {len(rows)} latents in use, {kl.sum():.1f} nats a picture ({model.split})")
+    axes.set_title(f"{active} of {len(rows)} latents in use, {kl.sum():.1f} nats an image ({model.split})")
     save(figure, plots / "kl.png")

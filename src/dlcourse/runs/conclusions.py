@@ -18,6 +18,7 @@ from dlcourse.runs.verdicts import NOT_COMPARABLE, RENDERED, other_settings, ver
 GAP = 2.0  # times as many errors on new images as in training count as overfitting
 SMALL_SHARE, SMALL = 0.01, 0.5  # smaller gaps of a share, or of another error, are not worth a sentence
 UNDERFITS = {"accuracy": 0.2, "error_minutes": 6.0}  # larger errors in training mean that the model is too weak
+SHIFT = 0.05  # a larger fall of accuracy from validation to test means that the test images differ
 LATE = 0.8  # a best epoch in the last fifth of the training asks for more epochs
 NAMES = {
     "test": "the test images",
@@ -57,7 +58,7 @@ def conclude(result: Result, folder: Path) -> Conclusion:
         words = ["This was a trial on a few batches (debug=fast): its figures mean nothing."]
         return Conclusion(words, _picture(folder, metrics, False), _again(result, drop=("debug",)))
     overfits, said = _gap(metrics)
-    sentences = [_main(result, metrics), said, _mistakes(folder, metrics), _images(metrics)]
+    sentences = [_main(result, metrics), said, _shift(metrics), _mistakes(folder, metrics), _images(metrics)]
     return Conclusion(
         [sentence for sentence in sentences if sentence],
         _picture(folder, metrics, overfits),
@@ -113,6 +114,17 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
     return False, ""
 
 
+def _shift(metrics: Mapping[str, float]) -> str:
+    """That the test images differ from those of training and validation, as with `data=mnist_changed`."""
+    known, new = metrics.get("val/accuracy"), metrics.get("test/accuracy")
+    if known is None or new is None or known - new <= SHIFT:
+        return ""
+    return (
+        f"The test images differ from those it learned from: accuracy is {figure('accuracy', known)} on validation "
+        f"images and {figure('accuracy', new)} on test images."
+    )
+
+
 def _mistakes(folder: Path, metrics: Mapping[str, float]) -> str:
     """The most confused pair of classes, or whether a few large errors make up the mean."""
     for row in read_rows(folder / "plots" / "confused_pairs.csv")[:1]:
@@ -164,7 +176,8 @@ def _next(result: Result, folder: Path, metrics: Mapping[str, float], overfits: 
     if result.verb == "embed":
         other = {"pca": "tsne", "tsne": "umap"}.get(str(result.model), "pca")
         return _again(result, drop=("method",), more=[f"method={other}"])
-    if result.verb == "evaluate" or not result.overrides:
+    untrained = result.parameters == 0  # nearest neighbours: other seeds change nothing
+    if result.verb == "evaluate" or untrained or not result.overrides:
         verb = "embed method=tsne" if any("accuracy" in name for name in metrics) else "evaluate"
         return f"python -m dlcourse.{verb} {at}"
     best, last = _best_epoch(folder, result)

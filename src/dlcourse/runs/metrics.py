@@ -143,12 +143,12 @@ def lower_is_better(name: str) -> bool | None:
 def leading_metric(metrics: Iterable[str], references: Iterable[Mapping[str, Any]]) -> str | None:
     """The main metric of a result, None if the result does not contain any.
 
-    The metric of a reference, else the first test metric, else the first validation metric; of generative models the
-    Frechet distance first.
+    The metric of a reference, else the first test metric, else the first validation metric; first of all the Frechet
+    distance of generative models and the share of starts that solve a task.
     """
     metrics = list(metrics)
     compared = [name for row in references if (name := row.get("metric")) in metrics]
     others = [name for name in metrics if not name.endswith("/loss")]
-    distances = [name for name in others if name.endswith("/frechet_distance")]
-    ordered = [name for split in ("test/", "val/") for name in [*distances, *others] if name.startswith(split)]
+    first = [name for name in others if name.endswith(("/frechet_distance", "/solved"))]
+    ordered = [name for split in ("test/", "val/") for name in [*first, *others] if name.startswith(split)]
     return next(iter([*compared, *ordered, *others, *metrics]), None)

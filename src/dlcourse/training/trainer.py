@@ -117,6 +117,7 @@ def quiet() -> None:
     logging.getLogger("dlcourse").setLevel(logging.DEBUG)
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # what it logs is raised as an error as well
     for name in ("profilers", "callbacks.model_summary"):  # asked for by trainer.profiler and enable_model_summary
         logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")

@@ -1,0 +1,44 @@
+"""Read a clock: the built-in reader of any clock, with the dial and the hands that it found."""
+
+import threading
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from dlcourse.app.pictures import frame, headline, rendered
+from dlcourse.data.image_files import fit_picture
+from dlcourse.models.answers import answer
+from dlcourse.models.build import built_in_readers
+from dlcourse.plots.any_clock import draw_reading
+
+SIDE = 560  # pixels of the drawn reading
+_lock = threading.Lock()
+
+
+@cache
+def reader() -> Any:
+    """The built-in readers, loaded once."""
+    return built_in_readers()
+
+
+def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:
+    """The image with the reading drawn into it, uint8 [S, S, 3], and the time as HTML."""
+    with _lock:
+        model = reader()
+        _, high, wide = model.photo_task.in_shape
+        scale = min(1.0, 4 * max(high, wide) / max(image.size))  # the rest needs no more pixels
+        image = image.resize((max(2, round(image.width * scale)), max(2, round(image.height * scale))))
+        stored = fit_picture(image, model.photo_task.in_shape, model.photo_task.pad)
+        predictions, _ = answer(model, [torch.from_numpy(stored.copy())[None]])
+        (row,) = model.format_predictions(predictions)
+    figure, axes = frame(SIDE)
+    axes.imshow(stored)
+    axes.set(xlim=(-0.5, stored.shape[1] - 0.5), ylim=(stored.shape[0] - 0.5, -0.5))
+    if not row["runner_up"]:
+        return rendered(figure), headline("no clock found", "Come closer, or turn the dial to the camera.")
+    draw_reading(axes, predictions, max(stored.shape[:2]))
+    detail = f"confidence {row['confidence']:.0%}; runner-up {row['runner_up']}"
+    return rendered(figure), headline(str(row["time"]), detail)

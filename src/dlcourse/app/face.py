@@ -1,0 +1,101 @@
+"""Slide a face: the directions of a generative model's latent, and the steps between two faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dlcourse.analysis.latents import directions
+from dlcourse.app.library import Library, Loaded
+from dlcourse.app.pictures import enlarged
+from dlcourse.data.batches import seeded
+from dlcourse.data.given_images import stored_inputs
+from dlcourse.errors import UserError
+
+SLIDERS = 8
+DRAWN = 400  # samples that stand for images which are not at hand
+STEPS = 9
+SD = 3.0  # standard deviations that a slider goes either way
+
+
+@dataclass(frozen=True)
+class Space:
+    """The directions of a latent: unit vectors [K, L], standard deviations along them [K], names."""
+
+    ways: Tensor
+    deviations: Tensor
+    names: tuple[str, ...]
+
+
+def space(library: Library, loaded: Loaded) -> Space:
+    """The directions of a run's latent, computed once; none for a flow, whose latent has as many numbers as pixels."""
+    if "space" not in loaded.notes:
+        model = loaded.model
+        if not model.has_directions:
+            found = Space(torch.empty(0, model.latent), torch.empty(0), ())
+        else:
+            images = _images(library, loaded) if hasattr(model.net, "encoder") else torch.empty(0)
+            _, ways, spans, names = directions(model, images, SLIDERS)
+            found = Space(ways, spans / 3, tuple(names))
+        loaded.notes["space"] = found
+    return loaded.notes["space"]
+
+
+def _images(library: Library, loaded: Loaded) -> Tensor:
+    """Test images, or samples where the data set is not at hand."""
+    try:
+        return library.images(loaded)
+    except UserError:
+        if not loaded.model.samples:
+            raise
+        return loaded.model.sampled(DRAWN, 0)
+
+
+def new_face(library: Library, loaded: Loaded, number: int) -> Tensor:
+    """The latent [L] of a face: a sample, or the code of a test image where the model cannot sample.
+
+    Args:
+        library: that holds the run.
+        loaded: the run.
+        number: which one.
+    """
+    model = loaded.model
+    if model.samples:
+        return model.sample_latents(1, seeded(model.seed, 6, number))[0].cpu()
+    images = library.images(loaded)
+    return model.latents(images[[number % len(images)]])[0]
+
+
+def code_of(loaded: Loaded, image: Image.Image) -> Tensor:
+    """The latent [L] of a given image.
+
+    Raises:
+        UserError: the model does not have an encoder.
+    """
+    return loaded.model.latents(stored_inputs(image, loaded.model.task))[0]
+
+
+def slid(start: Tensor, found: Space, values: Sequence[float]) -> Tensor:
+    """A latent [L] moved along the directions by so many standard deviations each."""
+    count = len(found.ways)
+    return start + (torch.tensor(list(values)[:count]) * found.deviations) @ found.ways if count else start
+
+
+def draw_face(model: Any, z: Tensor, side: int = 384) -> np.ndarray:
+    """The image of a latent [L], enlarged: uint8 [H, W] or [H, W, 3]."""
+    return smooth(model.decode_images(z[None])[0].numpy(), side)
+
+
+def smooth(image: np.ndarray, side: int) -> np.ndarray:
+    """An image enlarged to `side` pixels, with soft edges."""
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def steps_between(model: Any, first: Tensor, last: Tensor) -> np.ndarray:
+    """The images from one latent [L] to another in a row, along the sphere."""
+    images = model.decode_images(model.between(first, last, steps=STEPS)).numpy()
+    return np.concatenate([enlarged(image, 128) for image in images], 1)

@@ -1,0 +1,1 @@
+"""The tabs of the page: layout and events; what they show is computed by the modules of the same names."""

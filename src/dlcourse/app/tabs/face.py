@@ -1,0 +1,94 @@
+"""The tab that slides faces."""
+
+from typing import Any
+
+import gradio as gr
+import torch
+
+from dlcourse.app import face
+from dlcourse.app.library import Library, generative
+from dlcourse.app.pictures import opened
+from dlcourse.app.tabs.shared import output_image, run_list, spoken
+
+COMMAND = "python -m dlcourse.train experiment=quick/vae"
+NO_DIRECTIONS = "The latent of a flow has as many numbers as the image has pixels, so there are no sliders."
+
+
+def build(page: gr.Blocks, library: Library) -> None:
+    """The face on the left, its sliders on the right, and below the way from face A to face B."""
+    gr.Markdown(
+        "Each slider moves the latent along one direction, in standard deviations: of an autoencoder or a VAE its "
+        "principal directions, of a GAN its codes or the directions that its first layer stretches most."
+    )
+    chosen = run_list(page, library, generative, COMMAND)
+    code, ends, number = gr.State(None), gr.State({}), gr.State(0)
+    with gr.Row():
+        with gr.Column(scale=2):
+            shown = output_image("Face", height=400, elem_id="face")
+            with gr.Row():
+                fresh = gr.Button("New face", variant="primary", elem_id="face-new")
+                keep_a = gr.Button("Keep as A", elem_id="face-a")
+                keep_b = gr.Button("Keep as B", elem_id="face-b")
+            given = gr.UploadButton("Start from an image", file_types=["image"])
+        with gr.Column(scale=3):
+            note = gr.Markdown(visible=False)
+            sliders = [
+                gr.Slider(
+                    -face.SD, face.SD, 0, step=0.1, label=f"direction {i + 1}", visible=False, elem_id=f"face-{i}"
+                )
+                for i in range(face.SLIDERS)
+            ]
+    between = output_image("From A to B", elem_id="face-between")
+
+    def started(loaded: Any, z: torch.Tensor) -> list[Any]:
+        found = face.space(library, loaded)
+        shapes = [
+            gr.update(value=0, visible=i < len(found.names), label=found.names[i] if i < len(found.names) else "")
+            for i in range(face.SLIDERS)
+        ]
+        told = gr.update(value=NO_DIRECTIONS, visible=not found.names)
+        return [z.tolist(), face.draw_face(loaded.model, z), told, *shapes]
+
+    def begin(folder: str | None, count: int) -> list[Any]:
+        if not folder:
+            return [gr.skip()] * (5 + face.SLIDERS)
+        with library.use(folder) as loaded:
+            return [count + 1, {}, *started(loaded, face.new_face(library, loaded, count))]
+
+    def renew(folder: str | None, count: int) -> list[Any]:
+        with library.use(folder) as loaded:
+            return [count + 1, *started(loaded, face.new_face(library, loaded, count))]
+
+    def from_image(folder: str | None, path: str | None) -> list[Any]:
+        with library.use(folder) as loaded:
+            return started(loaded, face.code_of(loaded, opened(path, "no image was chosen: choose a file")))
+
+    def moved(loaded: Any, z: list[float], values: tuple[float, ...]) -> torch.Tensor:
+        return face.slid(torch.tensor(z), face.space(library, loaded), values)
+
+    def slide(folder: str | None, z: list[float] | None, *values: float) -> Any:
+        if z is None:
+            return gr.skip()
+        with library.use(folder) as loaded:
+            return face.draw_face(loaded.model, moved(loaded, z, values))
+
+    def keeping(name: str) -> Any:
+        def keep(folder: str | None, z: list[float] | None, kept: dict[str, Any], *values: float) -> tuple[Any, Any]:
+            if z is None:
+                return gr.skip(), gr.skip()
+            with library.use(folder) as loaded:
+                kept = {**kept, name: moved(loaded, z, values).tolist()}
+                first, last = (torch.tensor(kept.get(end, kept[name])) for end in "AB")
+                return kept, face.steps_between(loaded.model, first, last)
+
+        return keep
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    outputs = [code, shown, note, *sliders]
+    chosen.change(spoken(begin), [chosen, number], [number, ends, *outputs], **quiet)
+    fresh.click(spoken(renew), [chosen, number], [number, *outputs], **quiet)
+    given.upload(spoken(from_image), [chosen, given], outputs, **quiet)
+    for slider in sliders:
+        slider.input(spoken(slide), [chosen, code, *sliders], shown, trigger_mode="always_last", **quiet)
+    for name, button in (("A", keep_a), ("B", keep_b)):
+        button.click(spoken(keeping(name)), [chosen, code, ends, *sliders], [ends, between], **quiet)

@@ -1,0 +1,68 @@
+"""The tab that trains an MLP on points."""
+
+from collections.abc import Generator
+from typing import Any
+
+import gradio as gr
+
+from dlcourse.app import points
+from dlcourse.app.library import Library
+from dlcourse.app.pictures import headline
+from dlcourse.app.tabs.shared import output_image, spoken
+from dlcourse.errors import UserError
+
+SETS = [("XOR", "XOR"), ("two moons", "two moons"), ("circles", "circles"), ("spiral", "spiral"), ("my own", "none")]
+START = headline("step 0", "Click into the plane to place points, then train.")
+
+
+def build(page: gr.Blocks, library: Library) -> None:
+    """The plane on the left, the settings on the right."""
+    gr.Markdown(
+        "An MLP learns to tell the two classes apart. *The black line is its decision boundary: probability one half.*"
+    )
+    first = points.made_up("XOR")
+    placed = gr.State(first)
+    with gr.Row():
+        with gr.Column(scale=3):
+            plane = output_image("Click to place a point", value=points.picture(first), height=520, elem_id="plane")
+        with gr.Column(scale=2):
+            text = gr.HTML(START, elem_id="points-text")
+            kind = gr.Radio(SETS, value="XOR", label="Points", elem_id="points-kind")
+            label = gr.Radio(list(points.CLASSES), value=points.CLASSES[1], label="A click places", type="index")
+            with gr.Row():
+                depth = gr.Slider(0, 4, 2, step=1, label="Hidden layers")
+                width = gr.Slider(1, 32, 8, step=1, label="Units in each")
+            with gr.Row():
+                activation = gr.Dropdown(["tanh", "relu", "sigmoid"], value="tanh", label="Activation")
+                rate = gr.Dropdown([0.001, 0.005, 0.02, 0.1], value=0.02, label="Learning rate")
+            steps = gr.Slider(100, 2000, 600, step=100, label="Steps")
+            with gr.Row():
+                start = gr.Button("Train", variant="primary", elem_id="points-train")
+                stop = gr.Button("Stop")
+                clear = gr.Button("Clear")
+
+    def choose(name: str) -> tuple[Any, ...]:
+        found = points.made_up(name)
+        return found, points.picture(found), START
+
+    def click(found: list[points.Point], which: int, event: gr.SelectData) -> tuple[Any, ...]:
+        more = points.place(found, event.index, which)
+        return more, points.picture(more), START
+
+    def learn(found: list[points.Point], *values: Any) -> Generator[tuple[Any, str]]:
+        try:
+            for step in points.train(found, points.Settings(*values)):
+                detail = f"loss {step.loss:.3f}, {step.accuracy:.0%} of {len(found)} points right"
+                yield step.picture, headline(f"step {step.step}", detail)
+        except UserError as error:
+            text = str(error)
+            raise gr.Error(f"{text[:1].upper()}{text[1:]}.", title="", print_exception=False) from None
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    training = start.click(
+        learn, [placed, depth, width, activation, rate, steps], [plane, text], concurrency_limit=4, **quiet
+    )
+    stop.click(None, cancels=[training], api_visibility="private")
+    kind.input(spoken(choose), kind, [placed, plane, text], cancels=[training], **quiet)
+    clear.click(lambda: ("none", *choose("none")), None, [kind, placed, plane, text], cancels=[training], **quiet)
+    plane.select(click, [placed, label], [placed, plane, text], **quiet)
