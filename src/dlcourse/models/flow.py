@@ -195,8 +195,8 @@ class Flow(Generative):
             image = self.images_seen(net, x, times, told)
         else:
             conditions = torch.cat([told, torch.zeros_like(told)])
-            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions)
-            given, any_image = both.chunk(2)
+            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions).view(2, *x.shape)
+            given, any_image = both[0], both[1]
             image = torch.lerp(any_image, given, self.guidance)
         return (image - x) / (1 - time)
 
