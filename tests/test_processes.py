@@ -1,4 +1,4 @@
-"""Interrupts by a signal, in this process and, slow, in another; two processes that train together."""
+"""What needs a process of its own: an interrupt from the keyboard, two processes that train together."""
 
 import json
 import os
@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from dlcourse.models.base import BaseModule
 from tests.conftest import PINNED
 from tests.test_cli import RUN
 
@@ -29,24 +27,10 @@ def start(*words: str) -> subprocess.Popen[str]:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, monkeypatch, signum, code):
-    folder = tmp_path / "run"
-
-    def interrupt(self: BaseModule) -> None:
-        if self.current_epoch == 1:
-            signal.raise_signal(signum)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(BaseModule, "on_train_epoch_start", interrupt, raising=False)
-        ended, _, error = command("train", *RUN, "trainer.max_epochs=3", f"hydra.run.dir={folder}")
-    assert ended == code and "Traceback" not in error
-    check_interrupted(folder, error, command)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_process_says_so_and_goes_on(tmp_path, command, signum, code):
+@pytest.mark.parametrize(
+    ("signum", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
+def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code):
     folder = tmp_path / "run"
     words = [*RUN, "trainer.max_epochs=2000", f"hydra.run.dir={folder}"]
     process = start(*words)
@@ -57,17 +41,12 @@ def test_an_interrupted_process_says_so_and_goes_on(tmp_path, command, signum, c
     process.send_signal(signum)
     _, error = process.communicate(timeout=60)
     assert process.returncode == code and "Traceback" not in error
-    config = folder / "config.yaml"
-    reached = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
-    config.write_text(config.read_text().replace("max_epochs: 2000", f"max_epochs: {reached + 2}"))
-    check_interrupted(folder, error, command)
-
-
-def check_interrupted(folder: Path, error: str, command: Callable[..., tuple[int, str, str]]) -> None:
-    """An interrupted run is recorded, says how to resume it, and ends as it says."""
     assert f"resume with: python -m dlcourse.train run={folder}" in error
     interrupted = json.loads((folder / "result.json").read_text())
     assert interrupted["status"] == "interrupted" and interrupted["cpu_seconds"] > 0
+    config = folder / "config.yaml"
+    reached = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
+    config.write_text(config.read_text().replace("max_epochs: 2000", f"max_epochs: {reached + 2}"))  # enough is enough
     ended, _, error = command("train", f"run={folder}")
     assert ended == 0, error
     whole = json.loads((folder / "result.json").read_text())

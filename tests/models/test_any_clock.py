@@ -80,7 +80,7 @@ def test_the_data_gives_poses_on_request(tmp_path):
     assert data.task.in_shape == (3, 32, 32) and data.arrays["test"][1].shape[1] == 2
     with pytest.raises(UserError, match="data/scene=any"):
         Clocks(str(tmp_path), pose=True)
-    with pytest.raises(UserError, match=r"data.scene.kind=some is unknown: use free or any"):
+    with pytest.raises(UserError, match=r"data.scene.kind=some is unknown: use free, course, any"):
         Clocks(str(tmp_path), scene={"kind": "some"})
 
 

@@ -59,7 +59,7 @@ def check_monitors(cfg: DictConfig, held_out: bool = True) -> None:
             raise UserError(
                 f"{key} needs {metric} after each epoch, but trainer.check_val_every_n_epoch={every}: set it to 1"
             )
-        if isinstance(every, int) and isinstance(epochs, int) and every > epochs and not missing:
+        if isinstance(every, int) and isinstance(epochs, int) and 1 <= epochs < every and not missing:
             raise UserError(
                 f"{key} monitors {metric}, but trainer.check_val_every_n_epoch={every} is more than the run's "
                 f"{epochs} epochs: set it to {epochs} or less"

@@ -97,7 +97,7 @@ class Clocks(Copies, Rendered):
         ranges = dict(scene or {})
         self.kind = ranges.pop("kind", "free")
         if self.kind not in SCENES:
-            raise UserError(f"data.scene.kind={self.kind} is unknown: use {' or '.join(SCENES)}")
+            raise UserError(f"data.scene.kind={self.kind} is unknown: use {', '.join(SCENES)}")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
         if not 0 <= curriculum <= 1:

@@ -64,6 +64,8 @@ def resolve_threads(count: int | str | None) -> int | str | None:
     Args:
         count: `threads` of the config: a number, or `auto` or None, which leave the choice to `threads_for`.
     """
+    if isinstance(count, str) and count != AUTO:
+        return count  # `torch_threads` refuses it
     import torch
 
     cores = usable_cores()
