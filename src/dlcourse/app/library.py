@@ -80,11 +80,11 @@ class Library:
         """The class of a run's model; None where its config cannot be read or builds what is not trusted."""
         key = folder, _modified(folder / CONFIG)
         if key not in self._kinds:
-            self._kinds[key] = None
+            kind = None
             with suppress(UserError):
                 kind = target(read_stored(folder / CONFIG, self.trust).model)
-                if isinstance(kind, type) and issubclass(kind, BaseModule):
-                    self._kinds[key] = kind
+            # assigned once: other tabs read it at the same time
+            self._kinds[key] = kind if isinstance(kind, type) and issubclass(kind, BaseModule) else None
         return self._kinds[key]
 
     @contextmanager

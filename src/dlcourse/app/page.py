@@ -24,7 +24,8 @@ POLICY = (
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'"
 )
 CSS = """
-.gradio-container {max-width: 1080px !important; margin: 0 auto !important}
+.gradio-container {width: 100% !important; max-width: 1080px !important; margin: 0 auto !important}
+.runs button {align-self: center}
 .answer {padding: 6px 2px} .answer .big {font-size: 2.4rem; font-weight: 650; line-height: 1.2}
 .bars {padding: 4px 2px} .bar {display: flex; align-items: center; gap: 10px; margin: 5px 0}
 .bar .name {width: 6.5em; text-align: right; overflow: hidden; text-overflow: ellipsis}
@@ -70,7 +71,9 @@ def web_app(folders: Sequence[Path], trust: Sequence[str] = ()) -> FastAPI:
                 build(page, library)
     app = FastAPI(openapi_url=None)
     app.add_middleware(LocalOnly)
-    theme = gr.themes.Default(primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace"])
+    theme = gr.themes.Default(
+        primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
     return gr.mount_gradio_app(
         app, page, "/", theme=theme, css=CSS, footer_links=[], run_history=False, ssr_mode=False, show_error=True
     )

@@ -1,6 +1,8 @@
 """Images as the page sends and shows them."""
 
+import base64
 import html
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,19 +37,22 @@ def opened(path: str | None, missing: str) -> Image.Image:
         raise UserError(f"{why_unreadable(error)}: give a PNG, JPEG or similar file") from None
 
 
-def drawn(sketch: dict[str, Any] | None) -> Image.Image | None:
-    """What the sketchpad holds, on white; None where nothing is drawn.
+def drawn(sketch: str | None) -> Image.Image | None:
+    """What the sketchpad holds; None where nothing is drawn.
 
     Args:
-        sketch: value of the sketchpad: `composite`, uint8 [H, W, 4] or None.
+        sketch: value of the sketchpad, the address `data:image/png;base64,...` or empty.
+
+    Raises:
+        UserError: it is something else.
     """
-    composite = sketch.get("composite") if sketch else None
-    if composite is None:
+    if not sketch:
         return None
-    image = Image.fromarray(composite).convert("RGBA")
-    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    grey = np.asarray(image.convert("L"))
-    return None if int(grey.max()) - int(grey.min()) <= FAINT else image
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(sketch.partition(",")[2]))) as image:
+            return image.convert("RGB")
+    except UNREADABLE as error:
+        raise UserError(f"{why_unreadable(error)}: draw again") from None
 
 
 def enlarged(image: np.ndarray, side: int = 320) -> np.ndarray:

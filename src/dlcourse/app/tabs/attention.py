@@ -7,7 +7,7 @@ import gradio as gr
 from dlcourse.app import attention
 from dlcourse.app.library import IMAGES, Library
 from dlcourse.app.pictures import opened
-from dlcourse.app.tabs.shared import output_image, run_list, spoken
+from dlcourse.app.tabs.shared import input_image, output_image, run_list, spoken
 from dlcourse.data.given_images import stored_inputs
 
 COMMAND = "python -m dlcourse.train experiment=quick/mnist_cnn"
@@ -23,10 +23,7 @@ def build(page: gr.Blocks, library: Library) -> None:
     with gr.Row(equal_height=True):
         method = gr.Radio(list(attention.METHODS), value=attention.METHODS[0], label="Method", elem_id="look-method")
         number = gr.Slider(0, IMAGES - 1, 0, step=1, label="Test image", elem_id="look-number")
-        given = gr.Image(
-            label="Or your own image", type="filepath", image_mode=None, sources=["upload", "clipboard"], height=150,
-            buttons=[], elem_id="look-given",
-        )  # fmt: skip
+        given = input_image("Or your own image", sources=["upload", "clipboard"], height=150, elem_id="look-given")
     start = gr.Button("Show", variant="primary", elem_id="look-start")
     text = gr.HTML(elem_id="look-text")
     with gr.Row():

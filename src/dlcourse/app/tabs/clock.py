@@ -1,14 +1,13 @@
 """The tab that reads clocks."""
 
-from typing import Any
-
 import gradio as gr
 import numpy as np
 
 from dlcourse.app.clock import read_clock
 from dlcourse.app.library import Library
 from dlcourse.app.pictures import drawn, headline, opened
-from dlcourse.app.tabs.shared import output_image, sketchpad, spoken
+from dlcourse.app.tabs.shared import input_image, output_image, spoken
+from dlcourse.app.tabs.sketchpad import sketchpad
 from dlcourse.errors import UserError
 
 START = headline("--:--", "Take a photo, choose a file, or draw a dial with two hands.")
@@ -23,12 +22,10 @@ def build(page: gr.Blocks, library: Library) -> None:
     with gr.Row():
         with gr.Column():
             with gr.Tab("Photo"):
-                photo = gr.Image(
-                    label="Photo", type="filepath", image_mode=None, sources=["upload", "webcam", "clipboard"],
-                    height=440, buttons=[], elem_id="clock-photo",
-                )  # fmt: skip
+                sources = ["upload", "webcam", "clipboard"]
+                photo = input_image("Photo", sources=sources, height=440, elem_id="clock-photo")
             with gr.Tab("Drawing"):
-                sketch = sketchpad("Draw a dial and two hands", 400, 8, "clock-sketch")
+                sketch = sketchpad(400, 8, "clock-sketch")
                 read = gr.Button("Read the drawing", variant="primary", elem_id="clock-read")
         with gr.Column():
             text = gr.HTML(START, elem_id="clock-text")
@@ -37,7 +34,7 @@ def build(page: gr.Blocks, library: Library) -> None:
     def of_photo(path: str | None) -> tuple[np.ndarray, str] | tuple[None, str]:
         return (None, START) if path is None else read_clock(opened(path, ""))
 
-    def of_sketch(value: dict[str, Any] | None) -> tuple[np.ndarray, str]:
+    def of_sketch(value: str | None) -> tuple[np.ndarray, str]:
         image = drawn(value)
         if image is None:
             raise UserError("nothing is drawn: draw a dial and two hands first")

@@ -24,11 +24,11 @@ def build(page: gr.Blocks, library: Library) -> None:
     code, ends, number = gr.State(None), gr.State({}), gr.State(0)
     with gr.Row():
         with gr.Column(scale=2):
-            shown = output_image("Face", height=400, elem_id="face")
+            shown = output_image("Face", height=384, show_label=False, elem_id="face")
             with gr.Row():
-                fresh = gr.Button("New face", variant="primary", elem_id="face-new")
-                keep_a = gr.Button("Keep as A", elem_id="face-a")
-                keep_b = gr.Button("Keep as B", elem_id="face-b")
+                fresh = gr.Button("New face", variant="primary", min_width=80, elem_id="face-new")
+                keep_a = gr.Button("Keep A", min_width=80, elem_id="face-a")
+                keep_b = gr.Button("Keep B", min_width=80, elem_id="face-b")
             given = gr.UploadButton("Start from an image", file_types=["image"])
         with gr.Column(scale=3):
             note = gr.Markdown(visible=False)

@@ -8,7 +8,7 @@ import gradio as gr
 from dlcourse.app import points
 from dlcourse.app.library import Library
 from dlcourse.app.pictures import headline
-from dlcourse.app.tabs.shared import output_image, spoken
+from dlcourse.app.tabs.shared import output_image, say, spoken
 from dlcourse.errors import UserError
 
 SETS = [("XOR", "XOR"), ("two moons", "two moons"), ("circles", "circles"), ("spiral", "spiral"), ("my own", "none")]
@@ -18,13 +18,16 @@ START = headline("step 0", "Click into the plane to place points, then train.")
 def build(page: gr.Blocks, library: Library) -> None:
     """The plane on the left, the settings on the right."""
     gr.Markdown(
-        "An MLP learns to tell the two classes apart. *The black line is its decision boundary: probability one half.*"
+        "An MLP learns to tell the two classes apart. Click into the plane to place points. "
+        "*The black line is the decision boundary: probability one half.*"
     )
     first = points.made_up("XOR")
     placed = gr.State(first)
     with gr.Row():
         with gr.Column(scale=3):
-            plane = output_image("Click to place a point", value=points.picture(first), height=520, elem_id="plane")
+            plane = output_image(
+                "Plane", show_label=False, value=points.picture(first), height=points.SIDE, elem_id="plane"
+            )
         with gr.Column(scale=2):
             text = gr.HTML(START, elem_id="points-text")
             kind = gr.Radio(SETS, value="XOR", label="Points", elem_id="points-kind")
@@ -37,9 +40,9 @@ def build(page: gr.Blocks, library: Library) -> None:
                 rate = gr.Dropdown([0.001, 0.005, 0.02, 0.1], value=0.02, label="Learning rate")
             steps = gr.Slider(100, 2000, 600, step=100, label="Steps")
             with gr.Row():
-                start = gr.Button("Train", variant="primary", elem_id="points-train")
-                stop = gr.Button("Stop")
-                clear = gr.Button("Clear")
+                start = gr.Button("Train", variant="primary", min_width=80, elem_id="points-train")
+                stop = gr.Button("Stop", min_width=80)
+                clear = gr.Button("Clear", min_width=80)
 
     def choose(name: str) -> tuple[Any, ...]:
         found = points.made_up(name)
@@ -52,11 +55,11 @@ def build(page: gr.Blocks, library: Library) -> None:
     def learn(found: list[points.Point], *values: Any) -> Generator[tuple[Any, str]]:
         try:
             for step in points.train(found, points.Settings(*values)):
-                detail = f"loss {step.loss:.3f}, {step.accuracy:.0%} of {len(found)} points right"
+                detail = f"loss {step.loss:.2g}, {step.accuracy:.0%} of {len(found)} points right"
                 yield step.picture, headline(f"step {step.step}", detail)
         except UserError as error:
-            text = str(error)
-            raise gr.Error(f"{text[:1].upper()}{text[1:]}.", title="", print_exception=False) from None
+            say(error)
+            yield gr.skip(), gr.skip()
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     training = start.click(

@@ -1,4 +1,4 @@
-"""What the tabs share: sentences instead of tracebacks, the list of runs, plain images."""
+"""What the tabs share: sentences instead of tracebacks, the list of runs, images."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,21 +11,23 @@ from dlcourse.errors import UserError
 
 
 def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler whose UserErrors appear as sentences on the page."""
+    """A handler whose UserErrors appear as sentences on the page, which stays as it is otherwise."""
 
     @wraps(function)
     def safe(*values: Any) -> Any:
         try:
             return function(*values)
         except UserError as error:
-            raise gr.Error(_sentence(error), title="", duration=8, print_exception=False) from None
+            say(error)
+            return gr.skip()
 
     return safe
 
 
-def _sentence(error: UserError) -> str:
+def say(error: UserError) -> None:
+    """Show an error's sentence in a corner of the page."""
     text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+    gr.Warning(f"{text[:1].upper()}{text[1:]}.", title="", duration=10)
 
 
 def run_list(page: gr.Blocks, library: Library, fits: Fits, command: str) -> gr.Dropdown:
@@ -41,7 +43,7 @@ def run_list(page: gr.Blocks, library: Library, fits: Fits, command: str) -> gr.
     """
     with gr.Row(equal_height=True, elem_classes="runs"):
         chosen = gr.Dropdown([], label="Run", scale=8, interactive=True)
-        again = gr.Button("Search again", scale=1, min_width=120)
+        again = gr.Button("Search again", scale=0, min_width=140, size="md")
     hint = gr.Markdown(visible=False, elem_classes="hint")
 
     def find(current: str | None) -> tuple[Any, Any]:
@@ -63,17 +65,9 @@ def output_image(label: str, **more: Any) -> gr.Image:
     return gr.Image(label=label, interactive=False, format="png", buttons=[], **more)
 
 
-def sketchpad(label: str, side: int, brush: int, name: str) -> gr.Sketchpad:
-    """A square to draw on: black or white strokes, eraser, clear and undo."""
-    return gr.Sketchpad(
-        label=label,
-        canvas_size=(side, side),
-        fixed_canvas=True,
-        height=side + 90,
-        brush=gr.Brush(default_size=brush, colors=["#000000", "#ffffff"], default_color="#000000", color_mode="fixed"),
-        eraser=gr.Eraser(default_size=2 * brush),
-        layers=False,
-        elem_id=name,
-        transforms=(),
-        buttons=[],
-    )
+def input_image(label: str, **more: Any) -> gr.Image:
+    """An image that a visitor gives; its value is the path of the file, which nobody has decoded yet."""
+    image = gr.Image(label=label, type="filepath", image_mode=None, buttons=[], **more)
+    # Gradio would decode it, and answer a broken file with the error of a library.
+    setattr(image, "preprocess", lambda given: given.path if given is not None else None)  # noqa: B010
+    return image
