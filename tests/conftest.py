@@ -18,6 +18,12 @@ PINNED = ["trainer.precision=32-true"]
 REAL_DATA = Path(os.environ["DLCOURSE_REAL_DATA"]).absolute() if os.environ.get("DLCOURSE_REAL_DATA") else None
 
 
+def pytest_configure() -> None:
+    """Keep compiled modules, also where PYTHONDONTWRITEBYTECODE is set: compiling is most of an import of torch."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _threads() -> None:
     import torch

@@ -7,16 +7,21 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from dlcourse.config.folders import config_roots
+from dlcourse.config.folders import CONF, config_roots
 from dlcourse.errors import UserError
 
 LISTED = 6  # names in a suggestion, at most
 
 
-def choices(group: str) -> list[str]:
-    """All names of a config group, including those in its folders, such as `clocks/fast`."""
+def choices(group: str, shipped: bool = False) -> list[str]:
+    """All names of a config group, including those in its folders, such as `clocks/fast`.
+
+    Args:
+        group: such as `model` or `model/net`.
+        shipped: only the names of the shipped folder, not those of plugins and `--config-dir`.
+    """
     found = set()
-    for root in (parent / group for parent in config_roots()):
+    for root in (parent / group for parent in ([CONF] if shipped else config_roots())):
         if root.is_dir():
             files = [path for path in root.rglob("*.yaml") if not _nested(path, root)]
             found |= {path.relative_to(root).with_suffix("").as_posix() for path in files}

@@ -29,7 +29,7 @@ def _load(name: str) -> dict[str, Any]:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """All configs that name a reference, presets first."""
+    """All shipped configs that name a reference, presets first."""
     presets = list(_presets())
     # A preset with the reference's name comes before others that name it.
     named = [source for source in presets if source.words.endswith(f"/{source.pattern.replace('-', '_')}")]
@@ -37,7 +37,7 @@ def sources() -> tuple[Source, ...]:
 
 
 def _presets() -> Iterator[Source]:
-    for name in choices("experiment"):
+    for name in choices("experiment", shipped=True):
         preset = _load(f"experiment/{name}")
         chosen = {
             key: value for line in preset.get("defaults", []) if isinstance(line, dict) for key, value in line.items()
@@ -54,7 +54,7 @@ def _presets() -> Iterator[Source]:
 
 
 def _models() -> Iterator[Source]:
-    for name in choices("model"):
+    for name in choices("model", shipped=True):
         model = _load(f"model/{name}")
         rows = model.get("references") or []
         data = next(iter(model["epochs"]), "") if isinstance(model.get("epochs"), dict) else ""
