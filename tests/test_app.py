@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from dlcourse.app import attention, digit, face, points
-from dlcourse.app.library import Library, generative
 from dlcourse.app.pictures import bars, drawn, opened
+from dlcourse.app.saved_runs import SavedRuns, generative
 from dlcourse.app.server import address_of, bound
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -127,7 +127,7 @@ def test_the_command_refuses_wrong_keys_and_a_missing_extra(command, monkeypatch
 @pytest.fixture
 def faces_library(face_run):
     face_run("vae", "plots=false", folder="outputs/vae")
-    return Library([Path("outputs"), Path("nowhere")])
+    return SavedRuns([Path("outputs"), Path("nowhere")])
 
 
 def test_a_face_slides_along_directions(faces_library, tmp_path):
@@ -157,10 +157,10 @@ def test_heat_maps_and_digits_of_a_run(tmp_path):
 
     words = ["model=cnn", "data=digits8", "data.view=picture", "debug=fast", "trainer=cpu", "plots=false"]
     run(compose(*words, "trainer.precision=32-true"), folder=tmp_path / "outputs/cnn")
-    library = Library([tmp_path / "outputs"])
-    ((_, folder),) = library.choices(lambda kind, run: attention.fits(kind, run) and digit.fits(kind, run))
-    with library.use(folder) as loaded:
-        images = library.images(loaded)
+    runs = SavedRuns([tmp_path / "outputs"])
+    ((_, folder),) = runs.choices(lambda kind, run: attention.fits(kind, run) and digit.fits(kind, run))
+    with runs.use(folder) as loaded:
+        images = runs.images(loaded)
         for method in attention.METHODS:
             image, heat, text = attention.look(loaded.model, images[:1], method)
             assert image.shape == heat.shape == (400, 400, 3) and (image != heat).any() and "confidence" in text

@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
+from dlcourse.analysis.masks import hidden_part
 from dlcourse.config import compose
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, build_model, load_run
-from dlcourse.models.flow import hidden_part
 from dlcourse.nets.unet import UNet
 from tests.families import COMMON, FAMILIES
 

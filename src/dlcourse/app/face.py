@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.analysis.latents import directions
-from dlcourse.app.library import Library, Loaded
 from dlcourse.app.pictures import enlarged
+from dlcourse.app.saved_runs import Loaded, SavedRuns
 from dlcourse.data.batches import seeded
 from dlcourse.data.given_images import stored_inputs
 from dlcourse.errors import UserError
@@ -31,42 +31,42 @@ class Space:
     names: tuple[str, ...]
 
 
-def space(library: Library, loaded: Loaded) -> Space:
+def space(runs: SavedRuns, loaded: Loaded) -> Space:
     """The directions of a run's latent, computed once; none for a flow, whose latent has as many numbers as pixels."""
     if "space" not in loaded.notes:
         model = loaded.model
         if not model.has_directions:
             found = Space(torch.empty(0, model.latent), torch.empty(0), ())
         else:
-            images = _images(library, loaded) if hasattr(model.net, "encoder") else torch.empty(0)
+            images = _images(runs, loaded) if hasattr(model.net, "encoder") else torch.empty(0)
             _, ways, spans, names = directions(model, images, SLIDERS)
             found = Space(ways, spans / 3, tuple(names))
         loaded.notes["space"] = found
     return loaded.notes["space"]
 
 
-def _images(library: Library, loaded: Loaded) -> Tensor:
+def _images(runs: SavedRuns, loaded: Loaded) -> Tensor:
     """Test images, or samples where the data set is not at hand."""
     try:
-        return library.images(loaded)
+        return runs.images(loaded)
     except UserError:
         if not loaded.model.samples:
             raise
         return loaded.model.sampled(DRAWN, 0)
 
 
-def new_face(library: Library, loaded: Loaded, number: int) -> Tensor:
+def new_face(runs: SavedRuns, loaded: Loaded, number: int) -> Tensor:
     """The latent [L] of a face: a sample, or the code of a test image where the model cannot sample.
 
     Args:
-        library: that holds the run.
+        runs: the runs, of which this is one.
         loaded: the run.
         number: which one.
     """
     model = loaded.model
     if model.samples:
         return model.sample_latents(1, seeded(model.seed, 6, number))[0].cpu()
-    images = library.images(loaded)
+    images = runs.images(loaded)
     return model.latents(images[[number % len(images)]])[0]
 
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dlcourse.app.library import Library
+from dlcourse.app.saved_runs import SavedRuns
 from dlcourse.app.tabs import attention, clock, digit, face, points
 
 TABS = {
@@ -63,12 +63,12 @@ def web_app(folders: Sequence[Path], trust: Sequence[str] = ()) -> FastAPI:
         folders: to search for runs.
         trust: packages or full class names outside dlcourse that a stored run may build.
     """
-    library = Library(folders, trust)
+    runs = SavedRuns(folders, trust)
     with gr.Blocks(title="dlcourse playground", analytics_enabled=False) as page:
         gr.Markdown("# Playground")
         for name, build in TABS.items():
             with gr.Tab(name):
-                build(page, library)
+                build(page, runs)
     app = FastAPI(openapi_url=None)
     app.add_middleware(LocalOnly)
     theme = gr.themes.Default(

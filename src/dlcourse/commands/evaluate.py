@@ -12,7 +12,7 @@ from dlcourse.analysis import robustness
 from dlcourse.analysis.feature_spaces import check_choice
 from dlcourse.commands import game
 from dlcourse.commands.finish import finish
-from dlcourse.commands.measure import measure_split
+from dlcourse.commands.measure import evaluation, measure_split, testing_trainer
 from dlcourse.commands.own_module import evaluate_own, is_own
 from dlcourse.config import check_keys
 from dlcourse.data.clock_folder import ClockFolder
@@ -21,12 +21,10 @@ from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
 from dlcourse.models.generative import Generative
-from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table, show, text_table
-from dlcourse.training.devices import device_name
-from dlcourse.training.trainer import make_trainer, quiet
+from dlcourse.training.trainer import quiet
 
 
 def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
@@ -113,11 +111,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     playable = None
     if cfg.game:
         playable = data if isinstance(data, ClockFolder) else robustness.needs_scenes(data, "game=true")
-    settings = cfg.trainer.copy()
-    if settings.precision == "auto":
-        settings.precision = run_cfg.trainer.precision
-    settings.devices, settings.strategy = 1, "auto"
-    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    trainer = testing_trainer(cfg, run_cfg)
     start = time.perf_counter()
     splits = ["test"]
     if not cfg.eval_mode:
@@ -127,27 +121,12 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     ids = {"id", "metric", "value", "better"}
     # A reported figure belongs to one data set; those of clocks are of the original images, whatever the training data.
     same = cfg.eval_mode and (data.title == model.task.data or data.task.kind == "time")
-    result = Result(
-        "evaluate",
-        "completed",
+    result = evaluation(run, data, metrics, trainer, time.perf_counter() - start, overrides).updated(
         experiment=before.experiment,
-        model=before.model,
-        data=data.title,
-        rendered=data.rendered,
-        metrics=dict(metrics),
         references=[{k: row[k] for k in row if k in ids} for row in before.references if same and data.is_published],
-        parameters=before.parameters,
-        seed=before.seed,
-        epochs=before.epochs,
-        seconds={"test": round(time.perf_counter() - start, 2)},
-        device=device_name(trainer),
-        precision=settings.precision,
-        versions=versions(),
-        git=git_commit(),
-        overrides=list(overrides),
-        run=str(run),
         samples=len(data.arrays["test"][0]),
-    ).updated(**model.extra_results())
+        **model.extra_results(),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)
     if cfg.plots:

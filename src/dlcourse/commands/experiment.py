@@ -7,9 +7,8 @@ import shlex
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,15 +23,15 @@ from dlcourse.commands.budget import chosen_epochs
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.commands.monitors import MonitorCheck, check_monitors, watched_metrics
+from dlcourse.commands.record import Record, first_result
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint, model_kind
 from dlcourse.models.generative import Generative
 from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
-from dlcourse.runs.provenance import git_commit, processor, versions
-from dlcourse.runs.references import known_references, references
-from dlcourse.runs.result import CONFIG, Result, keep_result, read_result, write_result
+from dlcourse.runs.provenance import processor
+from dlcourse.runs.result import CONFIG, keep_result, write_result
 from dlcourse.runs.table import result_table, show
 from dlcourse.training.checkpoints import LAST, ResumeCheckpoint, Stop
 from dlcourse.training.csv_logger import MetricsCSV
@@ -52,7 +51,7 @@ ADAPT = 5000  # training inputs from which a net may compute the statistics of i
 
 
 class Experiment:
-    """One run and its result so far; the arguments are those of `commands.train.run`, and:
+    """One run and its record; the arguments are those of `commands.train.run`, and:
 
     `commands.own_module` has the run of a LightningModule that is not a BaseModule.
 
@@ -82,33 +81,13 @@ class Experiment:
         self.weights: Weights | None = None  # that a new run starts from
         self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
-        chosen = cfg.get("model") or {}
         # The command that started the run, not the one that resumes it.
         begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
         if trained is not None:
             words = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
             begun = cast(Any, {**begun, "overrides": [*words, f"{LONGER}={cfg.trainer.max_epochs}"]})
         OmegaConf.update(self.cfg, "begun", begun, force_add=True)
-        before = read_result(folder)
-        # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
-        rows: Any = chosen.get("references", [])
-        rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
-        ids = list(cfg.references) or known_references(rows)
-        self.result = Result(
-            "train",
-            "failed",
-            experiment=begun["experiment"],
-            model=chosen.get("name", type(model).__name__),
-            data=data.title,
-            rendered=data.rendered,
-            references=[{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
-            seed=cfg.seed,
-            seconds=dict(before.seconds) if before else {},
-            cpu_seconds=before.cpu_seconds if before else None,
-            versions=versions(),
-            git=git_commit(),
-            overrides=list(begun["overrides"]),
-        )
+        self.record = Record(first_result(cfg, model, data, folder, begun))
 
     @property
     def has_trained(self) -> bool:
@@ -123,42 +102,42 @@ class Experiment:
         finally:
             for logger in self.loggers:
                 if isinstance(logger, Tracker):
-                    logger.finish(self.result)
+                    logger.finish(self.record.result)
 
     def _run(self) -> dict[str, Any]:
         try:
-            with self._timed("prepare"):
+            with self.record.timed("prepare"):
                 trainer = self.trainer = self._prepare()
-            with self._counted(), self.stop.listening():
-                with self._timed("fit"):
+            with self.record.counted(), self.stop.listening():
+                with self.record.timed("fit"):
                     self._fit(trainer)
                 pruned = any(getattr(callback, "pruned", False) for callback in self.callbacks)
                 if pruned:
-                    self._update(metrics={n: v.item() for n, v in trainer.callback_metrics.items() if "/" in n})
+                    self.record.update(metrics={n: v.item() for n, v in trainer.callback_metrics.items() if "/" in n})
                 else:
-                    with self._timed("test"):
+                    with self.record.timed("test"):
                         self._test(trainer)
-            self._update(status="pruned" if pruned else "completed")
+            self.record.update(status="pruned" if pruned else "completed")
         except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
-            self._update(status="interrupted", error="interrupted")
+            self.record.update(status="interrupted", error="interrupted")
             log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
             raise Stopped(self.stop.signum or signal.SIGINT) from end
         except Exception as error:
-            self._update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
+            self.record.update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
             if not isinstance(error, UserError):
                 log.debug("failed", exc_info=True)
             raise
         finally:
             if self.leader:
-                with suppress(UserError) if self.result.status != "completed" else nullcontext():
-                    write_result(self.folder, self.result)  # a full disk has been reported by then
+                with suppress(UserError) if self.record.result.status != "completed" else nullcontext():
+                    write_result(self.folder, self.record.result)  # a full disk has been reported by then
         if self.leader and self.tested:
             if self.cfg.plots and not pruned:
                 self._draw()
-            show(result_table(self.result, self.folder))
+            show(result_table(self.record.result, self.folder))
             if not pruned:
-                finish(self.folder, self.result, self.cfg)
-        return self.result.to_dict() | {"folder": str(self.folder)}
+                finish(self.folder, self.record.result, self.cfg)
+        return self.record.result.to_dict() | {"folder": str(self.folder)}
 
     def _draw(self) -> None:
         """Draw the plots of the finished run."""
@@ -167,29 +146,7 @@ class Experiment:
 
         with plotting("plots of the run"):
             draw(self.folder, self.model, self.data)
-            draw_size_and_time(self.folder, self.model.kind, self.result)
-
-    def _update(self, **changes: Any) -> None:
-        self.result = self.result.updated(**changes)
-
-    @contextmanager
-    def _timed(self, step: str) -> Generator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = self.result.seconds.get(step, 0) + time.perf_counter() - start
-            self.result.seconds[step] = round(spent, 2)
-
-    @contextmanager
-    def _counted(self) -> Generator[None]:
-        """Add the CPU seconds of the block, interrupted or not, to those of earlier parts of the run."""
-        start = time.process_time()
-        try:
-            yield
-        finally:
-            spent = (self.result.cpu_seconds or 0) + time.process_time() - start
-            self._update(cpu_seconds=round(spent, 1))
+            draw_size_and_time(self.folder, self.model.kind, self.record.result)
 
     def _prepare(self) -> Trainer:
         """Data, model and trainer; config.yaml is written when all its values are decided."""
@@ -209,7 +166,7 @@ class Experiment:
         self._load_data()
         check_monitors(self.cfg, self._has_validation())
         self.model = self._build()
-        self._update(parameters=self._parameter_count())
+        self.record.update(parameters=self._parameter_count())
         self._choose_threads()
         settings = self.cfg.trainer
         settings.max_epochs = chosen_epochs(self.cfg, self.data.title)
@@ -231,7 +188,9 @@ class Experiment:
             write_text(stored, OmegaConf.to_yaml(self.cfg, resolve=True))
         trainer = self._trainer()
         device = device_name(trainer)
-        self._update(device=device, precision=settings.precision, processor=processor() if device == "cpu" else None)
+        self.record.update(
+            device=device, precision=settings.precision, processor=processor() if device == "cpu" else None
+        )
         return trainer
 
     def _load_data(self) -> None:
@@ -239,11 +198,11 @@ class Experiment:
         self.data.setup()
         if model_kind(self.given_model, self.cfg) == Generative.kind:
             self.data.as_pictures()
-        if not self.data.is_published and self.result.references:
+        if not self.data.is_published and self.record.result.references:
             log.info(
                 "%s is not the published data set: results are not compared with published figures", self.data.title
             )
-            self._update(references=[])
+            self.record.update(references=[])
 
     def _has_validation(self) -> bool:
         return "val" in self.data.arrays
@@ -263,7 +222,7 @@ class Experiment:
 
     def _step_work(self) -> float:
         """Operations of a training step; infinite if it is not one of gradient descent."""
-        if self.data.arrays and self.result.parameters and not self.model.full_batch:
+        if self.data.arrays and self.record.result.parameters and not self.model.full_batch:
             return step_work(self.model, next(iter(self.data.train_dataloader())), self.data.batch_size)
         return math.inf
 
@@ -306,7 +265,7 @@ class Experiment:
     def _find_rate(self) -> None:
         if self.given_model is not None:
             raise UserError("lr_find=true requires a model from the config: compose it with model=NAME")
-        if not self.result.parameters:
+        if not self.record.result.parameters:
             raise UserError(
                 "this model is not trained by gradient descent, so lr_find does not apply: remove lr_find=true"
             )
@@ -363,7 +322,7 @@ class Experiment:
             log.info("resuming from %s", last)
         with lightning_errors():
             trainer.fit(self.model, self.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-        self._update(epochs=trainer.current_epoch)
+        self.record.update(epochs=trainer.current_epoch)
 
     def _test(self, trainer: Trainer) -> None:
         """Measure the best checkpoint on every split; the test split last, its predictions are plotted."""
@@ -379,16 +338,16 @@ class Experiment:
                 log.warning("the checkpoint of %s was not saved, so the last weights are tested", self.best.monitor)
             trainer.save_checkpoint(best, weights_only=True)
         self.model.load_state_dict(self._read_checkpoint(best)["state_dict"])
-        self._update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
+        self.record.update(checkpoint_mb=round(best.stat().st_size / 2**20, 2))
         with lightning_errors():
             self._measure(trainer)
 
     def _measure(self, trainer: Trainer) -> None:
         for split in [name for name in self.data.arrays if self.tested or name != "test"]:
-            self.result.metrics.update(measure_split(trainer, self.model, self.data, split))
+            self.record.result.metrics.update(measure_split(trainer, self.model, self.data, split))
             if split == "val" and (judged := self.model.judged_confidence()) is not None:
-                self._update(not_sure_below=doubt_threshold(*judged))
-        self._update(**self.model.extra_results())
+                self.record.update(not_sure_below=doubt_threshold(*judged))
+        self.record.update(**self.model.extra_results())
 
     @staticmethod
     def _read_checkpoint(path: Path) -> dict[str, Any]:

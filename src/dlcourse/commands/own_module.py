@@ -13,15 +13,14 @@ from omegaconf import DictConfig
 
 from dlcourse.commands.experiment import Experiment
 from dlcourse.commands.finish import finish
+from dlcourse.commands.measure import evaluation, testing_trainer
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build, build_any_data, target
-from dlcourse.runs.provenance import git_commit, versions
-from dlcourse.runs.result import CONFIG, Result, read_result, write_result
+from dlcourse.runs.result import CONFIG, Result, write_result
 from dlcourse.runs.table import result_table, show
-from dlcourse.training.devices import device_name
-from dlcourse.training.trainer import lightning_errors, make_trainer
+from dlcourse.training.trainer import lightning_errors
 
 
 def is_own(cfg: Any, model: LightningModule | None) -> bool:
@@ -92,7 +91,7 @@ class OwnModuleExperiment(Experiment):
         if self._has("test") and self.tested:
             trainer.test(self.model, datamodule=self.data, verbose=False)
             metrics |= _named("test", trainer.callback_metrics)
-        self.result.metrics.update(metrics)
+        self.record.result.metrics.update(metrics)
 
     @staticmethod
     def _read_checkpoint(path: Path) -> dict[str, Any]:
@@ -118,7 +117,6 @@ def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, 
     path = run / "checkpoints" / "best.ckpt"
     if not path.exists():
         raise UserError(f"{path} not found: the run has not saved a checkpoint")
-    before = read_result(run) or Result("train", "completed")
     chosen = cfg if cfg.get("data") is not None else run_cfg
     data = named_data(chosen, build_any_data(chosen))
     model = build(run_cfg.model)
@@ -130,32 +128,12 @@ def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, 
         model.load_state_dict(_read_checkpoint(path)["state_dict"])
     except (RuntimeError, KeyError):
         raise UserError(f"{path} does not match the model in {run / CONFIG}: use the checkpoint of that run") from None
-    settings = cfg.trainer.copy()
-    if settings.precision == "auto":
-        settings.precision = run_cfg.trainer.precision
-    settings.devices, settings.strategy = 1, "auto"
-    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    trainer = testing_trainer(cfg, run_cfg)
     start = time.perf_counter()
     with lightning_errors():
         trainer.test(model, datamodule=data, verbose=False)
-    result = Result(
-        "evaluate",
-        "completed",
-        model=before.model,
-        data=data.title,
-        rendered=data.rendered,
-        metrics={**_named("test", trainer.callback_metrics)},
-        parameters=before.parameters,
-        seed=before.seed,
-        epochs=before.epochs,
-        seconds={"test": round(time.perf_counter() - start, 2)},
-        device=device_name(trainer),
-        precision=settings.precision,
-        versions=versions(),
-        git=git_commit(),
-        overrides=list(overrides),
-        run=str(run),
-    )
+    seconds = time.perf_counter() - start
+    result = evaluation(run, data, _named("test", trainer.callback_metrics), trainer, seconds, overrides)
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)
     show(result_table(result, folder))

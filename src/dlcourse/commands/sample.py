@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.latents import STEPS, WAYS
+from dlcourse.analysis.masks import hidden_part
 from dlcourse.data.batches import seeded
 from dlcourse.data.image_files import UNREADABLE, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
-from dlcourse.models.flow import Flow, hidden_part
+from dlcourse.models.flow import Flow
 from dlcourse.models.generative import Generative
 from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
 from dlcourse.plots.style import plotting

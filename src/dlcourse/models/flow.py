@@ -216,9 +216,8 @@ class Flow(Generative):
             start, end: the times.
             after_step: changes the points, given their time.
         """
-        for time, after in pairwise(
-            np.linspace(start, end, self.steps + 1).tolist()
-        ):  # torch.export cannot read tensors
+        # Times by numpy: torch.export cannot read the numbers of a tensor.
+        for time, after in pairwise(np.linspace(start, end, self.steps + 1).tolist()):
             # At time 1 no noise is left that the velocity could remove: the step there has one evaluation.
             last = 1.0 in (time, after)
             velocity = self.velocity(x, after if time == 1 else time, told)
@@ -276,29 +275,6 @@ class Flow(Generative):
 
     def _drawing(self) -> nn.Module:
         return self.net if self.average is None else self.average
-
-
-def hidden_part(name: str, height: int, width: int) -> Tensor:
-    """Mask [H, W] of the hidden part of an image: `left`, `right`, `top`, `bottom` or `middle`.
-
-    Raises:
-        UserError: another name.
-    """
-    mask = torch.zeros(height, width, dtype=torch.bool)
-    up, across = height // 2, width // 2
-    every = slice(None)
-    places = {
-        "left": (every, slice(across)),
-        "right": (every, slice(across, None)),
-        "top": (slice(up), every),
-        "bottom": (slice(up, None), every),
-        "middle": (slice(height // 4, height - height // 4), slice(width // 4, width - width // 4)),
-    }
-    if name not in places:
-        raise UserError(f"unknown hide={name}: use {', '.join(places)}")
-    rows, columns = places[name]
-    mask[rows, columns] = True
-    return mask
 
 
 def _power(task: Task) -> float:

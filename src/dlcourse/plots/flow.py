@@ -7,9 +7,10 @@ import torch
 from matplotlib.figure import Figure
 
 from dlcourse.analysis import fidelity
+from dlcourse.analysis.masks import hidden_part
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
-from dlcourse.models.flow import SOLVERS, hidden_part
+from dlcourse.models.flow import SOLVERS
 from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
 from dlcourse.plots.mosaic import draw_rows
 from dlcourse.plots.numbers import write_numbers

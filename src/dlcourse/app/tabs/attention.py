@@ -5,21 +5,21 @@ from typing import Any
 import gradio as gr
 
 from dlcourse.app import attention
-from dlcourse.app.library import IMAGES, Library
 from dlcourse.app.pictures import opened
-from dlcourse.app.tabs.shared import input_image, output_image, run_list, spoken
+from dlcourse.app.saved_runs import IMAGES, SavedRuns
+from dlcourse.app.tabs.parts import input_image, output_image, run_list, spoken
 from dlcourse.data.given_images import stored_inputs
 
 COMMAND = "python -m dlcourse.train experiment=quick/mnist_cnn"
 
 
-def build(page: gr.Blocks, library: Library) -> None:
+def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """Run, image and method above; the image and its heat map below."""
     gr.Markdown(
         "*Grad-CAM* weighs the maps of the last convolution by their gradients; *occlusion* covers one patch after the "
         "other and measures how far the answer's probability falls."
     )
-    chosen = run_list(page, library, attention.fits, COMMAND)
+    chosen = run_list(page, runs, attention.fits, COMMAND)
     with gr.Row(equal_height=True):
         method = gr.Radio(list(attention.METHODS), value=attention.METHODS[0], label="Method", elem_id="look-method")
         number = gr.Slider(0, IMAGES - 1, 0, step=1, label="Test image", elem_id="look-number")
@@ -31,11 +31,11 @@ def build(page: gr.Blocks, library: Library) -> None:
         heat = output_image("What the net looks at", height=420, elem_id="look-heat")
 
     def show(folder: str | None, how: str, index: int, path: str | None) -> tuple[Any, ...]:
-        with library.use(folder) as loaded:
+        with runs.use(folder) as loaded:
             if path is not None:
                 stored = stored_inputs(opened(path, ""), loaded.model.photo_task)
             else:
-                images = library.images(loaded)
+                images = runs.images(loaded)
                 stored = images[[index % len(images)]]
             return attention.look(loaded.model, stored, how)
 

@@ -4,16 +4,16 @@ import gradio as gr
 import numpy as np
 
 from dlcourse.app.clock import read_clock
-from dlcourse.app.library import Library
 from dlcourse.app.pictures import drawn, headline, opened
-from dlcourse.app.tabs.shared import input_image, output_image, spoken
+from dlcourse.app.saved_runs import SavedRuns
+from dlcourse.app.tabs.parts import input_image, output_image, spoken
 from dlcourse.app.tabs.sketchpad import sketchpad
 from dlcourse.errors import UserError
 
 START = headline("--:--", "Take a photo, choose a file, or draw a dial with two hands.")
 
 
-def build(page: gr.Blocks, library: Library) -> None:
+def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """Photo or drawing on the left, the reading on the right."""
     gr.Markdown(
         "The built-in reader finds a dial, looks closer and reads its hands. "

@@ -5,9 +5,9 @@ from typing import Any
 import gradio as gr
 
 from dlcourse.app.digit import fits, read_digit
-from dlcourse.app.library import Library
 from dlcourse.app.pictures import drawn, headline
-from dlcourse.app.tabs.shared import output_image, run_list, spoken
+from dlcourse.app.saved_runs import SavedRuns
+from dlcourse.app.tabs.parts import output_image, run_list, spoken
 from dlcourse.app.tabs.sketchpad import sketchpad
 
 COMMAND = "python -m dlcourse.train experiment=quick/mnist_cnn"
@@ -16,13 +16,13 @@ COMMAND = "python -m dlcourse.train experiment=quick/mnist_cnn"
 START = headline("?", "Draw a digit on the left.")
 
 
-def build(page: gr.Blocks, library: Library) -> None:
+def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """The sketchpad on the left; on the right the answer, what the net sees, and the probabilities."""
     gr.Markdown(
         "Draw a digit, dark on light or light on dark. After each stroke it is cropped, scaled and centred like the "
         "training images of the run, and the net answers."
     )
-    chosen = run_list(page, library, fits, COMMAND)
+    chosen = run_list(page, runs, fits, COMMAND)
     with gr.Row():
         with gr.Column():
             sketch = sketchpad(360, 26, "digit-sketch")
@@ -35,7 +35,7 @@ def build(page: gr.Blocks, library: Library) -> None:
     def answer(folder: str | None, value: str | None) -> tuple[Any, str, str]:
         if not folder or not value:
             return None, START, ""
-        with library.use(folder) as loaded:
+        with runs.use(folder) as loaded:
             return read_digit(loaded.model, drawn(value))
 
     for changed in (sketch, chosen):

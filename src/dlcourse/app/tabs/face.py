@@ -6,21 +6,21 @@ import gradio as gr
 import torch
 
 from dlcourse.app import face
-from dlcourse.app.library import Library, generative
 from dlcourse.app.pictures import opened
-from dlcourse.app.tabs.shared import output_image, run_list, spoken
+from dlcourse.app.saved_runs import SavedRuns, generative
+from dlcourse.app.tabs.parts import output_image, run_list, spoken
 
 COMMAND = "python -m dlcourse.train experiment=quick/vae"
 NO_DIRECTIONS = "The latent of a flow has as many numbers as the image has pixels, so there are no sliders."
 
 
-def build(page: gr.Blocks, library: Library) -> None:
+def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """The face on the left, its sliders on the right, and below the way from face A to face B."""
     gr.Markdown(
         "Each slider moves the latent along one direction, in standard deviations: of an autoencoder or a VAE its "
         "principal directions, of a GAN its codes or the directions that its first layer stretches most."
     )
-    chosen = run_list(page, library, generative, COMMAND)
+    chosen = run_list(page, runs, generative, COMMAND)
     code, ends, number = gr.State(None), gr.State({}), gr.State(0)
     with gr.Row():
         with gr.Column(scale=2):
@@ -41,7 +41,7 @@ def build(page: gr.Blocks, library: Library) -> None:
     between = output_image("From A to B", elem_id="face-between")
 
     def started(loaded: Any, z: torch.Tensor) -> list[Any]:
-        found = face.space(library, loaded)
+        found = face.space(runs, loaded)
         shapes = [
             gr.update(value=0, visible=i < len(found.names), label=found.names[i] if i < len(found.names) else "")
             for i in range(face.SLIDERS)
@@ -52,31 +52,31 @@ def build(page: gr.Blocks, library: Library) -> None:
     def begin(folder: str | None, count: int) -> list[Any]:
         if not folder:
             return [gr.skip()] * (5 + face.SLIDERS)
-        with library.use(folder) as loaded:
-            return [count + 1, {}, *started(loaded, face.new_face(library, loaded, count))]
+        with runs.use(folder) as loaded:
+            return [count + 1, {}, *started(loaded, face.new_face(runs, loaded, count))]
 
     def renew(folder: str | None, count: int) -> list[Any]:
-        with library.use(folder) as loaded:
-            return [count + 1, *started(loaded, face.new_face(library, loaded, count))]
+        with runs.use(folder) as loaded:
+            return [count + 1, *started(loaded, face.new_face(runs, loaded, count))]
 
     def from_image(folder: str | None, path: str | None) -> list[Any]:
-        with library.use(folder) as loaded:
+        with runs.use(folder) as loaded:
             return started(loaded, face.code_of(loaded, opened(path, "no image was chosen: choose a file")))
 
     def moved(loaded: Any, z: list[float], values: tuple[float, ...]) -> torch.Tensor:
-        return face.slid(torch.tensor(z), face.space(library, loaded), values)
+        return face.slid(torch.tensor(z), face.space(runs, loaded), values)
 
     def slide(folder: str | None, z: list[float] | None, *values: float) -> Any:
         if z is None:
             return gr.skip()
-        with library.use(folder) as loaded:
+        with runs.use(folder) as loaded:
             return face.draw_face(loaded.model, moved(loaded, z, values))
 
     def keeping(name: str) -> Any:
         def keep(folder: str | None, z: list[float] | None, kept: dict[str, Any], *values: float) -> tuple[Any, Any]:
             if z is None:
                 return gr.skip(), gr.skip()
-            with library.use(folder) as loaded:
+            with runs.use(folder) as loaded:
                 kept = {**kept, name: moved(loaded, z, values).tolist()}
                 first, last = (torch.tensor(kept.get(end, kept[name])) for end in "AB")
                 return kept, face.steps_between(loaded.model, first, last)

@@ -6,16 +6,16 @@ from typing import Any
 import gradio as gr
 
 from dlcourse.app import points
-from dlcourse.app.library import Library
 from dlcourse.app.pictures import headline
-from dlcourse.app.tabs.shared import output_image, say, spoken
+from dlcourse.app.saved_runs import SavedRuns
+from dlcourse.app.tabs.parts import output_image, say, spoken
 from dlcourse.errors import UserError
 
 SETS = [("XOR", "XOR"), ("two moons", "two moons"), ("circles", "circles"), ("spiral", "spiral"), ("my own", "none")]
 START = headline("step 0", "Click into the plane to place points, then train.")
 
 
-def build(page: gr.Blocks, library: Library) -> None:
+def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """The plane on the left, the settings on the right."""
     gr.Markdown(
         "An MLP learns to tell the two classes apart. Click into the plane to place points. "

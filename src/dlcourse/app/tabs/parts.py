@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from dlcourse.app.library import Fits, Library
+from dlcourse.app.saved_runs import Fits, SavedRuns
 from dlcourse.errors import UserError
 
 
@@ -30,15 +30,15 @@ def say(error: UserError) -> None:
     gr.Warning(f"{text[:1].upper()}{text[1:]}.", title="", duration=10)
 
 
-def run_list(page: gr.Blocks, library: Library, fits: Fits, command: str) -> gr.Dropdown:
+def run_list(page: gr.Blocks, runs: SavedRuns, fits: Fits, command: str) -> gr.Dropdown:
     """The list of the runs that fit, newest first; without one, the command that makes one.
 
     It is read anew when the page is opened and when the button beside it is pressed.
 
     Args:
         page: that the tab is part of.
-        library: the runs.
-        fits: see `Library.choices`.
+        runs: to choose from.
+        fits: see `SavedRuns.choices`.
         command: that makes a run for this tab.
     """
     with gr.Row(equal_height=True, elem_classes="runs"):
@@ -47,10 +47,10 @@ def run_list(page: gr.Blocks, library: Library, fits: Fits, command: str) -> gr.
     hint = gr.Markdown(visible=False, elem_classes="hint")
 
     def find(current: str | None) -> tuple[Any, Any]:
-        rows = library.choices(fits)
+        rows = runs.choices(fits)
         folders = [folder for _, folder in rows]
         value = current if current in folders else next(iter(folders), None)
-        where = ", ".join(f"`{folder}`" for folder in library.folders)
+        where = ", ".join(f"`{folder}`" for folder in runs.folders)
         text = f"No run in {where} fits this tab. This command makes one:\n\n```\n{command}\n```\n\n"
         text += "Then press *Search again*."
         return gr.update(choices=rows, value=value, visible=bool(rows)), gr.update(value=text, visible=not rows)

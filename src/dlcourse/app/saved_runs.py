@@ -45,7 +45,7 @@ class Loaded:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-class Library:
+class SavedRuns:
     """The runs below some folders.
 
     Args:

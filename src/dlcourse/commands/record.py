@@ -1,0 +1,81 @@
+"""The result of a run while it is made: its first values, and what the steps add."""
+
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.references import known_references, references
+from dlcourse.runs.result import Result, read_result
+
+
+class Record:
+    """A result that changes, and its times.
+
+    Args:
+        result: the first values.
+    """
+
+    def __init__(self, result: Result):
+        self.result = result
+
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the result."""
+        self.result = self.result.updated(**changes)
+
+    @contextmanager
+    def timed(self, step: str) -> Generator[None]:
+        """Add the wall time of the block to that of the step, in seconds, also if the block fails."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.result.seconds.get(step, 0) + time.perf_counter() - start
+            self.result.seconds[step] = round(spent, 2)
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        """Add the CPU seconds of the block to those of earlier parts of the run, also if the block fails."""
+        start = time.process_time()
+        try:
+            yield
+        finally:
+            spent = (self.result.cpu_seconds or 0) + time.process_time() - start
+            self.update(cpu_seconds=round(spent, 1))
+
+
+def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Mapping[str, Any]) -> Result:
+    """The result of a run that has not trained yet: failed, until a step says otherwise.
+
+    Args:
+        cfg: of the run.
+        model: that was given as an object, or None.
+        data: the data module.
+        folder: of the run; a run that resumes goes on with its times.
+        begun: `experiment` and `overrides` of the command that started the run.
+    """
+    chosen = cfg.get("model") or {}
+    before = read_result(folder)
+    # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
+    rows: Any = chosen.get("references", [])
+    rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
+    ids = list(cfg.references) or known_references(rows)
+    return Result(
+        "train",
+        "failed",
+        experiment=begun["experiment"],
+        model=chosen.get("name", type(model).__name__),
+        data=data.title,
+        rendered=data.rendered,
+        references=[{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
+        seed=cfg.seed,
+        seconds=dict(before.seconds) if before else {},
+        cpu_seconds=before.cpu_seconds if before else None,
+        versions=versions(),
+        git=git_commit(),
+        overrides=list(begun["overrides"]),
+    )
