@@ -205,8 +205,9 @@ class BaseModule(StepShortcuts, ABC):
 
     def penalized(self, loss: Tensor) -> Tensor:
         """A loss plus the penalty on its weights that a net with a method `penalty` asks for."""
-        penalty = self.net.penalty() if hasattr(self.net, "penalty") else None
-        return loss if penalty is None else loss + penalty
+        penalty = getattr(self.net, "penalty", None)
+        added = None if penalty is None else penalty()
+        return loss if added is None else loss + added
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and other random layers by (seed, step), so that a resumed run repeats them."""

@@ -1,6 +1,7 @@
 """The three-convolution net of the source project (rows G1 to G4)."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,7 @@ class ThreeConv(nn.Module):
 
     def penalty(self) -> Tensor | None:
         """What is added to the training loss, a scalar; None without `l2`."""
-        firsts = [(*stack, head)[0] for stack, head in zip(self.stacks, self.heads, strict=True)]
-        terms = [l2 * first.weight.square().sum() for l2, first in zip(self.l2, firsts, strict=True) if l2]
+        pairs = zip(self.stacks, self.heads, strict=True)
+        weights = [next(chain(stack.parameters(), head.parameters())) for stack, head in pairs]
+        terms = [l2 * weight.square().sum() for l2, weight in zip(self.l2, weights, strict=True) if l2]
         return torch.stack(terms).sum() if terms else None
