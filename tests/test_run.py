@@ -21,7 +21,8 @@ MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
-    result = tiny_run(f"model={name}", "plots=true")
+    drawn = name == "clock_multihead"  # drawing takes most of the time; tests/plots draws for the others
+    result = tiny_run(f"model={name}", f"plots={drawn}")
     folder = Path(result["folder"])
     assert result["status"] == "completed" and result["model"] == name and result["data"] == "clocks"
     assert json.loads((folder / "result.json").read_text()) == {k: v for k, v in result.items() if k != "folder"}
@@ -30,13 +31,15 @@ def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
         assert 0 <= result["metrics"][f"{split}/within_one_minute"] <= 1
     for file in ("config.yaml", "train.log", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
         assert (folder / file).stat().st_size > 0, file
+    assert result["references"] and result["parameters"] > 0 and result["epochs"] == 1
     pictures = {path.name for path in (folder / "plots").glob("*.png")}
-    assert {"curves.png", "errors.png", "worst.png", "samples.png"} <= pictures
+    if not drawn:
+        assert not pictures
+        return
+    assert {"curves.png", "errors.png", "worst.png", "samples.png", "distributions.png"} <= pictures
     for sheet in ("worst.png", "samples.png"):
         grey = np.asarray(Image.open(folder / "plots" / sheet).convert("L"))
         assert (grey < 250).mean() > 0.3, f"{sheet} is nearly blank"
-    assert ("distributions.png" in pictures) == (name in ("clock_classification", "clock_multihead"))
-    assert result["references"] and result["parameters"] > 0 and result["epochs"] == 1
 
 
 def test_loaded_again_it_gives_the_same_figures(tiny_run, tmp_path):
@@ -98,7 +101,7 @@ def test_objects_can_be_given_instead_of_a_config(tmp_path):
     cfg = compose("model=clock_cyclic", *TINY, *NET, *PINNED)
     data = build_data(cfg)
     data.setup()
-    plain = compose("debug=fast", "trainer=cpu", *PINNED)
+    plain = compose("debug=fast", "trainer=cpu", "plots=false", *PINNED)
     result = run(plain, model=build_model(cfg, data.task), data=data, folder=tmp_path / "objects")
     assert result["status"] == "completed" and result["rendered"]
     with pytest.raises(UserError, match="set trainer.max_epochs"):
