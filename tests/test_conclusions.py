@@ -1,7 +1,10 @@
 """The words at the end of a run are computed from its result."""
 
+import shlex
+
 import pytest
 
+from dlcourse.config import quote_override
 from dlcourse.runs.conclusions import conclude
 from dlcourse.runs.result import Result
 
@@ -80,3 +83,10 @@ def test_a_trial_proves_nothing_and_no_metrics_are_no_error(folder):
     trial = conclude(result(["model=cnn", "data=mnist", "debug=fast"], metrics={"test_accuracy": 0.1}), folder)
     assert "mean nothing" in trial.sentences[0] and trial.command == "python -m dlcourse.train model=cnn data=mnist"
     assert conclude(result(), folder).sentences == [] and conclude(result(overrides=[]), folder).command
+
+
+def test_a_path_in_the_next_command_is_as_one_types_it(folder):
+    path = "data.path=my photos (1)/it's ${x} \\ b"
+    found = result(["model=mlp", "data=folder", quote_override(path, "train")], metrics={"test_accuracy": 0.8})
+    assert shlex.split(conclude(found, folder).command)[6] == path
+    assert shlex.split(found.command)[5] == path

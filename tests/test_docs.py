@@ -126,7 +126,7 @@ def test_every_group_and_choice_and_key_is_listed(generated):
 @pytest.mark.parametrize("choices", [
     {"data": "clocks", "model": "clock_transfer", "trainer": "auto", "callbacks": "ema", "logger": "mlflow",
      "data/augment": "none", "model/encoding": "multihead", "model/optimizer": "adam", "model/schedule": "plateau"},
-    {"data": "mnist_changed", "model": "mlp", "trainer": "ddp", "callbacks": "early_stopping", "logger": "wandb",
+    {"data": "mnist", "model": "mlp", "trainer": "ddp", "callbacks": "early_stopping", "logger": "wandb",
      "data/augment": "cifar", "model/net": "mlp", "model/optimizer": "muon", "model/schedule": "one_cycle"},
 ])  # fmt: skip
 def test_a_key_is_named_as_the_command_line_names_it(choices, generated):

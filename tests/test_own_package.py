@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from PIL import Image
 
 from dlcourse import compose, config, run
 from dlcourse.errors import UserError
@@ -49,6 +50,8 @@ def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
     assert code == 1 and "asks for mypackage.Tiny, not part of dlcourse" in error and "trust=[mypackage]" in error
     assert command("evaluate", "run=run", "plots=false", "trust=[mypackage]")[0] == 0
     assert command("evaluate", "--config-dir", str(package / "conf"), "run=run", "plots=false")[0] == 0
+    Image.new("L", (9, 9)).save("a.png")
+    assert command("predict", "run=run", "trust=[mypackage]", "input=a.png")[0] == 0
     Path("run/result.json").unlink()
     assert command("train", "run=run")[0] == 1
     assert command("train", "run=run", "trust=[mypackage]")[0] == 0
@@ -62,7 +65,7 @@ def test_the_commands_of_the_guide(command, package):
 
 def test_a_loss_a_metric_a_callback_a_logger_and_an_augmentation(command, package, caplog):
     few = ["trainer=cpu", "trainer.max_epochs=2", "plots=false", "hydra.run.dir=run", "trainer.precision=32-true"]
-    code, _, error = command("train", *COMMANDS[2], *few)
+    code, _, error = command("train", *COMMANDS[3], *few)
     assert code == 0, error
     result = read_result(Path("run"))
     assert result.model == "focal" and 0 < result.metrics["test/macro_f1"] < 1
@@ -73,8 +76,19 @@ def test_a_loss_a_metric_a_callback_a_logger_and_an_augmentation(command, packag
     assert OmegaConf.load("run/config.yaml").data.augment == {"_target_": "mypackage.salt.Salt", "share": 0.02}
 
 
+def test_a_kind_of_task_has_its_own_plots_or_none(command, package, monkeypatch):
+    words = [*COMMANDS[2], "trainer=cpu", "trainer.precision=32-true"]
+    code, _, error = command("train", *words, "hydra.run.dir=run")
+    assert code == 0 and {p.stem for p in Path("run/plots").glob("*.png")} == {"product"}, error
+    assert 0 < read_result(Path("run")).metrics["test/rmse"] < 1
+    monkeypatch.setattr("mypackage.product.Regression.extra_plots", ())
+    code, out, error = command("evaluate", "run=run", "trust=[mypackage]")
+    assert code == 0 and "test/rmse" in out, error
+    assert not list(Path("run/evaluations").rglob("product.png"))
+
+
 def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(command, package):
-    one, sweep = COMMANDS[3:]
+    one, sweep = COMMANDS[4:]
     code, out, error = command("train", *one, "trainer=cpu", "hydra.run.dir=run", "trainer.max_epochs=2")
     assert code == 0 and "test/accuracy" in out and "spiral on spirals" in out, error
     result = read_result(Path("run"))

@@ -159,7 +159,7 @@ def _pixels(root):
     ("spoil", "words"),
     [
         (_empty, "class folder .*3 is empty: add images"),
-        (_one, "the class '3' has one image left to split: give 3 images or more"),
+        (_one, "the class '3' has too few images to split: give 3 or more"),
         (_same, "has the classes 'Cat' and 'cat': give them one name"),
         (_broken, "the class '3' does not contain an image that can be decoded"),
         (_pixels, "the class '3' does not contain an image that can be decoded"),

@@ -78,9 +78,9 @@ def test_the_statistics_of_the_data_are_not_taken():
     [
         (lambda path: None, "not found: pass a run folder, a checkpoint or a file of weights"),
         (lambda path: path.write_text("no weights"), "is damaged or not a file of weights"),
-        (lambda path: path.mkdir(), "is not a run with weights: checkpoints/best.ckpt not found"),
-        (lambda path: torch.save({"a": 1}, path), "must contain tensors by name"),
-        (lambda path: torch.save([torch.ones(1)], path), "must contain tensors by name"),
+        (lambda path: path.mkdir(), "is not a run with weights (checkpoints/best.ckpt not found): pass a run folder"),
+        (lambda path: torch.save({"a": 1}, path), "does not contain tensors by name"),
+        (lambda path: torch.save([torch.ones(1)], path), "does not contain tensors by name"),
         (lambda path: torch.save(Net(), path), "Python objects besides weights"),
         (lambda path: torch.save({"1.weight": torch.ones(4), "conv.weight": torch.ones(9, 9)}, path),
          "does not fit this model: 1.weight [4], conv.weight [9x9] there, net.0.weight [4x5], "),

@@ -26,6 +26,8 @@ from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table, show, text_table
 from dlcourse.training.trainer import quiet
 
+LISTED = 4  # names of classes in a message
+
 
 def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
     """Refuse data that the run's model cannot be tested on; images of another size are resized."""
@@ -37,7 +39,16 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
             f"{run} was trained on {learnt.shape_text()}, but {asked.data} has {asked.shape_text()}: choose other data"
         )
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
-        raise UserError(f"{run} was trained on the classes of {learnt.data}, not of {asked.data}: choose other data")
+        raise UserError(
+            f"{run} was trained on the classes {_listed(learnt.classes)} of {learnt.data}, but {asked.data} has "
+            f"{_listed(asked.classes)}: choose other data"
+        )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    """The first names of classes, and how many more there are."""
+    more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
+    return ", ".join(classes[:LISTED]) + more
 
 
 def _any_clock(data: DictConfig | None) -> bool:

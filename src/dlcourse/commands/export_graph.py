@@ -102,8 +102,8 @@ def _file(part: Graph, format: str, opset: int | None, facts: dict[str, str]) ->
             dynamic_shapes=({0: "N"},),
         )
     except Exception as error:  # the exporters raise many types for what they cannot express
-        what = f"opset={opset}" if opset is not None else f"a {type(part.module.model).__name__} with these options"
-        remedy = f"use opset={OLDEST}" if opset is not None else f"use another format than {format}"
+        what = f"opset={opset}" if opset is not None else f"{type(part.module.model).__name__} with these options"
+        remedy = f"use opset={OLDEST}" if opset is not None else "use format=packed"
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise UserError(f"{what} cannot be exported ({type(error).__name__}: {reason[:200]}): {remedy}") from error
     exported.model.metadata_props.update(facts)

@@ -3,7 +3,7 @@
 from dlcourse.config.composing import compose, empty_list
 from dlcourse.config.folders import CONF, PLUGINS, Plugin, config_roots, plugins, use_config_dir
 from dlcourse.config.names import choices, config_groups, nearest, require
-from dlcourse.config.paths import quote_override
+from dlcourse.config.paths import quote_override, shell_command
 from dlcourse.config.suggestions import did_you_mean
 from dlcourse.config.unread import check_keys
 
@@ -22,5 +22,6 @@ __all__ = [
     "plugins",
     "quote_override",
     "require",
+    "shell_command",
     "use_config_dir",
 ]

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -61,6 +63,20 @@ def split_paths(text: str) -> list[str]:
 def quote_path(path: str) -> str:
     """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
     return "'{}'".format(home_path(path).replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+
+
+def shell_command(words: Iterable[str]) -> str:
+    """Words of a command as one types them in a shell: without the quotes that `quote_override` adds to a path."""
+    return shlex.join(map(_unquoted, words))
+
+
+def _unquoted(word: str) -> str:
+    key, _, value = word.partition("=")
+    quoted = re.fullmatch(r"'((?:[^'\\]|\\.)*)'", value, re.S) if key.lstrip("+") in PATHS else None
+    if quoted is None:
+        return word
+    plain = re.sub(r"\\(\\|'|\$\{)", r"\1", quoted[1])
+    return f"{key}={plain}"
 
 
 def home_path(path: str) -> str:

@@ -63,8 +63,8 @@ def hold_out(labels: np.ndarray, index: np.ndarray, share: float, seed: int, cla
         members = draws.permutation(index[labels[index] == label])
         if len(members) < 2:
             raise UserError(
-                f"the class {classes[label]!r} has one image left to split: give 3 images or more of each class "
-                "(training, validation and test), or set data.validation=0"
+                f"the class {classes[label]!r} has too few images to split: give 3 or more of each class (training, "
+                "validation and test), or 2 with data.validation=0"
             )
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         held_out.append(members[:count])

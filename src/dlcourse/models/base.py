@@ -38,7 +38,7 @@ class BaseModule(StepShortcuts, ABC):
     """
 
     kind: str  # of the tasks that the family supports
-    extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family
+    extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family, or names of modules like its ones
     always_measured: tuple[str, ...] = ("val/loss",)  # in each validation
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
     full_batch = False  # whether a training batch is the whole training split, in its stored order

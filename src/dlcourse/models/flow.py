@@ -188,9 +188,10 @@ class Flow(Generative):
         noise = between(first[: self.pixels], last[: self.pixels], steps, way)
         return torch.cat([noise, between(first[self.pixels :], last[self.pixels :], steps, "lerp")], 1)
 
-    def velocity(self, x: Tensor, time: float, told: Tensor | None) -> Tensor:
+    def velocity(self, x: Tensor, time: float | Tensor, told: Tensor | None) -> Tensor:
         """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
-        net, times = self._drawing(), x.new_full((x.shape[0],), time)
+        net, count = self._drawing(), x.shape[0]
+        times = time.expand(count) if isinstance(time, Tensor) else x.new_full((count,), time)
         if told is None or self.guidance == 1:
             image = self.images_seen(net, x, times, told)
         else:
@@ -217,15 +218,39 @@ class Flow(Generative):
             after_step: changes the points, given their time.
         """
         # Times by numpy: torch.export cannot read the numbers of a tensor.
-        for time, after in pairwise(np.linspace(start, end, self.steps + 1).tolist()):
-            # At time 1 no noise is left that the velocity could remove: the step there has one evaluation.
-            last = 1.0 in (time, after)
-            velocity = self.velocity(x, after if time == 1 else time, told)
-            if self.solver == "heun" and not last:
-                velocity = (velocity + self.velocity(x + (after - time) * velocity, after, told)) / 2
-            x = x + (after - time) * velocity
+        steps = list(pairwise(np.linspace(start, end, self.steps + 1).tolist()))
+        if torch.compiler.is_exporting():
+            return self._exported(x, told, steps)
+        for time, after in steps:
+            x = self._step(x, told, time, after, at_image=1.0 in (time, after))
             x = after_step(x, after) if after_step is not None else x
         return x
+
+    def _step(
+        self, x: Tensor, told: Tensor | None, time: float | Tensor, after: float | Tensor, at_image: bool
+    ) -> Tensor:
+        """The points after one step from `time` to `after`.
+
+        At time 1 no noise is left that the velocity could remove: the step there, `at_image`, has one evaluation.
+        """
+        velocity = self.velocity(x, min(time, after) if at_image else time, told)
+        if self.solver == "heun" and not at_image:
+            velocity = (velocity + self.velocity(x + (after - time) * velocity, after, told)) / 2
+        return x + (after - time) * velocity
+
+    def _exported(self, x: Tensor, told: Tensor | None, steps: list[tuple[float, float]]) -> Tensor:
+        """`integrate` from or to time 1 with a loop of torch.export, whose program would hold each step otherwise."""
+        from torch._higher_order_ops.scan import scan
+
+        def step(x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+            return self._step(x, told, times[0], times[1], at_image=False), times[:1].clone()
+
+        from_image = 1.0 in steps[0]
+        if from_image:
+            x = self._step(x, told, *steps[0], at_image=True)
+        if inner := [times for times in steps if 1.0 not in times]:
+            x = scan(step, x, torch.tensor(inner))[0]
+        return x if from_image else self._step(x, told, *steps[-1], at_image=True)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images [N, C, H, W] in -1 to 1."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dlcourse.runs.result import Result
 
 # A module offers `draw(folder, model, data)` and, where it makes sense for its kind or family,
-# `draw_predictions`, `draw_size_and_time` and `draw_jobs`.
+# `draw_predictions`, `draw_size_and_time` and `draw_jobs`. A kind without an entry has no plots.
 MODULES = {
     # kinds of task
     "classes": "dlcourse.plots.classes",
@@ -38,21 +38,23 @@ MODULES = {
 
 
 def _function(name: str, function: str) -> Any:
-    """A drawing function of the table's module `name`, None where it has none."""
-    return getattr(import_module(MODULES[name]), function, None) if name in MODULES else None
+    """A drawing function of the table's module `name`, or of the module of that dotted name; None where it has none."""
+    module = MODULES.get(name, name if "." in name else None)
+    return None if module is None else getattr(import_module(module), function, None)
 
 
 def draw(folder: Path, model: "BaseModule", data: "DataModule") -> None:
     """Draw a run into `folder`/plots: the plots of the model's kind of task, then those of its family."""
     (folder / "plots").mkdir(exist_ok=True)
     for name in model.plots():
-        _function(name, "draw")(folder, model, data)
+        if (draw_one := _function(name, "draw")) is not None:
+            draw_one(folder, model, data)
 
 
 def draw_predictions(
     path: Path, model: "BaseModule", images: "Tensor", predictions: "dict[str, Tensor]", files: list[Path]
 ) -> None:
-    """Draw images with their predictions as one sheet.
+    """Draw images with their predictions as one sheet, if the model's kind of task or its family has one.
 
     Args:
         path: of the PNG.
@@ -62,7 +64,8 @@ def draw_predictions(
         files: where each image comes from.
     """
     drawing = [found for name in model.plots() if (found := _function(name, "draw_predictions")) is not None]
-    drawing[-1](path, model, images, predictions, files)
+    if drawing:
+        drawing[-1](path, model, images, predictions, files)
 
 
 def draw_size_and_time(folder: Path, kind: str, result: "Result") -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcourse.config import choices
+from dlcourse.config import choices, shell_command
 from dlcourse.runs.files import read_rows
 from dlcourse.runs.metrics import figure, finite, is_share, leading_metric, lower_is_better, metric, reported
 from dlcourse.runs.result import Result
@@ -29,6 +29,7 @@ NAMES = {
 # The first of these plots that a run has is the one to open first.
 FIRST = ("reconstructions", "errors", "confused_pairs", "map", "surface", "tries", "worst", "confusion",
          "robustness", "curves")  # fmt: skip
+PLACES = ("hydra.run.dir", "resume", "name")  # options of another run's folder
 OF_IMAGES = ("frechet_distance", "reconstruction_rmse")
 
 
@@ -196,10 +197,10 @@ def _next(result: Result, folder: Path, metrics: Mapping[str, float], overfits: 
 
 def _again(result: Result, *, sweep: bool = False, drop: Sequence[str] = (), more: Sequence[str] = ()) -> str:
     """The command of a run with other words."""
-    words = [w for w in result.overrides if w.partition("=")[0].lstrip("+") not in (*drop, "hydra.run.dir", "resume")]
+    words = [w for w in result.overrides if w.partition("=")[0].lstrip("+") not in (*drop, *PLACES)]
     if not words and result.verb == "train":
         words = [f"model={result.model}", f"data={result.data}"]
-    return shlex.join(["python", "-m", f"dlcourse.{result.verb}", *(["-m"] if sweep else []), *words, *more])
+    return shell_command(["python", "-m", f"dlcourse.{result.verb}", *(["-m"] if sweep else []), *words, *more])
 
 
 def _best_epoch(folder: Path, result: Result) -> tuple[int, int]:

@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from dlcourse.config import shell_command
 from dlcourse.errors import UserError
 from dlcourse.runs.files import write_text
 
@@ -73,7 +73,7 @@ class Result:
     @property
     def command(self) -> str:
         """The command line that made it."""
-        return f"python -m dlcourse.{self.verb} {shlex.join(str(word) for word in self.overrides)}".strip()
+        return f"python -m dlcourse.{self.verb} {shell_command(str(word) for word in self.overrides)}".strip()
 
     def updated(self, **changes: Any) -> "Result":
         """A copy with other values; names that are not fields go to `extra`."""

@@ -1,6 +1,5 @@
 """The grid of a multirun: every combination of the swept values, each job in a folder that it finds again."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.config import check_keys
+from dlcourse.config import check_keys, shell_command
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
 from dlcourse.sweeps.jobs import names_job, place, read_jobs
@@ -85,7 +84,9 @@ def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
     words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
     words = [w for w in words if _key(w) not in UNSAID]
     where = f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
-    return shlex.join(["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m", *words, where, "resume=true"])
+    return shell_command(
+        ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m", *words, where, "resume=true"]
+    )
 
 
 UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
