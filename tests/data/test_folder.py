@@ -77,7 +77,7 @@ def test_given_splits_are_used_and_the_rest_reported(tmp_path, caplog):
     assert {s: len(x) for s, (x, _) in data.arrays.items()} == {"train": 60, "val": 12, "test": 9}
     text = caplog.text
     assert "not split folders: other" in text and "not in a split folder: notes.txt" in text
-    assert "not in a class folder: train/list.csv" in text and "count to the class '2': train/2/more" in text
+    assert "not in a class folder: train/list.csv" in text and "belong to the class '2': train/2/more" in text
     assert "skipped" in text and "test/1/broken.png: image could not be decoded" in text
 
 

@@ -1,6 +1,6 @@
 """Named feature spaces in which images are compared: the outputs of a fixed net.
 
-A Frechet distance means something only together with its space, so each has a name, which result.json and tables state.
+Frechet distances are comparable only within one space, so each space has a name, which result.json and tables state.
 """
 
 import logging

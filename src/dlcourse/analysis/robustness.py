@@ -106,7 +106,7 @@ def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Te
     """New images from a data set's ranges, with some ranges changed.
 
     Args:
-        data: the data set whose ranges, size and seed are used.
+        data: the data set that provides ranges, size and seed.
         count: number of images; all times are about equally frequent.
         draw: index of the draw; another index gives other images.
         changes: changed ranges by name.

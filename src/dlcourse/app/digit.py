@@ -99,7 +99,7 @@ def read_digit(model: BaseModule, image: Image.Image | None) -> tuple[np.ndarray
     stored, seen = stored_digit(image, model.task)
     found: Any = answer(model, [stored])[1]
     if found.probabilities is None:
-        return enlarged(seen), headline(found.names[0], "this model gives no probabilities"), ""
+        return enlarged(seen), headline(found.names[0], "this model does not compute probabilities"), ""
     shares = found.probabilities[0]
     sure = f"probability {shares.max():.1%}"
     return enlarged(seen), headline(found.names[0], sure), bars(found.class_names, shares.tolist())

@@ -32,7 +32,7 @@ class Space:
 
 
 def space(runs: SavedRuns, loaded: Loaded) -> Space:
-    """The directions of a run's latent, computed once; none for a flow, whose latent has as many numbers as pixels."""
+    """The directions of a run's latent, computed once; none for a flow: its latent has as many numbers as pixels."""
     if "space" not in loaded.notes:
         model = loaded.model
         if not model.has_directions:

@@ -1,4 +1,4 @@
-"""The page: its tabs, its looks, and a policy that keeps every request on this machine."""
+"""The page: its tabs, its style, and a policy that keeps every request on this machine."""
 
 from collections.abc import Sequence
 from pathlib import Path

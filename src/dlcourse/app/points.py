@@ -106,7 +106,7 @@ def picture(points: Sequence[Point], net: torch.nn.Module | None = None) -> np.n
 
 
 def train(points: Sequence[Point], settings: Settings, seed: int = 0) -> Generator[Frame]:
-    """Train an MLP with Adam on all points at once; yields a frame after more and more steps, the first untrained.
+    """Train an MLP with Adam on all points at once; yields frames at growing intervals, the first one before training.
 
     Args:
         points: of both classes.

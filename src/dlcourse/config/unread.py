@@ -1,4 +1,4 @@
-"""Refuses keys that nothing reads, which would change nothing without a word."""
+"""Refuses keys that nothing reads: without an error they would silently have no effect."""
 
 import inspect
 import re

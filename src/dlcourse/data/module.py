@@ -66,7 +66,7 @@ class DataModule(LightningDataModule, ABC):
                     raise UserError(f"{self.title} has an empty {split} split: give more images")
 
     def stamp(self) -> Hashable:
-        """Something that differs after a change of the files that the arrays come from."""
+        """A value that changes with the files that the arrays come from."""
         return stamp_of(getattr(self, "path", None))
 
     def _loaded(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
                 linewidth=2.2,
                 label=f"{label}: best so far{nets}; {spent}",
             )
-    # The first passes rise from a tenth; the rest is what is to be compared.
+    # The first passes rise from a tenth; the later ones are to be compared.
     by_pass.set(xlabel="passes over the training set", ylabel="training accuracy (from 0.75)", ylim=(0.75, 1.005))
     by_second.set(xlabel="seconds of training, all nets together", ylim=(0.75, 1.005))
     figure.suptitle("Perceptrons: training accuracy, thin for each net until it stopped")

@@ -90,8 +90,8 @@ def _other(runs: Sequence[Run], folder: Path) -> list[str]:
     metric = (headline(run) or ("", 0.0))[0]
     held = [row for row in run.result.references if row.get("metric") == metric]
     ours = metrics.spread([other.metrics[metric] for other in runs]) if metric else metrics.Spread(0.0, None, 0)
-    told = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
-    said = "rendered" if run.result.rendered else ", ".join(told)
+    outcomes = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
+    said = "rendered" if run.result.rendered else ", ".join(outcomes)
     theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
     return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs, folder), machines]
 

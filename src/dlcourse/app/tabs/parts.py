@@ -33,7 +33,7 @@ def say(error: UserError) -> None:
 def run_list(page: gr.Blocks, runs: SavedRuns, fits: Fits, command: str) -> gr.Dropdown:
     """The list of the runs that fit, newest first; without one, the command that makes one.
 
-    It is read anew when the page is opened and when the button beside it is pressed.
+    It is updated when the page is opened and when the button beside it is pressed.
 
     Args:
         page: that the tab is part of.
