@@ -177,7 +177,7 @@ def test_wrong_folders_get_a_sentence(own, tmp_path, spoil, words):
         ({"size": 1}, "data.size=1 is out of range"),
         ({"colour": "blue"}, "data.colour=blue is unknown: use auto, grey, colour"),
         ({"validation": -1}, "data.validation=-1 is neither"),
-        ({"test": 0}, "data.test=0 leaves no test images"),
+        ({"test": 0}, "data.test=0 leaves the test split empty"),
         ({"test": 60}, "leave none of 60"),
         ({"fold": 1}, "requires the number of folds"),
         ({"folds": 5}, "data.fold=None is not one of 5 folds: use 0 to 4"),

@@ -100,7 +100,7 @@ def _choice(config: Config) -> str:
         said = ", ".join(_link(group, choice) for group, choice in config.defaults)
         facts.append(f"Starts from {said}.")
     parts.append(" ".join(facts))
-    parts.append(_keys(config.keys) if config.keys else "It has no keys of its own.")
+    parts.append(_keys(config.keys) if config.keys else "It does not add keys.")
     return "\n\n".join(part for part in parts if part)
 
 

@@ -18,7 +18,7 @@ TABS = {
     "Train on points": points.build,
     "What the net looks at": attention.build,
 }
-# Browsers refuse every address but this server's, whatever the page or an update of Gradio asks for.
+# Browsers refuse every address except this server's, even if an update of Gradio requests another one.
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'"

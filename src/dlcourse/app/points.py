@@ -114,7 +114,7 @@ def train(points: Sequence[Point], settings: Settings, seed: int = 0) -> Generat
         seed: of the first weights.
 
     Raises:
-        UserError: a class has no points.
+        UserError: a class is empty.
     """
     if {label for *_, label in points} != {0, 1}:
         raise UserError("the net needs points of both classes: click into the plane, or choose XOR")

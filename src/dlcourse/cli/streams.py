@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-READER_GONE = (BrokenPipeError, ConnectionResetError)  # `| head` has seen enough; not worth a word
+READER_GONE = (BrokenPipeError, ConnectionResetError)  # `| head` has ended, which does not need a message
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:

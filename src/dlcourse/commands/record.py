@@ -55,7 +55,7 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
         cfg: of the run.
         model: that was given as an object, or None.
         data: the data module.
-        folder: of the run; a run that resumes goes on with its times.
+        folder: of the run; a resumed run adds to its earlier times.
         begun: `experiment` and `overrides` of the command that started the run.
     """
     chosen = cfg.get("model") or {}

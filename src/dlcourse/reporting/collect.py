@@ -16,7 +16,7 @@ INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders
 TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
 
 
-def settles(word: str) -> bool:
+def affects_result(word: str) -> bool:
     """Whether an override changes what is measured; the seed does not count, since seeds are grouped."""
     return kind(word.partition("=")[0]) in (IDENTITY, SOURCE)
 
@@ -58,7 +58,7 @@ class Run:
     @property
     def settings(self) -> tuple[Any, ...]:
         """What two runs share that differ in their seed only."""
-        words = sorted(word for word in self.overrides if settles(word))
+        words = sorted(word for word in self.overrides if affects_result(word))
         return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property

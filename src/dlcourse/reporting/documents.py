@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting.collect import Run, settles
+from dlcourse.reporting.collect import Run, affects_result
 from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.reporting.published import PUBLISHED, groups, hardware
 from dlcourse.runs import metrics
@@ -128,7 +128,7 @@ def _command(entry: Entry) -> str:
 
 def _typed(run: Run) -> str:
     """The command without options for place and speed."""
-    words = [w.replace("'", "") for w in run.overrides if settles(w) and not w.startswith("trainer.precision=")]
+    words = [w.replace("'", "") for w in run.overrides if affects_result(w) and not w.startswith("trainer.precision=")]
     return shlex.join([run.result.verb, *words])
 
 

@@ -16,7 +16,7 @@ from dlcourse.runs.result import Result
 from dlcourse.runs.verdicts import NOT_COMPARABLE, RENDERED, other_settings, verdict
 
 GAP = 2.0  # times as many errors on new images as in training count as overfitting
-SMALL_SHARE, SMALL = 0.01, 0.5  # smaller gaps of a share, or of another error, are not worth a sentence
+SMALL_SHARE, SMALL = 0.01, 0.5  # smaller gaps of a share, or of another error, are not mentioned
 UNDERFITS = {"accuracy": 0.2, "error_minutes": 6.0}  # larger errors in training mean that the model is too weak
 SHIFT = 0.05  # a larger fall of accuracy from validation to test means that the test images differ
 LATE = 0.8  # a best epoch in the last fifth of the training asks for more epochs

@@ -161,7 +161,7 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
     """The content of sweep.csv.
 
     Returns:
-        The header; a row a job, best first; the swept keys; the metric that the jobs are held against.
+        The header; one row per job, best first; the swept keys; the metric that ranks the jobs.
     """
     sweep = read_sweep(folder)
     rows = [
