@@ -78,7 +78,7 @@ def results_text(folder: Path = PUBLISHED) -> str:
     shown = {run.name for row in rows for run in row.runs}
     others = [_other(runs, folder) for runs in published.values() if not shown & {run.name for run in runs}]
     if others:
-        header = ["command", "metric", "ours", "held against", "verdict", "time", "hardware"]
+        header = ["command", "metric", "ours", "compared with", "verdict", "time", "hardware"]
         text += f"\n## Other published results\n\n{text_table(header, others, markdown=True)}\n"
     return text
 
