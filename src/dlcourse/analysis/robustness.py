@@ -168,7 +168,7 @@ def curves(model: Any, data: Clocks) -> list[Bin]:
     for number, factor in enumerate(FACTORS[data.kind], start=1):
         changes: dict[str, Any] = {factor.name: factor.range}
         own = getattr(data.ranges, factor.name)
-        if factor.name == "reflection_strength":  # the first bin is of images without any, as haze is there at once
+        if factor.name == "reflection_strength":  # the first bin contains the images without haze
             changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
             own = (0.0, own[1])
         elif hasattr(data.ranges, f"{factor.name}_probability"):

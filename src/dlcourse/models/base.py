@@ -94,7 +94,7 @@ class BaseModule(StepShortcuts, ABC):
         """One row of values for each prediction, as `predict` prints them."""
 
     def attach_data(self, data: DataModule) -> None:
-        """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+        """Keep the parts of the data that `compute_metrics` needs besides the predictions; by default none."""
 
     def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
         """Confidence [N] of the last predictions and whether they are right [N]; None without confidences."""
@@ -153,14 +153,14 @@ class BaseModule(StepShortcuts, ABC):
         return self.net(self.normalize(inputs))
 
     def predict(self, images: Images) -> Predictions:
-        """Answers to images, in evaluation mode on the model's device.
+        """Predictions for images, computed in evaluation mode on the model's device.
 
         Args:
             images: one image, or several as a list or one array: paths, PIL images, or arrays and tensors uint8
                 [N, H, W] or [N, H, W, C], of any size; see `dlcourse.data.given_images.stored_inputs`.
 
         Returns:
-            Names, probabilities and embeddings of all images.
+            Predicted names, probabilities and embeddings of all images.
 
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.

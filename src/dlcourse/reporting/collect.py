@@ -57,7 +57,7 @@ class Run:
 
     @property
     def settings(self) -> tuple[Any, ...]:
-        """What two runs share that differ in their seed only."""
+        """A key that groups runs which differ only in their seed."""
         words = sorted(word for word in self.overrides if affects_result(word))
         return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
