@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dlcourse.app.pictures import frame, headline, rendered
 from dlcourse.errors import UserError
-from dlcourse.models.answers import answer
+from dlcourse.models.answers import predict_batches
 from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.classifier import Classifier
 from dlcourse.models.clock import ClockReader
@@ -38,7 +38,7 @@ def look(model: Any, stored: Tensor, method: str) -> tuple[np.ndarray, np.ndarra
     images = displayable(stored) if model.task.picture_shape() else None
     if images is None:
         raise UserError(f"the run was trained on {model.task.shape_text()}, not on images: choose another run")
-    found: Any = answer(model, [stored])[1]
+    found: Any = predict_batches(model, [stored])[1]
     if found.probabilities is None:
         raise UserError("this model does not compute probabilities, which the heat map explains: choose another run")
     best = int(found.probabilities[0].argmax())

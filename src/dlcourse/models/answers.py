@@ -71,7 +71,7 @@ def layer_inputs(net: nn.Module) -> Generator[list[Tensor]]:
             hook.remove()
 
 
-def answer(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Tensor], Predictions]:
+def predict_batches(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Tensor], Predictions]:
     """A model's predictions for N stored inputs: as tensors on the CPU by name, and as plain arrays.
 
     Args:

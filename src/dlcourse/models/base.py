@@ -15,7 +15,7 @@ from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.answers import BATCH, Predictions, answer
+from dlcourse.models.answers import BATCH, Predictions, predict_batches
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
@@ -165,7 +165,7 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        return answer(self, stored_inputs(images, self.photo_task).split(BATCH))[1]
+        return predict_batches(self, stored_inputs(images, self.photo_task).split(BATCH))[1]
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:
