@@ -98,7 +98,7 @@ def loader(data: InMemory) -> DataLoader:
 
 
 def made(batches: Any, count: int, skip: int) -> float:
-    """Pictures a second of batches that nobody uses, from the `skip`-th on."""
+    """Images a second of batches that are not trained on, from the `skip`-th on."""
     start = 0.0
     for number, _ in enumerate(batches):
         if number + 1 == skip:

@@ -21,7 +21,7 @@ def seconds_to(folder: Path, goal: float) -> tuple[float, bool]:
     """Seconds of fit until the validation error was so small, by the share of steps; else all of them, and False.
 
     Raises:
-        UserError: the folder is no run of clocks.
+        UserError: the folder is not a run on clocks.
     """
     table, result = folder / "metrics.csv", folder / "result.json"
     if not table.exists() or not result.exists():
@@ -30,7 +30,7 @@ def seconds_to(folder: Path, goal: float) -> tuple[float, bool]:
     with table.open(encoding="utf8", newline="") as file:
         found = [row for row in csv.DictReader(file) if row.get("val/error_minutes")]
     if not found:
-        raise UserError(f"{folder} has no val/error_minutes in its metrics.csv: give a run on clocks")
+        raise UserError(f"val/error_minutes not found in {folder / 'metrics.csv'}: give a run on clocks")
     last = float(found[-1]["step"]) + 1
     for row in found:
         if float(row["val/error_minutes"]) <= goal:

@@ -1,4 +1,4 @@
-"""Training as the benchmarks time it: our own runs, bare loops of torch over arrays, data at hand or made up."""
+"""Training as the benchmarks time it: our own runs, bare loops of torch over arrays, real or random data."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def fit(*words: str, callbacks: tuple[Callback, ...] = (), tested: bool = False)
 
 
 def timed_fit(steps: int, *words: str, skip: int = 20) -> Meter:
-    """One epoch of so many steps after `skip` others; seconds a step."""
+    """One epoch of `steps` steps after `skip` others; seconds a step."""
     meter = Meter(skip)
     limits = [f"trainer.limit_train_batches={steps + skip}", "trainer.max_epochs=1"]
     meter.result = fit(*words, *limits, callbacks=(meter,))
@@ -101,7 +101,7 @@ def arrays(name: str, count: int | None, folder: Path) -> tuple[Path, dict[str, 
 
     Args:
         name: mnist or cifar10.
-        count: of training pictures, made up; None: the real ones where they are at hand, else as many.
+        count: number of random training images; None: the real ones if available, else as many random ones.
         folder: where made-up ones are written.
     """
     path = Path(os.environ.get("DLCOURSE_DATA", "data")) / f"{name}.npz"

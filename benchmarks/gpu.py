@@ -156,7 +156,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         chosen = parts(device, asked, Path(folder))
         for wrong in set(asked.only) - set(chosen):
-            raise UserError(f"there is no part {wrong}: take {', '.join(chosen)}")
+            raise UserError(f"unknown benchmark {wrong}: use {', '.join(chosen)}")
         for part, (seconds, measure) in chosen.items():
             if asked.only and part not in asked.only:
                 continue

@@ -1,7 +1,7 @@
 """t-SNE and UMAP of 10,000 points of 784 numbers: the libraries' defaults, at what trustworthiness.
 
 scikit-learn's TSNE and umap-learn's UMAP as they come, two threads where they take them; imports and numba's
-compilation are done before. Points are MNIST pictures where they are at hand, else a made-up mixture of ten classes.
+compilation are done before. Points are MNIST images if available, else a random mixture of ten classes.
 Trustworthiness of 12 neighbours is measured on 1,000 of the points against all.
 """
 

@@ -1,7 +1,7 @@
 """Perceptrons of ten seeds trained together: one after the other in a plain numpy loop.
 
 Both follow row A4 to their stop, on the same starting weights; ours is the whole fit, Trainer and checkpoints included.
-On digits16 where it is at hand, else on scikit-learn's digits.
+On digits16 if available, else on scikit-learn's digits.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ import posixpath
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,24 @@ def test_no_cell_is_wider_than_a_line(generated):
     for page, text in {**PAGES, **generated}.items():
         cells = [cell for line in text.splitlines() if line.startswith("|") for cell in re.split(r"(?<!\\)\|", line)]
         assert not [cell for cell in cells if len(cell.strip()) > WIDEST], page
+
+
+def test_the_trees_name_every_package_and_the_layers_are_those_of_the_contract():
+    page = PAGES["architecture.md"]
+    folders = {path.parent.name: path for path in (ROOT / "src/dlcourse").glob("*/*") if path.parent.name[0] != "_"}
+    code = {name for name in folders if (ROOT / "src/dlcourse" / name / "__init__.py").exists()}
+    tree, layers = re.findall(r"```text\n(.*?)```", page, re.S)[:2]
+    assert set(folders) == set(re.findall(r"(?:^  |(?<=/ ))(\w+)/", tree, re.M))
+    readme = (ROOT / "README.md").read_text("utf8")
+    assert set(re.findall(r"^(\w+)/ ", readme, re.M)) == code
+    (contract,) = [
+        found["layers"]
+        for found in tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["importlinter"]["contracts"]
+        if found["type"] == "layers"
+    ]
+    assert layers.splitlines()[1:] == [layer.replace(" | ", ", ") for layer in contract[2:]]
+    for path in re.findall(r"`([a-z_/]+/[a-z_]+\.(?:py|yaml))`", page):
+        assert (ROOT / path).exists() or (ROOT / "src/dlcourse" / path).exists(), path
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS), ids=" ".join)

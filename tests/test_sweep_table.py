@@ -74,7 +74,7 @@ def test_how_many_come_within_the_margin_and_a_warning_where_nothing_was_held_ou
         job(number, [f"k={number}"], references=[G3], test_error_minutes=minutes)
     assert verdicts(read_sweep(FOLDER), 0.1) == [
         "2 of 3 configurations come within 10 % of the best by test/error_minutes: 2.2 or less.",
-        "Nothing was held out for validation: the order is by the test figures, so the best is optimistic.",
+        "Sorted by the test figures, without validation data: the best figure is optimistic.",
     ]
 
 

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Autoencoder, VAE, GAN
 #
-# Compress a face to a few numbers and draw it again; draw new faces from random numbers; let two nets play against
-# each other. The lesson *Autoencoder, VAE, GAN* has the questions with their answers. The faces are rendered: no
-# download.
+# Compress a face to a few numbers and reconstruct it; generate new faces from random numbers; train two nets against
+# each other. The lesson *Autoencoder, VAE, GAN* has the questions with their answers. The faces are rendered, so
+# nothing is downloaded.
 
 # %%
 import os
@@ -60,7 +60,8 @@ show(faces[:8])
 # %% [markdown]
 # ## An autoencoder
 #
-# The encoder writes 32 numbers, the decoder draws the image again. The loss is the squared error of the pixels.
+# The encoder outputs 32 numbers, from which the decoder reconstructs the image. The loss is the squared error of the
+# pixels.
 
 # %%
 LATENT, WIDTH = 32, 4 if DEBUG else 24
@@ -106,7 +107,7 @@ with torch.no_grad():
     show(unseen[:8], decode(encode(unseen[:8])))
 
 # %% [markdown]
-# An autoencoder does not know which numbers belong to a face. Random numbers give a smear:
+# An autoencoder does not know which numbers belong to a face. Random numbers are decoded to a smear:
 
 # %%
 with torch.no_grad():
@@ -115,9 +116,9 @@ with torch.no_grad():
 # %% [markdown]
 # ## A variational autoencoder
 #
-# The encoder writes a mean and a log variance for each number, the decoder draws from a sample of that distribution.
-# The loss has a second term, the divergence from N(0, 1), so that random numbers from N(0, 1) are like the numbers of
-# faces.
+# The encoder outputs a mean and a log variance for each number, and the decoder decodes a sample of that distribution.
+# The loss has a second term, the divergence from N(0, 1), so that random numbers from N(0, 1) are similar to the
+# latents of faces.
 
 # %%
 encode, decode = encoder(2 * LATENT), decoder()
@@ -138,7 +139,7 @@ with torch.no_grad():
     show(decode(torch.randn(8, LATENT)))
 
 # %% [markdown]
-# ## The program's VAE, and the way between two faces
+# ## The program's VAE, and steps between two faces
 #
 # `load_run` gives a model with `latents` and `decode_images`, both for images as the data stores them.
 
@@ -156,8 +157,8 @@ show(model.sampled(9).permute(0, 3, 1, 2) / 255)
 # %% [markdown]
 # ## A GAN
 #
-# The generator draws from random numbers, the discriminator says whether an image is real; each learns from the
-# other. The losses say little: look at the samples.
+# The generator makes images from random numbers, the discriminator predicts whether an image is real; each learns from
+# the other. The losses do not measure the quality of the images: look at the samples.
 
 # %%
 adversary = ["model.discriminator.width=4"] if DEBUG else []
@@ -170,6 +171,6 @@ show(drawn.permute(0, 3, 1, 2) / 255)
 # %% [markdown]
 # ## What to change next
 #
-# - `LATENT = 2`: plot `encode(faces)` as a map. What do the two numbers say?
-# - `NOISE = 1` and `NOISE = 0.01`: which term of the loss wins, and what do the samples look like?
+# - `LATENT = 2`: plot `encode(faces)` as a map. What do the two numbers mean?
+# - `NOISE = 1` and `NOISE = 0.01`: which term of the loss is larger, and what do the samples look like?
 # - `compose("experiment=quick/vae", "model.latent=2", "trainer.max_epochs=20")`.

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What a net does on changed data
 #
-# A net is tested on images like those that it learnt from. What does it do with others: turned, noisy, or not digits
+# A net is tested on images like its training images. What does it do with others: rotated, noisy, or not digits
 # at all? The lesson *What a net does on changed data* has the questions with their answers.
 
 # %%
@@ -82,9 +82,9 @@ plain = fit()
 print(f"straight digits: {accuracy(plain, test_x):.1%}")
 
 # %% [markdown]
-# ## Turn, shear, shift, add noise
+# ## Rotate, shear, shift, add noise
 #
-# `Augment` changes a batch; each image has its own draw, up to the largest change.
+# `Augment` changes a batch; each image is changed by a random amount, up to the largest change.
 
 # %%
 CHANGES = {
@@ -113,8 +113,8 @@ for name, score in scores.items():
 # %% [markdown]
 # ## Learn from changed digits
 #
-# Augmentation: the net sees each digit a little turned, sheared and shifted, anew in every epoch. No new digit is
-# needed.
+# Augmentation: in every epoch, each digit is rotated, sheared and shifted by a small random amount. This does not need
+# new digits.
 
 # %%
 robust = fit(Augment(rotation=20, shear=20, shift=0.125, outside="darkest"))
@@ -122,11 +122,11 @@ for name in CHANGES:
     print(f"{name:18s} {scores[name]:6.1%} without, {accuracy(robust, changed(name)):6.1%} with augmentation")
 
 # %% [markdown]
-# ## How sure is it, and should it be?
+# ## Is the confidence justified?
 #
 # The largest probability is the net's confidence. On changed digits it falls less than the accuracy does: the net is
-# wrong and sure. And for images that are no digits there is no right answer at all, but the ten probabilities still
-# sum to one.
+# wrong but confident. For images that are not digits, every prediction is wrong, but the ten probabilities still sum to
+# one.
 
 # %%
 noise = torch.rand(len(test_x), 8, 8, generator=torch.Generator().manual_seed(2)) * 16
@@ -150,6 +150,6 @@ for name in ("none", "digits"):
 # %% [markdown]
 # ## What to change next
 #
-# - `rotation=180`: which digits can no longer be told apart, and why?
+# - `rotation=180`: which digits can no longer be distinguished, and why?
 # - Train with noise: does it help against rotation?
 # - MNIST: `python -m dlcourse.evaluate run=DIR data=mnist_changed` tests a run on changed digits.

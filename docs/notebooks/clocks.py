@@ -7,11 +7,11 @@
 # ---
 
 # %% [markdown]
-# # Clocks: how to say a time
+# # Clocks: how to encode a time
 #
-# A net reads an analog clock. Before any layer is chosen, one question decides: what numbers shall the net answer
-# with? The lesson *Clocks: how to say a time* has the questions with their answers. The clocks are rendered: no
-# download.
+# A net reads an analog clock. The most important choice comes before the first layer: which numbers should encode the
+# time? The lesson *Clocks: how to encode a time* has the questions with their answers. The clocks are rendered, so
+# nothing is downloaded.
 
 # %%
 import os
@@ -42,7 +42,7 @@ torch.manual_seed(0)
 # %% [markdown]
 # ## The error of a time
 #
-# 11:59 and 12:01 are two minutes apart, not 718: the error is the short way round the dial.
+# 11:59 and 12:01 are two minutes apart, not 718: the error is the shorter distance around the dial.
 
 # %%
 a, b = torch.tensor([719]), torch.tensor([1])  # minutes of the dial
@@ -51,10 +51,10 @@ print(
 )
 
 # %% [markdown]
-# ## Three ways to say it
+# ## Three encodings
 #
 # - `Regression`: one number, the share of 12 hours that has passed. It jumps from 1 to 0 at 12:00.
-# - `Cyclic`: sine and cosine of both hands. No jump: neighbours on the dial are neighbours in the numbers.
+# - `Cyclic`: sine and cosine of both hands, without a jump: neighbours on the dial have similar numbers.
 # - `MultiHead`: one head for the hour hand's angle, one for the minute, as probabilities of classes.
 
 # %%
@@ -79,10 +79,10 @@ for encoding in (Regression(), Cyclic(), MultiHead()):
     )
 
 # %% [markdown]
-# ## How large a small mistake becomes
+# ## The effect of a small error
 #
-# All targets are disturbed by the same small noise and decoded again. One number must be exact to a thousandth: 0.02 of
-# 12 hours is 14 minutes. With two hands the minute hand is exact, and the hour hand need only be right to half an hour.
+# The same small noise is added to all targets before they are decoded. One number must be exact to a thousandth: 0.02
+# of 12 hours is 14 minutes. With two hands, the minute hand is exact, and half an hour is enough for the hour hand.
 
 # %%
 draws = torch.Generator().manual_seed(0)
@@ -112,8 +112,8 @@ for axis, image, (hour, minute) in zip(axes, train_x, train_y.tolist(), strict=F
 # %% [markdown]
 # ## A net of ten lines, and a loss for each encoding
 #
-# The loss of `MultiHead` is the sum of two cross-entropies. A few passes over the images; the program's own net is
-# deeper.
+# The loss of `MultiHead` is the sum of two cross-entropies. The net is trained for a few passes over the images; the
+# program's own net is deeper.
 
 
 # %%

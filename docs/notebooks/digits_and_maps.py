@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Digits and maps
 #
-# Can a program that learns nothing tell handwritten digits apart? And what is left of a data set on a map of two
-# dimensions? The lesson *Digits and maps* has the questions with their answers. The digits come with scikit-learn: no
-# download.
+# Can a program classify handwritten digits without learning? And what remains of a data set on a map of two
+# dimensions? The lesson *Digits and maps* has the questions with their answers. The digits are part of scikit-learn, so
+# nothing is downloaded.
 
 # %%
 import os
@@ -30,8 +30,7 @@ DEBUG = os.environ.get("DLCOURSE_DEBUG") == "1"  # true: everything in seconds, 
 # %% [markdown]
 # ## The data
 #
-# `compose` reads the configs that a command line would choose; `build_data` makes the data module. `arrays` holds
-# tensors.
+# `compose` returns the config of a command line; `build_data` makes the data module. Its `arrays` are tensors.
 
 # %%
 import matplotlib.pyplot as plt
@@ -69,7 +68,7 @@ for axis, centre in zip(axes, centres, strict=True):
     axis.set_axis_off()
 
 # %% [markdown]
-# Which two centres are closest? Those digits will be confused.
+# Which two centres are closest? Those digits are likely to be confused.
 
 # %%
 between = torch.cdist(centres, centres).fill_diagonal_(float("inf"))
@@ -96,7 +95,7 @@ for k in (1, 3, 15, 100):
     print(f"{k:3d} neighbours: {(neighbours(test_x, k) == test_y).float().mean():.1%}")
 
 # %% [markdown]
-# The same by the program: it writes a run folder with pictures, and settles ties by a rule.
+# The program does the same, writes a run folder with pictures, and has a rule for ties.
 
 # %%
 result = run(
@@ -128,8 +127,8 @@ print(f"3 neighbours on the plane: {(votes == test_y).float().mean():.1%}")
 # %% [markdown]
 # ## A map that keeps neighbourhoods: t-SNE
 #
-# t-SNE moves points until each has the same neighbours on the map as in 64 dimensions. Distances between far groups
-# mean nothing there, but neighbours vote almost as well as before.
+# t-SNE moves points until each has the same neighbours on the map as in 64 dimensions. Distances between groups are not
+# meaningful on the map, but a vote of the neighbours is almost as good as before.
 
 # %%
 reduce = "pca" if DEBUG else "tsne"

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # From the MLP to the CNN
 #
-# A net of dense layers gives every pixel a weight of its own. A convolution uses the same few weights everywhere in
+# In a dense layer every pixel has its own weight. A convolution uses the same few weights everywhere in
 # the image. Which is better, and when? The lesson *From the MLP to the CNN* has the questions with their answers.
 
 # %%
@@ -117,9 +117,9 @@ axis.legend()
 # %% [markdown]
 # ## Shift the digits by one pixel
 #
-# Neither net has seen shifted digits. For the MLP every pixel now meets the weights of its neighbour. The CNN's filters
-# find the same strokes in another place, so it loses less; but it does lose: a stroke now falls into other cells of the
-# pooling, and what leaves the image at one side is missing.
+# Neither net was trained on shifted digits. In the MLP every pixel is now multiplied by the weights of its neighbour.
+# The CNN's filters find the same strokes at another position, so its accuracy falls less. It does fall, because a
+# stroke moves to other cells of the pooling, and a part of the digit may be shifted out of the image.
 
 # %%
 for name, net in nets.items():
@@ -127,7 +127,7 @@ for name, net in nets.items():
     print(f"{name}: {accuracy(net, test_x):.1%} in place, {sum(shifted) / 4:.1%} shifted by a pixel")
 
 # %% [markdown]
-# ## What the filters see
+# ## The filters
 
 # %%
 figure, axes = plt.subplots(1, 16, figsize=(12, 1))
@@ -138,8 +138,8 @@ for axis, kernel in zip(axes, nets["cnn"][0].weight.detach()[:, 0], strict=True)
 # %% [markdown]
 # ## The same with the program
 #
-# A config chooses the net, the optimizer and the schedule; the run folder holds the confusion matrix, the worst
-# mistakes and the weights, which `load_run` gives back.
+# A config chooses the net, the optimizer and the schedule; the run folder contains the confusion matrix, the worst
+# mistakes and the weights, which `load_run` loads.
 
 # %%
 small = ["trainer.max_epochs=1"] if DEBUG else ["trainer.max_epochs=30"]
@@ -152,6 +152,6 @@ model(data.arrays["test"][0][:1]).softmax(1)
 # %% [markdown]
 # ## What to change next
 #
-# - `nn.Flatten()` instead of `nn.AdaptiveMaxPool2d(1)`, with `nn.Linear(32 * 16, 10)`: what does a shift cost now?
-# - Wider layers in the MLP: does it ever reach the CNN on shifted digits?
+# - `nn.Flatten()` instead of `nn.AdaptiveMaxPool2d(1)`, with `nn.Linear(32 * 16, 10)`: how much does a shift cost?
+# - Wider layers in the MLP: does it reach the accuracy of the CNN on shifted digits?
 # - MNIST: `python -m dlcourse.train -m experiment=quick/changed_digits model=mlp,fast_cnn name=changed` (a download).

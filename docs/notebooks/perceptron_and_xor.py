@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Perceptron and XOR
 #
-# One layer of weights learns digits by a rule of one line, but not the exclusive or (XOR) of two bits. A hidden layer
-# of three units can, if the initial weights are lucky. The lesson *Perceptron and XOR* has the questions with their
-# answers.
+# One layer of weights learns digits by a rule of one line, but cannot learn the exclusive or (XOR) of two bits. A net
+# with a hidden layer of three units can, for most initial weights. The lesson *Perceptron and XOR* has the questions
+# with their answers.
 
 # %%
 import os
@@ -40,8 +40,8 @@ torch.manual_seed(0)
 # %% [markdown]
 # ## A perceptron for ten classes
 #
-# The output for class c is the sum of the inputs times the weights of c. Where the net answers wrongly, the right
-# class gets the input added to its weights, and the answered class gets it subtracted. No derivative is needed.
+# The output for class c is the sum of the inputs times the weights of c. After a wrong prediction, the input is added
+# to the weights of the right class and subtracted from those of the predicted class. The rule does not use derivatives.
 
 # %%
 data = build_data(compose("data=digits8"))
@@ -69,7 +69,7 @@ weights, history = perceptron(passes=1 if DEBUG else 10)
 print(f"after {len(history)} passes: training {history[-1][0]:.1%}, test {history[-1][1]:.1%}")
 
 # %% [markdown]
-# The weights of a class are an image: what speaks for the digit, and what against it.
+# The weights of a class, shown as an image: which pixels are evidence for the digit, and which against it.
 
 # %%
 figure, axes = plt.subplots(1, 10, figsize=(10, 1.3))
@@ -80,8 +80,8 @@ for axis, image in zip(axes, weights[:64].T, strict=True):
 # %% [markdown]
 # ## Four points that one layer cannot learn
 #
-# XOR is 1 where exactly one of two inputs is 1. No straight line has (0, 1) and (1, 0) on one side and the others on
-# the other side. The hidden layer bends the line.
+# XOR is 1 if exactly one of two inputs is 1. No straight line has (0, 1) and (1, 0) on one side and the others on
+# the other side. The hidden layer makes a curved decision boundary possible.
 
 # %%
 points = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -124,7 +124,7 @@ axis.set(xlabel="step", ylabel="squared error", title="The same net from differe
 axis.legend()
 
 # %% [markdown]
-# ## Where the line runs
+# ## The decision boundary
 
 # %%
 net, _ = learn_xor(seed=0)
@@ -138,10 +138,10 @@ axis.contour(side.numpy(), side.numpy(), surface.numpy(), levels=[0.5], colors="
 axis.scatter(*points.T.numpy(), c=targets[:, 0].numpy(), cmap="RdBu", edgecolors="black", s=80)
 
 # %% [markdown]
-# ## Hundreds of starts at once
+# ## Hundreds of nets at once
 #
-# The program trains all starts as one batch of matrices. The result says how many solve XOR, and after how many
-# steps.
+# The program trains all nets as one batch of matrices. The result contains the share of nets that solve XOR, and after
+# how many steps.
 
 # %%
 small = ["model.restarts=20", "trainer.max_epochs=2"] if DEBUG else []
@@ -151,6 +151,6 @@ print(f"{result['metrics']['test/solved']:.1%} of the starts solve XOR")
 # %% [markdown]
 # ## What to change next
 #
-# - The rate: 0.5, 5, 50. Which is the largest that still learns?
+# - Learning rates of 0.5, 5, 50. With which rates does the net still learn?
 # - `torch.nn.init.uniform_(parameter, -1, 1)` instead of the normal distribution.
-# - `compose("experiment=quick/xor", "model.hidden=2")`: how many starts solve it with two units?
+# - `compose("experiment=quick/xor", "model.hidden=2")`: how many nets solve it with two units?

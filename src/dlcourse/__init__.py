@@ -1,6 +1,6 @@
 """Deep-learning experiments: PyTorch Lightning models and Hydra configs.
 
-The functions for notebooks and scripts; torch is imported when they need it, not before.
+The functions for notebooks and scripts; they import torch when they are called.
 
     from dlcourse import compose, load_run, run
 
@@ -20,14 +20,10 @@ __all__ = ["compose", "load_run", "run"]
 
 
 def compose(*overrides: str, verb: str = "train") -> "DictConfig":
-    """The config of a command line, without running it; see `dlcourse.config.compose`.
-
-    Args:
-        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
-        verb: the command.
+    """The config of a command, from the arguments of its command line; see `dlcourse.config.compose`.
 
     Raises:
-        UserError: an unknown name or key, or a word that is not an override; the message is that of the command line.
+        UserError: an unknown name or key; the message is that of the command line.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -54,15 +50,7 @@ def run(cfg: "DictConfig", *, folder: str | Path, **options: Any) -> dict[str, A
 
 
 def load_run(folder: str | Path, trust: tuple[str, ...] = ()) -> "BaseModule":
-    """The model of a run with its best weights, in evaluation mode.
-
-    Args:
-        folder: of the run.
-        trust: packages or full class names outside dlcourse that the run may build.
-
-    Raises:
-        UserError: the folder is not a run folder, or its files do not belong together.
-    """
+    """The model of a run folder with its best weights, in evaluation mode; see `dlcourse.models.build.load_run`."""
     from dlcourse.models import build
 
     return build.load_run(Path(folder), trust)[1]

@@ -71,7 +71,7 @@ def test_the_hands_are_where_the_labels_say():
 def test_what_is_out_of_range_is_refused():
     with pytest.raises(ValueError, match="hands="):
         VariedRanges(hands={"hook": 1.0})
-    with pytest.raises(ValueError, match="no valid weights"):
+    with pytest.raises(ValueError, match="invalid weights"):
         VariedRanges(dial={"light": 0, "dark": 0, "coloured": 0, "clear": 0})
     with pytest.raises(ValueError, match="tilt="):
         VariedRanges(tilt=(3, 1))

@@ -20,7 +20,7 @@ MINUTES = (609, 610, 630, 110, 0, 675)
 
 
 def write_clocks(root: Path, names=NAMES) -> Path:
-    """Photographs of one colour each, whose grey level tells the time."""
+    """Photographs of one colour each; the grey level encodes the time."""
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         level = (time_in(Path(name).stem) or 0) // 3
@@ -61,7 +61,7 @@ def test_a_folder_is_split_and_its_other_files_are_named(tmp_path, caplog):
     (root / "10-10 broken.png").write_bytes(b"no image")
     with caplog.at_level(logging.WARNING):
         data = loaded(root, tmp_path, validation=1, test=2)
-    assert "names do not tell one time: invalid.png" in caplog.text and "10-10 broken.png" in caplog.text
+    assert "names do not contain exactly one time: invalid.png" in caplog.text and "10-10 broken.png" in caplog.text
     assert {split: len(x) for split, (x, _) in data.arrays.items()} == {"train": 3, "val": 1, "test": 2}
     found = sorted((60 * y[0] + y[1]).item() for _, labels in data.arrays.values() for y in labels)
     assert found == sorted(MINUTES) and data.task.kind == "time" and data.task.in_shape == (1, 16, 16)
@@ -95,7 +95,7 @@ def test_a_csv_names_times_and_a_changed_file_is_noticed(tmp_path):
     ("names", "table", "words"),
     [
         ([], None, "not found: give a folder of photographs"),
-        (["a.png"], None, "does not contain a file whose name tells the time: name the files like 10-09.jpg"),
+        (["a.png"], None, "does not contain a file with a time in its name: name the files like 10-09.jpg"),
         (["10-09.png", "10-10.png"], None, "has 2 photographs with a time: three splits need 3"),
         (["a.png"], "file,time\na.png,25:00\n", "row 2 has the unknown time '25:00': write hour:minute"),
         (["a.png"], "file,time\na.png,\n", "row 2 lacks a time"),

@@ -77,7 +77,7 @@ def test_given_splits_are_used_and_the_rest_reported(tmp_path, caplog):
     assert {s: len(x) for s, (x, _) in data.arrays.items()} == {"train": 60, "val": 12, "test": 9}
     text = caplog.text
     assert "not split folders: other" in text and "not in a split folder: notes.txt" in text
-    assert "not in a class folder: train/list.csv" in text and "count to the class '2': train/2/more" in text
+    assert "not in a class folder: train/list.csv" in text and "belong to the class '2': train/2/more" in text
     assert "skipped" in text and "test/1/broken.png: image could not be decoded" in text
 
 
@@ -177,7 +177,7 @@ def test_wrong_folders_get_a_sentence(own, tmp_path, spoil, words):
         ({"size": 1}, "data.size=1 is out of range"),
         ({"colour": "blue"}, "data.colour=blue is unknown: use auto, grey, colour"),
         ({"validation": -1}, "data.validation=-1 is neither"),
-        ({"test": 0}, "data.test=0 leaves no test images"),
+        ({"test": 0}, "data.test=0 leaves the test split empty"),
         ({"test": 60}, "leave none of 60"),
         ({"fold": 1}, "requires the number of folds"),
         ({"folds": 5}, "data.fold=None is not one of 5 folds: use 0 to 4"),

@@ -11,7 +11,7 @@ from dlcourse.config import compose
 from dlcourse.data.given_images import stored_inputs
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.answers import BATCH, answer
+from dlcourse.models.answers import BATCH, predict_batches
 from dlcourse.models.build import build_model
 
 GREY = Task("own", "classes", (1, 12, 12), 100.0, 50.0, ("a", "b", "c"))
@@ -112,7 +112,7 @@ def test_models_without_probabilities_or_linear_layer_give_names():
     model.fit_arrays(torch.eye(3, 144).reshape(3, 12, 12), torch.arange(3))
     found = model.predict(np.zeros((2, 12, 12), np.uint8))
     assert found.names == ("a", "a") and found.probabilities is None and found.embeddings is None
-    assert answer(model, torch.zeros(120, 12, 12).split(BATCH))[0]["scores"].shape == (120, 3)
+    assert predict_batches(model, torch.zeros(120, 12, 12).split(BATCH))[0]["scores"].shape == (120, 3)
 
 
 def test_a_generative_model_says_what_to_use_instead():

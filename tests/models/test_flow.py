@@ -55,7 +55,7 @@ class BestGuess(torch.nn.Module):
         super().__init__()
         self.variance = variance
 
-    def forward(self, x, times, told):
+    def forward(self, x, times, condition):
         t = times[:, None, None, None]
         return self.variance * t / ((1 - t) ** 2 + self.variance * t**2).sqrt() * x
 
@@ -99,17 +99,17 @@ def test_conditions_are_one_hot_and_samples_can_be_given_factors(model):
     for i, k in enumerate(task.categories):
         if k:
             labels[:, i] = torch.arange(5) % k / (k - 1)
-    told = model.conditions(labels)
-    assert told.shape == (5, 1 + sum(max(1, k) for k in task.categories)) and (told[:, 0] == 1).all()
+    condition = model.conditions(labels)
+    assert condition.shape == (5, 1 + sum(max(1, k) for k in task.categories)) and (condition[:, 0] == 1).all()
     hair, smile = task.factors.index("hair"), task.factors.index("smile")
     start = 1 + sum(max(1, k) for k in task.categories[:hair])
-    assert torch.equal(told[:, start : start + 6].argmax(1), torch.arange(5) % 6)
+    assert torch.equal(condition[:, start : start + 6].argmax(1), torch.arange(5) % 6)
     model.fix_factors({"hair": 4, "smile": 0.25})
     z = model.sample_latents(7, torch.Generator().manual_seed(0))
     model.fix_factors({})
-    told = z[:, model.pixels :]
-    assert (told[:, start : start + 6].argmax(1) == 4).all()
-    assert torch.allclose(told[:, 1 + sum(max(1, k) for k in task.categories[:smile])], torch.tensor(0.25))
+    condition = z[:, model.pixels :]
+    assert (condition[:, start : start + 6].argmax(1) == 4).all()
+    assert torch.allclose(condition[:, 1 + sum(max(1, k) for k in task.categories[:smile])], torch.tensor(0.25))
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ def test_factors_that_do_not_exist_are_refused(model, values, said):
 
 def test_guidance_goes_beyond_the_condition(model):
     z = model.sample_latents(2, torch.Generator().manual_seed(2))
-    noise, told = model._parts(z)
-    given, free = (model.velocity(noise, 0.4, t) for t in (told, torch.zeros_like(told)))
+    noise, condition = model._parts(z)
+    given, free = (model.velocity(noise, 0.4, t) for t in (condition, torch.zeros_like(condition)))
     model.guidance = 3.0
-    guided = model.velocity(noise, 0.4, told)
+    guided = model.velocity(noise, 0.4, condition)
     model.guidance = 1.0
     assert torch.allclose(guided, free + 3 * (given - free), atol=1e-4)
 

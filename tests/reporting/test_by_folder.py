@@ -34,7 +34,7 @@ def test_several_folders_are_the_rows_in_their_order(make_run, tmp_path):
 
 def test_what_cannot_be_grouped_is_refused(tmp_path):
     Path(tmp_path / "class").mkdir()
-    with pytest.raises(UserError, match="has no subfolders"):
+    with pytest.raises(UserError, match="does not contain subfolders"):
         list(report([tmp_path / "class"], tmp_path / "report", by="folder"))
     with pytest.raises(UserError, match="by=student is unknown: use by=folder"):
         list(report([tmp_path / "class"], tmp_path / "report", by="student"))

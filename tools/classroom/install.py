@@ -39,7 +39,7 @@ def python_of(environment: Path) -> Path:
 
 
 def install(bundle: Path, target: Path) -> Path:
-    """Install a bundle into a new folder; a failure leaves no folder behind.
+    """Install a bundle into a new folder, which is removed after a failure.
 
     Args:
         bundle: the folder that `python -m tools.classroom` made.

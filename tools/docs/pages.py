@@ -100,7 +100,7 @@ def _choice(config: Config) -> str:
         said = ", ".join(_link(group, choice) for group, choice in config.defaults)
         facts.append(f"Starts from {said}.")
     parts.append(" ".join(facts))
-    parts.append(_keys(config.keys) if config.keys else "It has no keys of its own.")
+    parts.append(_keys(config.keys) if config.keys else "It does not add keys.")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -113,7 +113,7 @@ def _link(group: str, choice: str) -> str:
 def _presets() -> str:
     parts = [
         f"# {PRESETS}",
-        "A preset is a result as one word: data, model, budget and the reported figures it is compared with. "
+        "A preset gives an experiment a name: it sets data, model, budget and the reported figures to compare with. "
         "Keys on the command line override it. Open an entry to read its YAML; "
         "[Presets](../../experiments.md) lists what each one measured.",
     ]
@@ -128,7 +128,7 @@ def _reported() -> str:
     rows = []
     for name, row in yaml.safe_load((CONF / "references.yaml").read_text("utf8")).items():
         rows.append([_code(name), _code(row["metric"]), str(row["value"]), row["what"], row["source"]])
-    head = "# Reported figures\n\nWhat others reported, by the id that `references=[...]` and the reports use.\n\n"
+    head = "# Reported figures\n\nThe figures that others report; `references=[...]` and the reports use their ids.\n\n"
     return head + table(["id", "metric", "value", "what", "source"], rows) + "\n"
 
 
@@ -139,21 +139,21 @@ def _results() -> str:
 
 
 ABOUT = {
-    "data": "What a run learns from. `data=NAME` chooses it; any model runs on any data set whose labels it can use.",
-    "data/augment": "How training images change from batch to batch. `data/augment=NAME` sets several keys at once.",
-    "model": "What is trained: a model names its net, its optimizer and its schedule. `model=NAME` chooses it.",
-    "model/net": "The layers. `model/net=NAME` gives a model another net.",
-    "model/encoding": "How `model=clock_transfer` turns a time into numbers and back.",
-    "model/family": "What all classifiers share. You do not choose it: the models do.",
-    "model/optimizer": "`model/optimizer=NAME` exchanges the optimizer of a model.",
-    "model/schedule": "How the learning rate changes during training: `model/schedule=NAME`.",
+    "data": "`data=NAME` chooses the data set. Any model runs on any data set with labels of its kind.",
+    "data/augment": "Random changes of the training images. `data/augment=NAME` sets several keys at once.",
+    "model": "`model=NAME` chooses the model with its net, its optimizer and its schedule.",
+    "model/net": "`model/net=NAME` gives a model another net.",
+    "model/encoding": "`model/encoding=NAME` chooses how `model=clock_transfer` encodes a time.",
+    "model/family": "Options that all classifiers share. The models choose this group.",
+    "model/optimizer": "`model/optimizer=NAME` gives a model another optimizer.",
+    "model/schedule": "`model/schedule=NAME` chooses how the learning rate changes during training.",
     "trainer": "Where and how long to train. Other arguments of Lightning's Trainer: `+trainer.NAME=VALUE`.",
-    "callbacks": "What acts during training; several at once as `'callbacks=[early_stopping,ema]'`.",
-    "logger": "Where metrics are written; several at once as `'logger=[csv,mlflow]'`.",
+    "callbacks": "Additions to the training loop. Choose several with `'callbacks=[early_stopping,ema]'`.",
+    "logger": "Trackers, which store the metrics. Choose several with `'logger=[csv,mlflow]'`.",
     "search": "Spaces for hyperparameter search: `train -m search=NAME`. See [Sweeps](../../guides/sweeps.md).",
-    "search/sampler": "The budget of a search and how trials are proposed. You do not choose it: the search spaces do.",
+    "search/sampler": "The budget of a search, and how trials are proposed. The search spaces choose this group.",
     "debug": "`debug=fast` shortens any run to a few batches.",
-    "hydra": "What every command sets in Hydra itself. You do not choose it.",
+    "hydra": "Settings of Hydra that all commands share. The commands choose this group.",
     "hydra/launcher": "Where the jobs of a sweep run. See [One machine to a cluster](../../guides/cluster.md).",
-    "hydra/sweeper": "What `-m` does: every combination (`grid`), or what Optuna proposes (`search`).",
+    "hydra/sweeper": "What `-m` runs: every combination (`grid`), or the proposals of Optuna (`search`).",
 }

@@ -10,8 +10,8 @@ ROWS = 8192  # points to which distances are found at once
 def distances(points: Tensor, others: Tensor, dtype: torch.dtype) -> Tensor:
     """Euclidean distances [B, N] of points [B, D] to others [N, D], a few thousand of these at once."""
     points = points.to(dtype)
-    # The quicker way by a matrix product takes the difference of large squares, which float32 has too few digits for,
-    # and makes no number of a centre at infinity.
+    # The faster way, a matrix product, subtracts large squares: float32 has too few digits for this, and a centre at
+    # infinity gives NaN.
     quick = dtype == torch.float64 and len(others) > FEW
     mode = f"{'use' if quick else 'donot_use'}_mm_for_euclid_dist"
     if torch.compiler.is_exporting():

@@ -1,6 +1,6 @@
 """Named feature spaces in which images are compared: the outputs of a fixed net.
 
-A Frechet distance means something only together with its space, so each has a name, which result.json and tables state.
+Frechet distances are comparable only within one space, so each space has a name, which result.json and tables state.
 """
 
 import logging
@@ -27,7 +27,7 @@ class FeatureSpace(NamedTuple):
 
     name: str
     side: int | None  # S, to which images are resized; None: the net does it
-    device: torch.device | str  # where the net is, whatever becomes of the model that is judged
+    device: torch.device | str  # of the net, also after the evaluated model has moved to another one
     net: Callable[[Tensor], Tensor]
     classify: Callable[[Tensor], Tensor] | None = None  # to probabilities [N, K], where the net is a classifier
 
@@ -84,7 +84,7 @@ def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: 
         side: pixels that images are resized to for `efficientnet_lite0`; the others have their own.
 
     Raises:
-        UserError: it is not installed, or its weights are not at hand.
+        UserError: it is not installed, or its weights are not available.
     """
     check_choice(choice)
     if choice == "inception":
@@ -168,7 +168,7 @@ def _inception(device: torch.device | str) -> FeatureSpace:
             "or take model.features=efficientnet_lite0"
         ) from None
     net = net.to(device)
-    # it resizes images by itself, in the way that FID is defined with
+    # it resizes images itself, as in the definition of FID
     return FeatureSpace("inception", None, device, lambda x: net(x.byte()))
 
 

@@ -27,7 +27,7 @@ def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp")
         return straight
     a, b = first / lengths[0], last / lengths[1]
     angle = torch.acos((a @ b).clamp(-1, 1))
-    if angle.sin() < 1e-4:  # the same direction, or opposite ones, between which no great circle is shortest
+    if angle.sin() < 1e-4:  # the same direction, or opposite ones, between which all great circles are equally long
         return straight
     turned = (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
     return turned * ((1 - share) * lengths[0] + share * lengths[1])
@@ -43,7 +43,7 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
 
     Args:
         model: a `Generative`.
-        images: stored images whose latents are used.
+        images: stored images to encode.
         count: maximum number of directions.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Masks of the part of an image that is hidden and drawn anew."""
+"""Masks of the part of an image that is hidden and filled in by a model."""
 
 import torch
 from torch import Tensor

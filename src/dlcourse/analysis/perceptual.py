@@ -14,7 +14,7 @@ from torch import Tensor
 from dlcourse.analysis.feature_spaces import RandomFeatures, efficientnet_lite0_net
 
 NETS = ("random", "efficientnet_lite0")
-BLOCKS = (0, 2, 4)  # of EfficientNet-Lite0 whose maps are compared: a half, a fourth and an eighth of the side
+BLOCKS = (0, 2, 4)  # compared maps of EfficientNet-Lite0, with a half, a fourth and an eighth of the side
 SIDE = 64  # images are resized to it, as in the feature spaces
 
 

@@ -164,7 +164,7 @@ class UMAP(Reduction):
         return self.model.fit_transform(x.astype(np.float32)).astype(np.float64)
 
     def restore(self, x: np.ndarray, places: np.ndarray) -> None:
-        # The graph of neighbours alone, without moving a point; then as many steps for new points as ever.
+        # The graph of neighbours alone, without moving a point; then the usual number of steps for new points.
         self.model = self._make(n_epochs=0, init=places.astype(np.float32))
         self.model.fit(x.astype(np.float32))
         self.model.embedding_, self.model.n_epochs = places.astype(np.float32), None

@@ -106,7 +106,7 @@ def draw_clocks(data: Clocks, count: int, draw: int, **changes: Any) -> tuple[Te
     """New images from a data set's ranges, with some ranges changed.
 
     Args:
-        data: the data set whose ranges, size and seed are used.
+        data: the data set that provides ranges, size and seed.
         count: number of images; all times are about equally frequent.
         draw: index of the draw; another index gives other images.
         changes: changed ranges by name.
@@ -168,7 +168,7 @@ def curves(model: Any, data: Clocks) -> list[Bin]:
     for number, factor in enumerate(FACTORS[data.kind], start=1):
         changes: dict[str, Any] = {factor.name: factor.range}
         own = getattr(data.ranges, factor.name)
-        if factor.name == "reflection_strength":  # the first bin is of images without any, as haze is there at once
+        if factor.name == "reflection_strength":  # the first bin contains the images without haze
             changes = {factor.name: (own[0], factor.range[1]), "reflection_probability": 1 - 1 / BINS}
             own = (0.0, own[1])
         elif hasattr(data.ranges, f"{factor.name}_probability"):

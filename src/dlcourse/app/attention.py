@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dlcourse.app.pictures import frame, headline, rendered
 from dlcourse.errors import UserError
-from dlcourse.models.answers import answer
+from dlcourse.models.answers import predict_batches
 from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.classifier import Classifier
 from dlcourse.models.clock import ClockReader
@@ -20,7 +20,7 @@ PATCHES = 7  # patches along a side that are covered one after the other
 
 
 def fits(kind: type, run: Run) -> bool:
-    """Whether a run answers to images with a net of one piece, so not the reader of any clock."""
+    """Whether a run predicts from images with a single net, unlike the reader of any clock."""
     return issubclass(kind, (Classifier, ClockReader)) and not issubclass(kind, AnyClockReader)
 
 
@@ -33,14 +33,14 @@ def look(model: Any, stored: Tensor, method: str) -> tuple[np.ndarray, np.ndarra
         method: of `METHODS`.
 
     Raises:
-        UserError: the input is not an image, the model gives no probabilities, or it has no convolution for Grad-CAM.
+        UserError: the input is not an image, or the model lacks probabilities, or a convolution for Grad-CAM.
     """
     images = displayable(stored) if model.task.picture_shape() else None
     if images is None:
         raise UserError(f"the run was trained on {model.task.shape_text()}, not on images: choose another run")
-    found: Any = answer(model, [stored])[1]
+    found: Any = predict_batches(model, [stored])[1]
     if found.probabilities is None:
-        raise UserError("this model gives no probabilities that could be explained: choose another run")
+        raise UserError("this model does not compute probabilities, which the heat map explains: choose another run")
     best = int(found.probabilities[0].argmax())
     heat = grad_cam(model, stored, best) if method == METHODS[0] else occlusion(model, stored, best)
     text = headline(found.names[0], f"confidence {found.confidence[0]:.1%}; {_meaning(method)}")
@@ -48,12 +48,12 @@ def look(model: Any, stored: Tensor, method: str) -> tuple[np.ndarray, np.ndarra
 
 
 def grad_cam(model: Any, stored: Tensor, best: int) -> np.ndarray:
-    """How much each place of the last convolution speaks for an answer [H, W] (Selvaraju et al., 2017).
+    """How much each position of the last convolution supports a prediction [H, W] (Selvaraju et al., 2017).
 
     Args:
         model: see `look`.
         stored: one image [1, ...].
-        best: index of the answer among the probabilities.
+        best: index of the prediction among the probabilities.
     """
     from captum.attr import LayerAttribution, LayerGradCam
 
@@ -91,10 +91,10 @@ def _paper(x: Tensor) -> Tensor:
 
 
 def last_convolution(model: Any, stored: Tensor) -> nn.Module:
-    """The last convolution of a net whose output has places.
+    """The last convolution of a net with an output of more than one position.
 
     Raises:
-        UserError: it has none.
+        UserError: the net does not have such a convolution.
     """
     used: list[nn.Module] = []
 
@@ -115,7 +115,7 @@ def last_convolution(model: Any, stored: Tensor) -> nn.Module:
 
 
 def _log_share(model: Any, x: Tensor, best: int) -> Tensor:
-    """Logarithm of an answer's probability [N], whose gradient does not vanish where the net is sure."""
+    """Log probability of a prediction [N]: unlike the probability, its gradient does not vanish if the net is sure."""
     return model.predictions(model.net(x))["probabilities"][:, best].clamp_min(1e-12).log()
 
 

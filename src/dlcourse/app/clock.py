@@ -10,7 +10,7 @@ from PIL import Image
 
 from dlcourse.app.pictures import frame, headline, rendered
 from dlcourse.data.image_files import fit_picture
-from dlcourse.models.answers import answer
+from dlcourse.models.answers import predict_batches
 from dlcourse.models.build import built_in_readers
 from dlcourse.plots.any_clock import draw_reading
 
@@ -32,7 +32,7 @@ def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:
         scale = min(1.0, 4 * max(high, wide) / max(image.size))  # the rest needs no more pixels
         image = image.resize((max(2, round(image.width * scale)), max(2, round(image.height * scale))))
         stored = fit_picture(image, model.photo_task.in_shape, model.photo_task.pad)
-        predictions, _ = answer(model, [torch.from_numpy(stored.copy())[None]])
+        predictions, _ = predict_batches(model, [torch.from_numpy(stored.copy())[None]])
         (row,) = model.format_predictions(predictions)
     figure, axes = frame(SIDE)
     axes.imshow(stored)

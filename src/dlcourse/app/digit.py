@@ -9,7 +9,7 @@ from PIL import Image
 from dlcourse.app.pictures import FAINT, bars, enlarged, headline
 from dlcourse.data.task import Task, as_stored
 from dlcourse.errors import UserError
-from dlcourse.models.answers import answer
+from dlcourse.models.answers import predict_batches
 from dlcourse.models.base import BaseModule
 from dlcourse.reporting.collect import Run
 
@@ -97,9 +97,9 @@ def read_digit(model: BaseModule, image: Image.Image | None) -> tuple[np.ndarray
     if image is None:
         raise UserError("nothing is drawn: draw a digit with the mouse or a finger")
     stored, seen = stored_digit(image, model.task)
-    found: Any = answer(model, [stored])[1]
+    found: Any = predict_batches(model, [stored])[1]
     if found.probabilities is None:
-        return enlarged(seen), headline(found.names[0], "this model gives no probabilities"), ""
+        return enlarged(seen), headline(found.names[0], "this model does not compute probabilities"), ""
     shares = found.probabilities[0]
     sure = f"probability {shares.max():.1%}"
     return enlarged(seen), headline(found.names[0], sure), bars(found.class_names, shares.tolist())

@@ -17,7 +17,7 @@ from dlcourse.data.given_images import stored_inputs
 from dlcourse.errors import UserError
 
 SLIDERS = 8
-DRAWN = 400  # samples that stand for images which are not at hand
+DRAWN = 400  # samples that replace the images of a missing data set
 STEPS = 9
 SD = 3.0  # standard deviations that a slider goes either way
 
@@ -32,7 +32,7 @@ class Space:
 
 
 def space(runs: SavedRuns, loaded: Loaded) -> Space:
-    """The directions of a run's latent, computed once; none for a flow, whose latent has as many numbers as pixels."""
+    """The directions of a run's latent, computed once; none for a flow: its latent has as many numbers as pixels."""
     if "space" not in loaded.notes:
         model = loaded.model
         if not model.has_directions:
@@ -46,7 +46,7 @@ def space(runs: SavedRuns, loaded: Loaded) -> Space:
 
 
 def _images(runs: SavedRuns, loaded: Loaded) -> Tensor:
-    """Test images, or samples where the data set is not at hand."""
+    """Test images, or samples if the data set is not available."""
     try:
         return runs.images(loaded)
     except UserError:
@@ -80,7 +80,7 @@ def code_of(loaded: Loaded, image: Image.Image) -> Tensor:
 
 
 def slid(start: Tensor, found: Space, values: Sequence[float]) -> Tensor:
-    """A latent [L] moved along the directions by so many standard deviations each."""
+    """A latent [L] moved along each direction by a number of standard deviations."""
     count = len(found.ways)
     return start + (torch.tensor(list(values)[:count]) * found.deviations) @ found.ways if count else start
 

@@ -1,4 +1,4 @@
-"""The page: its tabs, its looks, and a policy that keeps every request on this machine."""
+"""The page: its tabs, its style, and a policy that keeps every request on this machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TABS = {
     "Train on points": points.build,
     "What the net looks at": attention.build,
 }
-# Browsers refuse every address but this server's, whatever the page or an update of Gradio asks for.
+# Browsers refuse every address except this server's, even if an update of Gradio requests another one.
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'"

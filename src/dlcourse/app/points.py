@@ -106,7 +106,7 @@ def picture(points: Sequence[Point], net: torch.nn.Module | None = None) -> np.n
 
 
 def train(points: Sequence[Point], settings: Settings, seed: int = 0) -> Generator[Frame]:
-    """Train an MLP with Adam on all points at once; yields a frame after more and more steps, the first untrained.
+    """Train an MLP with Adam on all points at once; yields frames at growing intervals, the first one before training.
 
     Args:
         points: of both classes.
@@ -114,7 +114,7 @@ def train(points: Sequence[Point], settings: Settings, seed: int = 0) -> Generat
         seed: of the first weights.
 
     Raises:
-        UserError: a class has no points.
+        UserError: a class is empty.
     """
     if {label for *_, label in points} != {0, 1}:
         raise UserError("the net needs points of both classes: click into the plane, or choose XOR")

@@ -49,7 +49,7 @@ class SavedRuns:
     """The runs below some folders.
 
     Args:
-        folders: to search; one that does not exist holds no runs.
+        folders: to search; those that do not exist are ignored.
         trust: packages or full class names outside dlcourse that a stored run may build.
     """
 
@@ -116,7 +116,7 @@ class SavedRuns:
             data = build_data(loaded.cfg)
             path = getattr(data, "path", None)
             if getattr(data, "rendered", False) and isinstance(path, Path) and not path.exists():
-                raise UserError(f"{path} not found: the images of the run are no longer there; train it again")
+                raise UserError(f"{path} not found: the images of the run were moved or removed; train it again")
             data.setup()
             loaded.images, loaded.labels = _test_split(data, loaded.model)
         return loaded.images

@@ -15,7 +15,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse import config
-from dlcourse.cli.arguments import prepare_arguments
+from dlcourse.cli.arguments import FLAGS_THAT_RUN_NOTHING, prepare_arguments
 from dlcourse.cli.explain import SHOWS_WHERE, explain
 from dlcourse.cli.startup import shorten
 from dlcourse.cli.streams import guard_streams, outlive_terminal
@@ -104,7 +104,8 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
-        shorten(sys.argv[1:])
+        if not FLAGS_THAT_RUN_NOTHING & set(sys.argv):  # for these torch is not imported
+            shorten(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
         with outlive_terminal():
             hydra.main(version_base="1.3", config_path=str(config.CONF), config_name=verb)(job)()

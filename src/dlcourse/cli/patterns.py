@@ -11,8 +11,8 @@ from dlcourse.errors import UserError
 def first_of_groups(arguments: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Compose a sweep over a group's choices with the first one, and pass all of them to the sweeper.
 
-    Hydra composes a sweep's own config without the swept keys, so `model=xor,mlp model.optimizer.lr=1` would fail for
-    want of a model.
+    Hydra composes the config of the sweep itself without the swept keys, so `model=xor,mlp model.optimizer.lr=1` would
+    fail, because it lacks a model.
     """
     swept = [
         word

@@ -1,4 +1,4 @@
-"""Shorter start-up of a command: parts that Lightning and torchmetrics import and most commands never use.
+"""Faster start of a command: skips parts that Lightning and torchmetrics import but most commands do not use.
 
 Measured with torch 2.15 and Lightning 2.6: `torch._dynamo` and the optional packages of torchmetrics take two thirds of
 the processor time of `import torch, lightning`.
@@ -34,7 +34,7 @@ def shorten(words: Sequence[str]) -> None:
 
 
 def _hide(packages: tuple[str, ...]) -> None:
-    """Let `lightning_utilities` answer that these packages are not installed."""
+    """Make `lightning_utilities` report that these packages are not installed."""
     from lightning_utilities.core import imports
 
     known, available = imports.RequirementCache.__bool__, imports.package_available
@@ -92,7 +92,7 @@ class _DynamoFinder(MetaPathFinder, Loader):
         return _LazyDynamo(DYNAMO) if spec.name == DYNAMO else sys.modules[spec.name]
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to execute."""
+        """Nothing to execute: the module exists already."""
 
 
 def _real_dynamo() -> ModuleType:

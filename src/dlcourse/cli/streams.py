@@ -1,4 +1,4 @@
-"""Standard streams that no command fails on: closed ones, ASCII ones, and a terminal that goes away."""
+"""Standard streams that cannot make a command fail: closed ones, ASCII ones, and a terminal that disappears."""
 
 import codecs
 import io
@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-READER_GONE = (BrokenPipeError, ConnectionResetError)  # `| head` has seen enough; not worth a word
+READER_GONE = (BrokenPipeError, ConnectionResetError)  # `| head` has ended, which does not need a message
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -41,7 +41,7 @@ class _Lasting(io.FileIO):
 
 
 def guard_streams() -> None:
-    """Make standard output and standard error last until the command ends, whatever happens to them.
+    """Keep standard output and standard error usable until the command ends, whatever happens to them.
 
     A closed one becomes the null device, before a file of the command can take its descriptor. Streams that a test or a
     notebook has replaced are left alone.
@@ -70,7 +70,7 @@ def guard_streams() -> None:
 
 @contextmanager
 def outlive_terminal() -> Generator[None]:
-    """Ignore the hang-up signal in the block: a run or a sweep goes on when its window or connection is closed."""
+    """Ignore the hang-up signal in the block: a run or a sweep continues when its window or connection is closed."""
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is None or threading.current_thread() is not threading.main_thread():
         yield

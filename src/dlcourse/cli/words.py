@@ -34,7 +34,7 @@ def join_lists(arguments: Sequence[str]) -> list[str]:
 
 
 def _open(word: str) -> bool:
-    """Whether a `key=value` goes on: a bracket at its start has not been closed, or it ends with a comma."""
+    """Whether a `key=value` is incomplete: a bracket at its start has not been closed, or it ends with a comma."""
     value = word.partition("=")[2]
     if re.match(r"[\[{]|\w+\(", value):
         return any(value.count(left) > value.count(right) for left, right in ("[]", "{}", "()"))

@@ -96,7 +96,7 @@ def _weights(name: str, value: object, usual: Mapping[str, float]) -> dict[str, 
         raise ValueError(f"{name}={value!r} is unknown: give weights for some of {', '.join(usual)}")
     found = {kind: value.get(kind, weight) for kind, weight in usual.items()}
     if not all(_is_number(weight) and weight >= 0 for weight in found.values()) or not sum(found.values()):
-        raise ValueError(f"{name}={value!r} has no valid weights: use numbers of 0 or more, not all 0")
+        raise ValueError(f"{name}={value!r} contains invalid weights: use numbers of 0 or more, not all 0")
     return {kind: float(weight) for kind, weight in found.items()}
 
 

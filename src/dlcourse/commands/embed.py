@@ -65,7 +65,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     cpu = time.process_time() - cpu
     with _timed(seconds, "measure"):
         metrics = quality(points, places, labels.numpy() if data.task.kind == "classes" else None)
-    # The reported figures are of maps of all training samples, not of features.
+    # The reported figures are for maps of all training samples, not for maps of features.
     whole = model is None and cfg.split == "train" and len(points) == len(data.arrays["train"][0])
     ids = known_references(cfg.references.get(data.title, []) if whole else [])
     result = Result(

@@ -110,7 +110,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
-    # Of one's own images that the run has not seen all are tested.
+    # If the run was not trained on these images of the user, all of them are tested.
     data.whole = cfg.get("data") is not None and _place(cfg.data) != _place(run_cfg.data)
     data.prepare_data()
     data.setup()
@@ -130,7 +130,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         splits = list(data.arrays)
     metrics = {name: value for split in splits for name, value in measure_split(trainer, model, data, split).items()}
     ids = {"id", "metric", "value", "better"}
-    # A reported figure belongs to one data set; those of clocks are of the original images, whatever the training data.
+    # A reported figure belongs to one data set; for clocks that is the original images, whatever the training data.
     same = cfg.eval_mode and (data.title == model.task.data or data.task.kind == "time")
     result = evaluation(run, data, metrics, trainer, time.perf_counter() - start, overrides).updated(
         experiment=before.experiment,

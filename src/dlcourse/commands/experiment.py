@@ -20,12 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.analysis.classification import doubt_threshold
 from dlcourse.commands.budget import chosen_epochs
+from dlcourse.commands.callbacks import configured_callbacks
 from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.commands.monitors import MonitorCheck, check_monitors, watched_metrics
 from dlcourse.commands.record import Record, first_result
 from dlcourse.errors import Stopped, UserError
-from dlcourse.models.build import build, build_logger, build_model, check_model, load_checkpoint, model_kind
+from dlcourse.models.build import build_logger, build_model, check_model, load_checkpoint, model_kind
 from dlcourse.models.generative import Generative
 from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
@@ -283,12 +284,8 @@ class Experiment:
 
     def _trainer(self) -> Trainer:
         cfg = self.cfg
-        callbacks: list[Callback] = progress_callbacks()
-        callbacks += self.callbacks
-        callbacks += [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
-        for name, node in (cfg.get("checkpoints") or {}).items():
-            if node is not None and (name != "best" or self._has_validation()):
-                callbacks.append(self._checkpoint(str(name), node))
+        configured, self.best = configured_callbacks(cfg, self.folder, self._has_validation())
+        callbacks: list[Callback] = [*progress_callbacks(), *self.callbacks, *configured]
         for callback in callbacks:
             if isinstance(callback, ResumeCheckpoint):
                 callback.stop, callback.trained = self.stop, self.trained
@@ -301,17 +298,6 @@ class Experiment:
         return make_trainer(
             cfg.trainer, callbacks=callbacks, logger=self.loggers, default_root_dir=str(self.folder), **more
         )
-
-    def _checkpoint(self, name: str, node: DictConfig) -> Callback:
-        """The checkpoint callback of a config node; `best`, or the first one with a metric, chooses what is tested."""
-        settings = node.copy()
-        file = settings.get("filename")
-        if settings.get("save_top_k", 1) != 1 and file is not None and "{" not in file:
-            settings.filename = f"{file}-{{epoch}}-{{step}}"  # otherwise each one replaces the one before
-        callback = build(settings, dirpath=str((self.folder / "checkpoints").absolute()))
-        if isinstance(callback, ModelCheckpoint) and callback.monitor and (name == "best" or self.best is None):
-            self.best = callback
-        return callback
 
     def _fit(self, trainer: Trainer) -> None:
         last = self.folder / LAST

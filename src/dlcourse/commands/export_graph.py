@@ -22,7 +22,7 @@ from dlcourse.runs.table import text_table
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 METADATA = "metadata.json"  # extra file in a program of torch.export
 OLDEST = 18  # opset that torch's exporter writes without conversion
-CHECKED = (1, 3)  # batch sizes whose answers are compared with the run's
+CHECKED = (1, 3)  # batch sizes of the comparison with the run's outputs
 
 
 def export_graphs(

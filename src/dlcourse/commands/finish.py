@@ -1,4 +1,4 @@
-"""The end of a command: words about its result, and its page."""
+"""The end of a command: a summary of its result, and its page."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def finish(folder: Path, result: Result, cfg: DictConfig) -> None:
-    """Print what the result says, write index.html and open it where `open=true`; errors here only warn.
+    """Print a summary of the result, write index.html and open it if `open=true`; an error here only prints a warning.
 
     Args:
         folder: where result.json and the plots are.

@@ -25,7 +25,7 @@ def write_game(folder: Path, model: BaseModule, data: Clocks | ClockFolder, roun
     Args:
         folder: output folder.
         model: a clock reader.
-        data: photographs of clocks, shuffled; or rendered clocks, whose size and ranges those of the hard subset share.
+        data: photographs of clocks, shuffled; or rendered clocks: the page shows their hard subset.
         rounds: number of clocks to read.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Whether the metrics that callbacks and schedules watch will be measured; found out before the first step."""
+"""Checks before the first step whether the metrics that callbacks and schedules watch will be measured."""
 
 from typing import Any
 
@@ -74,10 +74,10 @@ class MonitorCheck(Callback):
     """
 
     def __init__(self, watched: dict[str, str]):
-        self.watched, self.told = watched, False
+        self.watched, self.checked = watched, False
 
     def needs_validation(self, model: LightningModule) -> bool:
-        """Whether only a validation tells if the watched metrics are logged; it costs one batch.
+        """Whether one batch must be validated to find out if the watched metrics are logged.
 
         A model without parameters is fitted at once, and cannot be validated before.
         """
@@ -101,9 +101,9 @@ class MonitorCheck(Callback):
 
         Models and callbacks of the user may log more at the end of the epoch.
         """
-        if self.told:
+        if self.checked:
             return
-        self.told = True
+        self.checked = True
         parts = [pl_module, *trainer.callbacks]  # ty: ignore[missing-attribute]
         shipped = all(type(part).__module__.startswith(("dlcourse.", "lightning.")) for part in parts)
         if not shipped or not isinstance(pl_module, BaseModule):

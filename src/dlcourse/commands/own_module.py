@@ -108,7 +108,7 @@ def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, 
         run_cfg: stored config of the run.
 
     Raises:
-        UserError: an option needs a model of dlcourse, the module or the data has no test, or the run is not complete.
+        UserError: an option needs a model of dlcourse, a test step or test data is missing, or the run is incomplete.
     """
     for key, default in (("features", None), ("eval_mode", True), ("robustness", False), ("game", False)):
         if cfg[key] != default:

@@ -13,7 +13,7 @@ import torch
 from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printable, read_picture, why_unreadable
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
-from dlcourse.models.answers import BATCH, Predictions, answer
+from dlcourse.models.answers import BATCH, Predictions, predict_batches
 from dlcourse.models.build import built_in_readers, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
@@ -75,7 +75,7 @@ def predict(
     if (first := next(made, None)) is None:
         given = ", ".join(map(printable, sources))
         raise UserError(f"{given} does not contain an image that can be decoded: give PNG, JPEG or similar files")
-    predictions, answers = answer(model, chain([first], made))
+    predictions, answers = predict_batches(model, chain([first], made))
     paths = [as_text(file) for file in read]
     rows = [{"file": path} | row for path, row in zip(paths, model.format_predictions(predictions), strict=True)]
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The result of a run while it is made: its first values, and what the steps add."""
+"""The result of a run in progress: its first values, and those that the steps add."""
 
 import time
 from collections.abc import Generator, Mapping
@@ -14,7 +14,7 @@ from dlcourse.runs.result import Result, read_result
 
 
 class Record:
-    """A result that changes, and its times.
+    """A result that the steps of a run update, with their times.
 
     Args:
         result: the first values.
@@ -55,7 +55,7 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
         cfg: of the run.
         model: that was given as an object, or None.
         data: the data module.
-        folder: of the run; a run that resumes goes on with its times.
+        folder: of the run; a resumed run adds to its earlier times.
         begun: `experiment` and `overrides` of the command that started the run.
     """
     chosen = cfg.get("model") or {}

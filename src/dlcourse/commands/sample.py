@@ -128,7 +128,7 @@ def _check(cfg: DictConfig) -> None:
     if cfg.interpolate is not None and given and given != ["between"]:
         raise UserError(f"interpolate and {given[0]} are mutually exclusive: remove one, or use between=[A.png,B.png]")
     if cfg.hide is not None and cfg.input is None:
-        raise UserError(f"hide={cfg.hide} needs images whose part is hidden: add input=FILE_OR_FOLDER")
+        raise UserError(f"hide={cfg.hide} needs images to hide a part of: add input=FILE_OR_FOLDER")
     if cfg.factors is not None and not OmegaConf.is_dict(cfg.factors):
         raise UserError(f"factors={cfg.factors} is not a mapping: use for example 'factors={{class: 3}}'")
 
@@ -155,7 +155,7 @@ def _draw(cfg: DictConfig, model: Generative) -> Drawn:
 
 
 def _inpainted(cfg: DictConfig, model: Generative, given: Tensor) -> Drawn:
-    """Each image, what is left of it, and with the hidden part drawn anew."""
+    """Each image, its visible part, and the image with a generated part in place of the hidden one."""
     if not isinstance(model, Flow):
         raise UserError(f"hide={cfg.hide} needs a model that can fill in images: use a run of flow")
     mask = hidden_part(cfg.hide, *given.shape[1:3])

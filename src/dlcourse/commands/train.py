@@ -118,7 +118,7 @@ def run(
             begun = kind(cfg, model, data, folder, overrides, experiment, callbacks, tested, trained, sweep)
             return begun.run()
     except UserError:
-        if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing is worth keeping
+        if fresh and not (begun and begun.has_trained):  # refused before the first step: nothing to keep
             shutil.rmtree(folder, ignore_errors=True)
             drop_empty(folder.parent)
         raise

@@ -1,4 +1,4 @@
-"""What a person meant by an unknown key: other programs' names for an option, then similar spelling."""
+"""Suggestions for an unknown key: first the names that other programs use for an option, then similar spelling."""
 
 import re
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Refuses keys that nothing reads, which would change nothing without a word."""
+"""Refuses keys that nothing reads: without an error they would be ignored silently."""
 
 import inspect
 import re
@@ -46,7 +46,7 @@ def check_keys(cfg: DictConfig, verb: str = "train", overrides: Iterable[str] = 
     found.keys("", content, f"dlcourse.{verb}", frozenset(own) | groups)
     listed = {str(key) for key in OmegaConf.load(CONF / "trainer" / "auto.yaml")}
     trainer = content.get("trainer") or {}
-    if trainer.keys() - listed:  # Lightning takes seconds to import, and commands use other keys seldom
+    if trainer.keys() - listed:  # Lightning takes seconds to import, and commands rarely use other keys
         found.object("trainer", {"_target_": TRAINER, **trainer})
     else:
         found.known |= {f"trainer.{key}" for key in trainer}

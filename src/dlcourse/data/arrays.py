@@ -1,4 +1,4 @@
-"""Labelled images of one's own in an .npz file."""
+"""A user's own labelled images in an .npz file."""
 
 import numpy as np
 

@@ -123,7 +123,7 @@ def split_by_class(
     missing = sorted(set(labels.tolist()) - set(labels[rest].tolist()))
     if missing:
         raise UserError(
-            f"the class {classes[missing[0]]!r} has no training image: give images of each class to train on"
+            f"the class {classes[missing[0]]!r} does not have training images: give training images of each class"
         )
     if folds is not None:
         if len(splits["test"]) or len(splits["val"]):
@@ -133,7 +133,7 @@ def split_by_class(
         splits["test"], rest = parts["held_out"], parts["rest"]
     elif not len(splits["test"]):
         if not test:
-            raise UserError("data.test=0 leaves no test images: use for example data.test=0.15, or give a test split")
+            raise UserError("data.test=0 leaves the test split empty: use for example 0.15, or give a test split")
         parts = hold_out(labels, rest, test, seed, classes)
         splits["test"], rest = parts["held_out"], parts["rest"]
     if not len(splits["val"]):

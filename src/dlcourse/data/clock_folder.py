@@ -18,9 +18,9 @@ SMALLEST = 3  # photographs: one for each split
 
 
 class ClockFolder(ImageFolder):
-    """Photographs of clocks: a folder of files whose names tell the time, or a CSV with the columns file,time[,split].
+    """Photographs of clocks: a folder of files named by the time, or a CSV with the columns file,time[,split].
 
-    `dlcourse.data.clock_names.time_in` says how a name tells the time. Images are prepared as in `ImageFolder`.
+    `dlcourse.data.clock_names.time_in` describes the names. Images are prepared as in `ImageFolder`.
 
     Args:
         path: the folder, or the CSV file.

@@ -1,4 +1,4 @@
-"""Photographs of clocks whose time is in the file name or in a CSV file."""
+"""Photographs of clocks, with the times in the file names or in a CSV file."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ REMEDY = "name the files like 10-09.jpg (hour-minute), or give a CSV file with t
 
 
 def time_in(name: str) -> int | None:
-    """The time that a name tells, in minutes of the dial.
+    """The time in a name, in minutes of the dial.
 
     The forms are `10-09`, `10_09`, `10:09`, `10.09`, `10h09`, `10 09` and `1009`, with hours from 0 to 23, anywhere in
     the name. A time at the beginning is preferred, then one with a separator. Dates are left out.
@@ -39,22 +39,24 @@ def time_in(name: str) -> int | None:
 
 
 def find_clocks(path: Path) -> Labelled:
-    """Read a folder of photographs whose names tell the time, or a CSV with the columns file,time[,split].
+    """Read a folder of photographs with the time in their names, or a CSV with the columns file,time[,split].
 
-    The folder may contain train/, val/ and test/; other subfolders have no meaning. Files without a readable time are
+    The folder may contain train/, val/ and test/; other subfolders are ordinary folders. Files without a time are
     ignored and reported by name.
 
     Returns:
         The files; the labels are minutes of the dial, and there are no classes.
 
     Raises:
-        UserError: the path does not exist, or no file tells a time.
+        UserError: the path does not exist, or none of the files has a time.
     """
     if not path.exists():
         raise UserError(f"data.path={printable(path)} not found: give a folder of photographs, and {REMEDY}")
     if path.is_dir():
         found = [(file, time_in(file.stem), _split(file.relative_to(path))) for file in files_below(path)]
-        report("ignored, since their names do not tell one time", [f for f, time, _ in found if time is None], path)
+        report(
+            "ignored, since their names do not contain exactly one time", [f for f, t, _ in found if t is None], path
+        )
     else:
         found = []
         for number, (file, time, split) in table_rows(path, "time").items():
@@ -63,7 +65,7 @@ def find_clocks(path: Path) -> Labelled:
             found.append((file, time_in(time), split))
     timed = [(file, time, split) for file, time, split in found if time is not None]
     if not timed:
-        raise UserError(f"{printable(path)} does not contain a file whose name tells the time: {REMEDY}")
+        raise UserError(f"{printable(path)} does not contain a file with a time in its name: {REMEDY}")
     return Labelled([f for f, _, _ in timed], [t for _, t, _ in timed], [s for _, _, s in timed], ())
 
 

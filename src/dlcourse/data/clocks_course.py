@@ -93,7 +93,7 @@ class ClocksCourse(Copies):
             array = np.load(path, allow_pickle=False)
         except FileNotFoundError:
             raise UserError(f"{path} not found: set data.path to the folder with images.npy and labels.npy") from None
-        except Exception as error:  # of a damaged header numpy raises whatever its parts do
+        except Exception as error:  # numpy raises many types for a damaged header
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(f"{path} could not be read as .npy ({reason}): copy it again") from None
         if digest not in self.SHA256[path.name]:

@@ -18,7 +18,7 @@ from dlcourse.errors import UserError
 log = logging.getLogger(__name__)
 
 VERSION = 2  # of the preparation; a part of the cached file's name
-SHARE = 10  # at most one image in so many is held out for the test, and the same for validation
+SHARE = 10  # at most one image in ten is held out for the test, and the same for validation
 NAMED = 20  # skipped files that are listed by name
 
 

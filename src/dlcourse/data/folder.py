@@ -1,4 +1,4 @@
-"""Labelled images of one's own: class folders or a CSV file."""
+"""A user's own labelled images: class folders or a CSV file."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor

@@ -24,7 +24,7 @@ def stored_inputs(images: Images, task: Task) -> torch.Tensor:
         images: one image, or several as a list or as one array. An image is a path, a PIL image, an array or a tensor
             uint8 [H, W], [H, W, 3] or [H, W, 4]; tensors may have the channels first. A folder stands for all its
             images. Size and colour may differ from the task's: images are cropped to the centre, resized and converted.
-            Of a task on floats, or on other numbers of channels, arrays have the stored shape and unit.
+            For a task on floats, or with another number of channels, arrays must have the stored shape and unit.
         task: that the model was trained on.
 
     Returns:

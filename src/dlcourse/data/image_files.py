@@ -118,7 +118,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
             )
     else:
         if low < 0:
-            raise UnsupportedImage(f"its values are {low:.0f} to {high:.0f}: negative ones have no grey level")
+            raise UnsupportedImage(f"its values are {low:.0f} to {high:.0f}, but grey levels cannot be negative")
         top = next(2**bits - 1 for bits in DEPTHS if high < 2**bits)
     levels = Image.fromarray((values * (255.0 / top)).round().astype(np.uint8))
     clear = image.info.get("transparency")

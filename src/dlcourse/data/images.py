@@ -149,7 +149,7 @@ class LabelledImages(DataModule):
         count = round(self.validation * total) if self.validation < 1 else int(self.validation)
         if count >= total:
             raise UserError(
-                f"data.validation={self.validation} leaves no training images of {total}: use a smaller number"
+                f"data.validation={self.validation} holds out all {total} training images: use a smaller number"
             )
         return count
 

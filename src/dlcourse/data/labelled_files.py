@@ -70,7 +70,7 @@ def from_folders(path: Path) -> Labelled:
                     f"the class folder {printable(folder)} is empty: add images, or use a folder without it"
                 )
             nested = sorted({file.parent for file in files} - {folder})
-            report(f"nested folders, whose images count to the class {printable(folder.name)!r}", nested, path)
+            report(f"nested folders; their images belong to the class {printable(folder.name)!r}", nested, path)
             found += [(file, as_text(folder.name), split) for file in files]
     if not found:
         raise UserError(

@@ -34,7 +34,7 @@ class DataModule(LightningDataModule, ABC):
     settings: dict[str, Any] | None = None  # its config; two modules with the same settings share their arrays
     is_published = True  # whether the images are the known files that published figures are measured on
     balance = False  # whether training draws each class equally often
-    whole = False  # whether all images of one's own are tested; nothing is trained on them then
+    whole = False  # whether all images of the user are test images, for a run that was not trained on them
     rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -66,7 +66,7 @@ class DataModule(LightningDataModule, ABC):
                     raise UserError(f"{self.title} has an empty {split} split: give more images")
 
     def stamp(self) -> Hashable:
-        """Something that differs after a change of the files that the arrays come from."""
+        """A value that changes with the files that the arrays come from."""
         return stamp_of(getattr(self, "path", None))
 
     def _loaded(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A model's answers to images as plain arrays."""
+"""A model's predictions for images as plain arrays."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -16,15 +16,15 @@ BATCH = 100
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Answers of a model to N images, which `BaseModule.predict` returns.
+    """Predictions of a model for N images, returned by `BaseModule.predict`.
 
     Attributes:
-        names: answer to each image: the name of the class, or the time as text, such as `10:09`.
+        names: prediction for each image: the name of the class, or the time as text, such as `10:09`.
         class_names: names of the K classes; empty for clocks.
-        probabilities: float32 [N, K]; of a clock reader [N, 720], for each minute of the dial from 12:00 on. None if
-            the model has none (nearest centroid, perceptron, and clock readers that output a number).
-        confidence: probability of each answer [N]; of a time, that of the minutes within one minute of it. Or None.
-        minutes: of clocks, the predicted time in minutes after 12:00 [N], with fractions; else None.
+        probabilities: float32 [N, K]; for a clock reader [N, 720], for each minute of the dial from 12:00 on. None if
+            the model does not compute them (nearest centroid, perceptron, and clock readers that output a number).
+        confidence: probability of each prediction [N]; for a time, that of all minutes within one minute. Or None.
+        minutes: for clocks, the predicted time in minutes after 12:00 [N], with fractions; else None.
         embeddings: inputs of the net's last linear layer, float32 [N, D]; None without such a layer.
     """
 
@@ -71,7 +71,7 @@ def layer_inputs(net: nn.Module) -> Generator[list[Tensor]]:
             hook.remove()
 
 
-def answer(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Tensor], Predictions]:
+def predict_batches(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Tensor], Predictions]:
     """A model's predictions for N stored inputs: as tensors on the CPU by name, and as plain arrays.
 
     Args:

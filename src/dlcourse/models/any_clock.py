@@ -48,7 +48,7 @@ class AnyClockReader(ClockReader):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
         self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
-        self.second: ClockReader | None = None  # a reader of the course's clock that is asked as well
+        self.second: ClockReader | None = None  # a reader of the course's clock, which is also run
 
     extra_plots = ("any_clock",)
     net: AnyClockNet
@@ -61,8 +61,8 @@ class AnyClockReader(ClockReader):
 
         Args:
             inputs: the images.
-            labels: float [N, 3 + POSE]: hour, minute, degrees of twelve, and the pose, whose last number is 0 for a
-                picture without a clock.
+            labels: float [N, 3 + POSE]: hour, minute, degrees of twelve, and the pose; its last number is 0 for an
+                image without a clock.
         """
         if labels.shape[1] < 3 + POSE:
             raise UserError("this model learns from the dial's pose as well: add data.pose=true data/scene=any")
@@ -92,7 +92,7 @@ class AnyClockReader(ClockReader):
 
     @property
     def photo_task(self) -> Task:
-        """A user's photographs are larger than the training images, since the clock may be a small part of them."""
+        """Photographs of a user are stored larger than training images, since the clock may be a small part of them."""
         return replace(self.task, in_shape=(3, PHOTO, PHOTO), pad=True)
 
     # Reading ---------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class AnyClockReader(ClockReader):
         return [self.second.predictions(self.second(grey))["probabilities"]]
 
     def find(self, levels: list[Tensor]) -> Tensor:
-        """The surest dial of each picture: poses [N, POSE]; the last number is the score, 0 to 1."""
+        """The dial of each image with the highest score: poses [N, POSE]; the last number is the score, 0 to 1."""
         count, device = len(levels[0]), levels[0].device
         centre, half = torch.full((count, 2), 0.5, device=device), torch.full((count,), 0.5, device=device)
         score = torch.ones(count, device=device)
@@ -218,7 +218,7 @@ def encoded(pose: Tensor) -> list[Tensor]:
 
 
 def best_pose(answer: Tensor) -> Tensor:
-    """The surest cell's pose [N, POSE] of the finder's map, in parts of what it saw."""
+    """Poses [N, POSE] of the cells with the highest scores in the finder's map, relative to the image that it saw."""
     score, cell = answer[:, 0].flatten(1).sigmoid().max(1)
     dx, dy, size, a, b, bend_x, bend_y = (
         answer[:, 1:].flatten(2).gather(2, cell[:, None, None].expand(-1, 7, 1))[..., 0].unbind(1)

@@ -122,7 +122,7 @@ class VAE(Autoencoder):
         perceptual: weight of a perceptual distance between image and reconstruction in the training loss (VAE with a
             feature-perceptual loss; Hou et al., 2016, arXiv:1610.00291), which keeps edges; 0: none. The validation
             loss stays the bound alone.
-        perceptual_net: whose maps it compares, see `dlcourse.analysis.perceptual`.
+        perceptual_net: the net that computes this distance, see `dlcourse.analysis.perceptual`.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 

@@ -15,7 +15,7 @@ from dlcourse.data.given_images import Images, stored_inputs
 from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.answers import BATCH, Predictions, answer
+from dlcourse.models.answers import BATCH, Predictions, predict_batches
 from dlcourse.training.lightning_shortcuts import StepShortcuts, gather_predictions, put_averaged_weights
 from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
@@ -95,7 +95,7 @@ class BaseModule(StepShortcuts, ABC):
         """One row of values for each prediction, as `predict` prints them."""
 
     def attach_data(self, data: DataModule) -> None:
-        """Take from the data what `compute_metrics` needs beside the predictions; by default nothing."""
+        """Keep the parts of the data that `compute_metrics` needs besides the predictions; by default none."""
 
     def judged_confidence(self) -> tuple[Tensor, Tensor] | None:
         """Confidence [N] of the last predictions and whether they are right [N]; None without confidences."""
@@ -171,19 +171,19 @@ class BaseModule(StepShortcuts, ABC):
         return self.net(self.normalize(inputs))
 
     def predict(self, images: Images) -> Predictions:
-        """Answers to images, in evaluation mode on the model's device.
+        """Predictions for images, computed in evaluation mode on the model's device.
 
         Args:
             images: one image, or several as a list or one array: paths, PIL images, or arrays and tensors uint8
                 [N, H, W] or [N, H, W, C], of any size; see `dlcourse.data.given_images.stored_inputs`.
 
         Returns:
-            Names, probabilities and embeddings of all images.
+            Predicted names, probabilities and embeddings of all images.
 
         Raises:
             UserError: an image cannot be decoded or has the wrong type, or the model is a generative one.
         """
-        return answer(self, stored_inputs(images, self.photo_task).split(BATCH))[1]
+        return predict_batches(self, stored_inputs(images, self.photo_task).split(BATCH))[1]
 
     @classmethod
     def check(cls, settings: DictConfig) -> None:

@@ -83,7 +83,7 @@ def target(node: DictConfig) -> Any:
     """
     try:
         return get_object(node._target_)
-    except Exception as error:  # whatever a module raises that is being imported
+    except Exception as error:  # importing a module can raise anything
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(
             f"{node._target_} could not be imported ({type(error.__cause__ or error).__name__}: {reason}): correct the "

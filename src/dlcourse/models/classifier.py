@@ -61,7 +61,7 @@ class Classifier(BaseModule):
             raise UserError(f"model.class_weights={class_weights} is unknown: use auto or null")
         if class_weights and not task.class_counts:
             raise UserError(
-                f"model.class_weights=auto needs a count of each class, but {task.data} gives none: use null"
+                f"model.class_weights=auto needs the number of images of each class, unknown for {task.data}: use null"
             )
         counts = torch.tensor(task.class_counts or (1,), dtype=torch.float32).clamp_min(1)
         self.register_buffer(

@@ -49,7 +49,7 @@ class ComparedImages(BaseModule):
         check_choice(features)
         super().__init__(task, net, outputs, optimizer, schedule, seed)
         self.features = features
-        self.data: DataModule | None = None  # whose images are compared with the model's
+        self.data: DataModule | None = None  # the data to compare generated images with
         self.space: FeatureSpace | None = None
         self._real: dict[str, Tensor] = {}
         self._class_shares: dict[str, Any] = {}  # of the samples and of the split's images, as the judge sees them
@@ -87,8 +87,8 @@ class ComparedImages(BaseModule):
             `reconstruction_...` if the model cannot sample; the same of the split's own images as `real_...`; the first
             two of the mean image as `mean_picture_...`; and `nearest_ratio`, the median distance of a sample to its
             nearest training image divided by that of a real image: far below 1, the model memorised images.
-            If the feature space is a classifier, `judge_sure` and `real_judge_sure` are the shares of images of whose
-            class it is at least 90 % sure, `smallest_class` and `largest_class` shares of the samples' classes.
+            If the feature space is a classifier, `judge_sure` and `real_judge_sure` are the shares of images that it
+            classifies with at least 90 % confidence, `smallest_class` and `largest_class` the shares of two classes.
         """
         assert self.data is not None
         quick = isinstance(self.trainer.limit_test_batches, int)

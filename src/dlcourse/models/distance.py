@@ -85,7 +85,7 @@ class DistanceClassifier(BaseModule):
         """Nothing: `on_train_start` has fitted the model."""
 
     def configure_optimizers(self) -> None:
-        """Without an optimiser: fitting needs no gradients."""
+        """None: the model is fitted without gradients."""
 
     # Predictions ------------------------------------------------------------------------------------------------------
 

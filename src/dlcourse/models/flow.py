@@ -79,9 +79,9 @@ class Flow(Generative):
             )
         self.pixels = prod(task.in_shape)
         self.power = _power(task)
-        told = 1 + sum(max(1, k) for k in task.categories) if conditional else 0
-        made = partial(net, conditions=told)
-        super().__init__(task, made, (self.pixels + told,), optimizer, schedule, seed, features, shown_epochs)
+        length = 1 + sum(max(1, k) for k in task.categories) if conditional else 0  # of a condition
+        made = partial(net, conditions=length)
+        super().__init__(task, made, (self.pixels + length,), optimizer, schedule, seed, features, shown_epochs)
         self.steps, self.solver, self.ema, self.guidance = steps, solver, ema, guidance
         self.conditional = conditional
         self.fixed: dict[str, float] = {}  # factors that the user has chosen for the samples
@@ -97,7 +97,9 @@ class Flow(Generative):
             labels = self.trainer.datamodule.arrays["train"][1]  # ty: ignore[missing-attribute]
             self.known.copy_(labels[torch.arange(KNOWN) % len(labels)])
 
-    def squared_errors(self, net: nn.Module, x: Tensor, noise: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
+    def squared_errors(
+        self, net: nn.Module, x: Tensor, noise: Tensor, times: Tensor, condition: Tensor | None
+    ) -> Tensor:
         """Mean squared error of the velocity at one point of each path, [N].
 
         Args:
@@ -105,21 +107,21 @@ class Flow(Generative):
             x: images [N, C, H, W] in -1 to 1.
             noise: the paths' starts, of that shape.
             times: of the points [N].
-            told: conditions [N, K], or None.
+            condition: conditions [N, K], or None.
         """
         share = times[:, None, None, None]
-        error = self.images_seen(net, torch.lerp(noise, x, share), times, told) - x
+        error = self.images_seen(net, torch.lerp(noise, x, share), times, condition) - x
         return (error / (1 - share).clamp_min(LEFT)).square().flatten(1).mean(1)
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean squared error of the velocity at random points of the paths from random noise to the images."""
         x = self.normalize(inputs)
-        told = None
+        condition = None
         if self.conditional:
             shown = (torch.rand(len(x), 1, device=x.device) >= DROPPED).to(x.dtype)
-            told = shown * self.conditions(labels.to(x.device))
+            condition = shown * self.conditions(labels.to(x.device))
         noise = torch.randn_like(x)
-        return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), told).mean()
+        return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), condition).mean()
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """Update the net, then its average: before a checkpoint is saved within the epoch."""
@@ -133,8 +135,8 @@ class Flow(Generative):
         x, draws = self.normalize(inputs), seeded(self.seed, 5, len(self._gathered))
         noise = torch.randn(x.shape, generator=draws).to(x)
         times = _spread(torch.rand((), generator=draws), x)
-        told = self.conditions(labels) if self.conditional else None
-        error = self.squared_errors(self._drawing(), x, noise, times, told)
+        condition = self.conditions(labels) if self.conditional else None
+        error = self.squared_errors(self._drawing(), x, noise, times, condition)
         self._gathered.append({"loss": error, "time": times, "labels": labels})
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
@@ -188,14 +190,14 @@ class Flow(Generative):
         noise = between(first[: self.pixels], last[: self.pixels], steps, way)
         return torch.cat([noise, between(first[self.pixels :], last[self.pixels :], steps, "lerp")], 1)
 
-    def velocity(self, x: Tensor, time: float | Tensor, told: Tensor | None) -> Tensor:
+    def velocity(self, x: Tensor, time: float | Tensor, condition: Tensor | None) -> Tensor:
         """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
         net, count = self._drawing(), x.shape[0]
         times = time.expand(count) if isinstance(time, Tensor) else x.new_full((count,), time)
-        if told is None or self.guidance == 1:
-            image = self.images_seen(net, x, times, told)
+        if condition is None or self.guidance == 1:
+            image = self.images_seen(net, x, times, condition)
         else:
-            conditions = torch.cat([told, torch.zeros_like(told)])
+            conditions = torch.cat([condition, torch.zeros_like(condition)])
             both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions).view(2, *x.shape)
             given, any_image = both[0], both[1]
             image = torch.lerp(any_image, given, self.guidance)
@@ -204,7 +206,7 @@ class Flow(Generative):
     def integrate(
         self,
         x: Tensor,
-        told: Tensor | None,
+        condition: Tensor | None,
         start: float = 0.0,
         end: float = 1.0,
         after_step: Callable[[Tensor, float], Tensor] | None = None,
@@ -213,44 +215,44 @@ class Flow(Generative):
 
         Args:
             x: the points.
-            told: conditions [N, K], or None.
+            condition: conditions [N, K], or None.
             start, end: the times.
             after_step: changes the points, given their time.
         """
         # Times by numpy: torch.export cannot read the numbers of a tensor.
         steps = list(pairwise(np.linspace(start, end, self.steps + 1).tolist()))
         if torch.compiler.is_exporting():
-            return self._exported(x, told, steps)
+            return self._exported(x, condition, steps)
         for time, after in steps:
-            x = self._step(x, told, time, after, at_image=1.0 in (time, after))
+            x = self._step(x, condition, time, after, at_image=1.0 in (time, after))
             x = after_step(x, after) if after_step is not None else x
         return x
 
     def _step(
-        self, x: Tensor, told: Tensor | None, time: float | Tensor, after: float | Tensor, at_image: bool
+        self, x: Tensor, condition: Tensor | None, time: float | Tensor, after: float | Tensor, at_image: bool
     ) -> Tensor:
         """The points after one step from `time` to `after`.
 
         At time 1 no noise is left that the velocity could remove: the step there, `at_image`, has one evaluation.
         """
-        velocity = self.velocity(x, min(time, after) if at_image else time, told)
+        velocity = self.velocity(x, min(time, after) if at_image else time, condition)
         if self.solver == "heun" and not at_image:
-            velocity = (velocity + self.velocity(x + (after - time) * velocity, after, told)) / 2
+            velocity = (velocity + self.velocity(x + (after - time) * velocity, after, condition)) / 2
         return x + (after - time) * velocity
 
-    def _exported(self, x: Tensor, told: Tensor | None, steps: list[tuple[float, float]]) -> Tensor:
+    def _exported(self, x: Tensor, condition: Tensor | None, steps: list[tuple[float, float]]) -> Tensor:
         """`integrate` from or to time 1 with a loop of torch.export, whose program would hold each step otherwise."""
         from torch._higher_order_ops.scan import scan
 
         def step(x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-            return self._step(x, told, times[0], times[1], at_image=False), times[:1].clone()
+            return self._step(x, condition, times[0], times[1], at_image=False), times[:1].clone()
 
         from_image = 1.0 in steps[0]
         if from_image:
-            x = self._step(x, told, *steps[0], at_image=True)
+            x = self._step(x, condition, *steps[0], at_image=True)
         if inner := [times for times in steps if 1.0 not in times]:
             x = scan(step, x, torch.tensor(inner))[0]
-        return x if from_image else self._step(x, told, *steps[-1], at_image=True)
+        return x if from_image else self._step(x, condition, *steps[-1], at_image=True)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images [N, C, H, W] in -1 to 1."""
@@ -259,13 +261,13 @@ class Flow(Generative):
     def encode(self, inputs: Tensor) -> Tensor:
         """Latents [N, L] of stored images: the equation solved from the image back to the noise, without condition."""
         x = self.normalize(inputs)
-        told = x.new_zeros(x.shape[0], self.latent - self.pixels)
-        noise = self.integrate(x, told if self.conditional else None, 1.0, 0.0).flatten(1)
-        return torch.cat([noise, told], 1)
+        condition = x.new_zeros(x.shape[0], self.latent - self.pixels)
+        noise = self.integrate(x, condition if self.conditional else None, 1.0, 0.0).flatten(1)
+        return torch.cat([noise, condition], 1)
 
     @torch.no_grad()
     def inpaint(self, images: Tensor, hidden: Tensor, z: Tensor) -> Tensor:
-        """Stored images whose hidden part is drawn anew; the rest stays.
+        """Stored images with the hidden part filled in; the visible part stays.
 
         After each step the known part is put back where it lies on its own path from the same noise.
 
@@ -276,12 +278,12 @@ class Flow(Generative):
         """
         self.eval()
         x = self.normalize(images.to(self.device))
-        noise, told = self._parts(z.to(self.device))
+        noise, condition = self._parts(z.to(self.device))
 
         def known(points: Tensor, time: float) -> Tensor:
             return torch.where(hidden.to(points.device), points, torch.lerp(noise, x, time))
 
-        return self.to_uint8(self.integrate(noise, told, after_step=known))
+        return self.to_uint8(self.integrate(noise, condition, after_step=known))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Stored images to latents, as `encode`."""
@@ -292,11 +294,11 @@ class Flow(Generative):
         noise = z[:, : self.pixels].unflatten(1, self.task.in_shape)
         return noise, z[:, self.pixels :] if self.conditional else None
 
-    def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, told: Tensor | None) -> Tensor:
+    def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, condition: Tensor | None) -> Tensor:
         """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""
         t = times[:, None, None, None]
         scale = ((1 - t) ** 2 + self.power * t**2).sqrt()  # root mean square of x
-        return net(x / scale, times, told).float()
+        return net(x / scale, times, condition).float()
 
     def _drawing(self) -> nn.Module:
         return self.net if self.average is None else self.average

@@ -36,7 +36,7 @@ class GAN(Generative):
             between a real and a drawn image's logits, without collapsed minima (R3GAN; Huang et al., 2024,
             arXiv:2501.05441).
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
-        penalty_every: apply these penalties every so many steps, weighted by that number.
+        penalty_every: number of steps between two applications of these penalties, which are weighted by it.
         augment: augmentations of the discriminator's inputs: any of flip, colour, translation, cutout.
         ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.

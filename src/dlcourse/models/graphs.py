@@ -1,4 +1,4 @@
-"""A model's computations as plain modules, one tensor in and named tensors out, for torch.export and ONNX."""
+"""A model's computations as plain modules with one input tensor and named output tensors, for torch.export and ONNX."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Graph:
 
 
 def graphs(model: BaseModule) -> list[Graph]:
-    """The computations of a model that can leave it: answers, or of a generative model its encoder and decoder.
+    """The computations of a model that can be exported: predictions, or encoder and decoder of a generative model.
 
     Raises:
         UserError: the model computes outside of torch.

@@ -111,7 +111,7 @@ class XOR(ManyNets):
         return {"loss": self.record["mse"][-1].mean() / 2, "solved": (self.solved_at > 0).double().mean()}
 
     def _stretch(self, going: Tensor, inputs: Tensor, targets: Tensor, before: int, steps: int) -> tuple[Tensor, ...]:
-        """Some iterations of the nets `going` [G]; gives both curves [steps, groups]."""
+        """Run some iterations of the nets `going` [G]; returns both curves [steps, groups]."""
         way, outputs = descend(self.net.weight[:, going], inputs, targets, self.hidden, self.lr[going], steps)
         wanted = targets[:, None]
         mse = (outputs - wanted).square().mean(1)  # [steps, G]

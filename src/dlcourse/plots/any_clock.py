@@ -44,7 +44,7 @@ def draw_predictions(
         if rows[i]["runner_up"]:
             draw_reading(axes, {name: part[i : i + 1] for name, part in answers.items()}, shown[i].shape[0])
 
-    contact_sheet(path, shown, titles[:SHOWN], "What the clocks say", cell=2.6, columns=5, decorate=decorate)
+    contact_sheet(path, shown, titles[:SHOWN], "Predicted times", cell=2.6, columns=5, decorate=decorate)
 
 
 def draw_reading(axes: Axes, answer: dict[str, Tensor], side: int) -> None:

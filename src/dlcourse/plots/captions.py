@@ -9,7 +9,7 @@ CAPTIONS = {
     "confusion": "True classes in rows, predictions in columns: all that is off the diagonal is a mistake.",
     "curves": "Loss and metric by epoch: dashed in training, solid on validation images.",
     "distributions": "How likely each time of the dial is, for some of the worst answers and for a good one.",
-    "epochs": "The same images as the training goes on.",
+    "epochs": "The same images after several epochs of the training.",
     "errors": "How large the errors are, and at which hours and minutes.",
     "hard": "Images on which a clock is hard to read.",
     "interpolation": "Steps between two random latents: along the sphere (slerp) and straight (lerp).",
@@ -24,14 +24,14 @@ CAPTIONS = {
     "per_class": "The share of wrong predictions of each class, the hardest first.",
     "probe": "What a linear model reads from the latents, beside raw pixels and guessing.",
     "reconstructions": "Images, each above its reconstruction.",
-    "risk_coverage": "The error when the least confident answers are left out.",
+    "risk_coverage": "The error without the least confident predictions.",
     "robustness": "The error by hidden parameter of the scene.",
     "samples": "Some images: of the training, or drawn by the model.",
     "size_and_time": "This run among its neighbours: accuracy by size and by time.",
     "surface": "The output of the net over its two inputs.",
     "traversals": "What single directions of the latent change.",
-    "tries": "How many tries the search needed.",
-    "worst": "The surest mistakes, or the largest errors.",
+    "tries": "The number of tries that the search needed.",
+    "worst": "The most confident mistakes, or the largest errors.",
 }
 
 

@@ -114,7 +114,7 @@ def _draw_worst(
         f"answered {shorten(said, 14)}{'' if c is None else ' ' + _short(c)},\nis {shorten(right, 20)}"
         for _, said, c, right in table
     ]
-    title = "Mistakes" if sure[0] is None else "The surest mistakes"
+    title = "Mistakes" if sure[0] is None else "The most confident mistakes"
     contact_sheet(plots / "worst.png", list(pictures[worst].numpy()), titles, title)
 
 
@@ -146,7 +146,7 @@ def draw_predictions(
 
     Args:
         path: of the PNG.
-        model: whose classes they are.
+        model: that predicted them; it knows the classes.
         pictures: uint8 [N, H, W] or [N, H, W, 3].
         answers: of the pictures, without `labels`.
         files: that they came from.
@@ -159,4 +159,4 @@ def draw_predictions(
         f"{shorten(name, 18)}{share}{doubt}\n{ending(file.name, 24)}"
         for name, share, doubt, file in zip(names, shares, doubts, files, strict=True)
     ]
-    contact_sheet(path, list(pictures[:60].numpy()), titles[:60], "What the images show")
+    contact_sheet(path, list(pictures[:60].numpy()), titles[:60], "Predicted classes")

@@ -132,13 +132,13 @@ def draw_pairs(path: Path, pairs: Sequence[Pair], names: Sequence[str], examples
         examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None without images.
     """
     if not pairs:
-        note(path, "No class was taken for another one.")
+        note(path, "All predictions are right.")
         return
     figure = Figure(figsize=(8, 1.1 + 0.36 * len(pairs)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(range(len(pairs)), [pair.count for pair in pairs], color=ANSWER, alpha=0.75, height=0.7)
     axes.bar_label(bars, [f"{pair.count} ({pair.share:.1%})" for pair in pairs], fontsize=8, padding=3)
-    labels = [f"{shorten(names[pair.truth], 22)} taken for {shorten(names[pair.answered], 22)}" for pair in pairs]
+    labels = [f"{shorten(names[pair.truth], 22)} as {shorten(names[pair.answered], 22)}" for pair in pairs]
     axes.set_yticks(range(len(pairs)), map(plain, labels), fontsize=9)
     for place, picture in enumerate(examples or ()):
         zoom = THUMBNAIL / max(picture.shape[:2])

@@ -81,7 +81,7 @@ def draw_size_and_time(folder: Path, kind: str, result: "Result") -> None:
 
 
 def draw_jobs(folder: Path) -> None:
-    """Draw all completed jobs of a sweep in one plot, where the sweep is of one model whose family has such a plot.
+    """Draw all completed jobs of a sweep in one plot, if they share one model and its family has such a plot.
 
     The plot gets a config and a state dict for each completed job, in the jobs' order.
     """

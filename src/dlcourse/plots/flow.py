@@ -65,7 +65,7 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
 def _draw_path(path: Path, model: Any) -> None:
     """The points of some paths at five times."""
     z, rows, names = model.sample_latents(COLUMNS, seeded(model.seed, 4, 1)), [], []
-    noise, told = model._parts(z)
+    noise, condition = model._parts(z)
     wanted = {round(model.steps * i / 4) for i in range(1, 5)}
 
     def keep(x: torch.Tensor, time: float) -> torch.Tensor:
@@ -77,7 +77,7 @@ def _draw_path(path: Path, model: Any) -> None:
     with torch.no_grad():
         rows.append(model.to_uint8(noise))
         names.append("time 0.00")
-        model.integrate(noise, told, after_step=keep)
+        model.integrate(noise, condition, after_step=keep)
     draw_rows(path, rows, names, "From noise to images")
 
 
@@ -95,7 +95,7 @@ def _draw_inpainting(path: Path, model: Any, data: DataModule) -> None:
             z[:, model.pixels :] = 0  # the factors of the image are unknown
         rows += [seen, *(model.inpaint(images, mask, z) for z in draws)]
         names += [f"{part} hidden", "drawn", "drawn again"]
-    draw_rows(path, rows, names, f"Hidden parts of {model.split} images, drawn anew")
+    draw_rows(path, rows, names, f"{model.split} images with a hidden part, filled in")
 
 
 def _draw_conditions(path: Path, model: Any) -> None:

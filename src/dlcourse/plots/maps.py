@@ -24,7 +24,7 @@ NAMED = 20  # classes up to which there is a legend
 METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 THUMBNAIL = 0.026  # side as a part of the map's
 GREY = (0.35, 0.4, 0.5, 1.0)
-CYCLIC = "hsv"  # the one map of colours that tells all hours apart
+CYCLIC = "hsv"  # a cyclic colour map, for the hours
 
 
 class Map(NamedTuple):

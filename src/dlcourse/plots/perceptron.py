@@ -20,7 +20,7 @@ def draw(folder: Path, model: Perceptron, data: DataModule) -> None:
 
 
 def draw_jobs(folder: Path, jobs: Sequence[tuple[DictConfig, Mapping[str, Any]]]) -> None:
-    """`passes.png` in the sweep's folder: batch and online update, and whatever else was swept, in one plot."""
+    """`passes.png` in the sweep's folder: batch and online update, and all other swept values, in one plot."""
     keys = [k for k in ("update", "average", "scale", "lr", "seeds") if len({str(cfg.model[k]) for cfg, _ in jobs}) > 1]
     labels = [", ".join(_word(key, cfg.model[key]) for key in keys) or cfg.model.update for cfg, _ in jobs]
     if len(set(labels)) < len(jobs):  # the jobs differ in something else
@@ -59,7 +59,7 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
                 linewidth=2.2,
                 label=f"{label}: best so far{nets}; {spent}",
             )
-    # The first passes rise from a tenth; the rest is what is to be compared.
+    # The first passes rise from a tenth; the later ones are to be compared.
     by_pass.set(xlabel="passes over the training set", ylabel="training accuracy (from 0.75)", ylim=(0.75, 1.005))
     by_second.set(xlabel="seconds of training, all nets together", ylim=(0.75, 1.005))
     figure.suptitle("Perceptrons: training accuracy, thin for each net until it stopped")

@@ -18,7 +18,7 @@ LEARNT = 3000  # training images for the probes of raw pixels, as many as the mo
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
-    """`plots/probe.png` and probe.csv of an autoencoder whose data knows the factors; else nothing.
+    """`plots/probe.png` and probe.csv of an autoencoder on data with known factors; else nothing.
 
     Args:
         folder: the run folder.
@@ -88,7 +88,7 @@ def _bars(
     places = range(len(names))
 
     def shown(of: Mapping[str, float]) -> list[float]:
-        return [max(0.0, of[name]) for name in names]  # below 0 a probe is worse than the mean; how much says nothing
+        return [max(0.0, of[name]) for name in names]  # below 0 a probe is worse than the mean: drawn as 0
 
     axes.barh([p + 0.2 for p in places], shown(scores), 0.4, color=TRAIN, label=source)
     axes.barh([p - 0.2 for p in places], shown(pixels), 0.4, color=PIXELS, label="pixels, as many components")

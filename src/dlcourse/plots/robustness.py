@@ -76,7 +76,7 @@ def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found
     left, right = figure.subplots(1, 2, sharex=True)
     coverage = [100 * row.coverage for row in found]
     left.plot(coverage, [row.error_minutes for row in found], color=TRAIN)
-    left.set(ylabel="minutes of error, mean", title="Error among the surest answers")
+    left.set(ylabel="minutes of error, mean", title="Error of the most confident predictions")
     right.plot(coverage, [100 * row.within_one_minute for row in found], color=TRAIN, label="within one minute")
     right.plot(
         coverage,
@@ -85,10 +85,10 @@ def draw_confidence(plots: Path, bins: Sequence[Calibrated], error: float, found
         linestyle="--",
         label="confidence of the least sure",
     )
-    right.set(ylabel="%", title="How many of them are right")
+    right.set(ylabel="%", title="Share of them that is right")
     right.legend(fontsize=8)
     for axes in (left, right):
-        axes.set(xlabel="share of answers given, the surest first, %", xlim=(0, 100))
+        axes.set(xlabel="share of predictions, the most confident first, %", xlim=(0, 100))
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
     save(figure, plots / "risk_coverage.png")

@@ -62,9 +62,7 @@ def _animations(folder: Path) -> list[tuple[str, str, str, bool]]:
     for path in sorted((folder / "plots").glob("*.gif")):
         if path.stat().st_size <= ANIMATION:
             data = base64.b64encode(path.read_bytes()).decode()
-            found.append(
-                (f"data:image/gif;base64,{data}", "The same images as the training goes on.", path.stem, False)
-            )
+            found.append((f"data:image/gif;base64,{data}", "The same images after each epoch.", path.stem, False))
     return found
 
 
@@ -105,7 +103,7 @@ def open_address(address: str) -> None:
     """Open an address in the browser; without one, it is printed."""
     try:
         opened = webbrowser.open(address)
-    except Exception:  # whatever a desktop does, the run is complete
+    except Exception:  # an error of the desktop; the run is complete
         log.debug("no browser", exc_info=True)
         opened = False
     if not opened:

@@ -61,7 +61,7 @@ def ending(name: str, length: int) -> str:
 
 
 def unsure_marks(model: Any, sure: Tensor | None, count: int) -> list[str]:
-    """`, not sure` for each of `count` answers whose confidence is below the model's calibrated threshold, else empty.
+    """`, not sure` for each of `count` answers with a confidence below the model's calibrated threshold, else empty.
 
     Args:
         model: its `not_sure_below` is the threshold, 0 where none was found.

@@ -70,7 +70,7 @@ def draw_size_and_time(folder: Path, result: Result) -> None:
     size.set_ylim(min(heights) - gap, max(heights) + gap)
     sizes = _draw_points(size, points, [point.parameters for point in points])
     if not any(point.parameters for point in points):
-        size.text(0.5, 0.5, "These models have no weights.", transform=size.transAxes, ha="center", color="0.4")
+        size.text(0.5, 0.5, "models without weights", transform=size.transAxes, ha="center", color="0.4")
         size.set_xticks([])
     thousands = EngFormatter(sep="")
     size.xaxis.set_major_formatter(FuncFormatter(lambda value, at: thousands(value, at) if value else "none"))

@@ -124,4 +124,4 @@ def draw_predictions(
         for t, share, doubt, file in zip(minutes, shares, unsure_marks(model, sure, len(minutes)), files, strict=True)
     ]
     sheet = list(pictures[:60].numpy())
-    contact_sheet(path, sheet, titles[:60], "What the clocks say", decorate=_dials(minutes, None))
+    contact_sheet(path, sheet, titles[:60], "Predicted times", decorate=_dials(minutes, None))

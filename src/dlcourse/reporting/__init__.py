@@ -27,7 +27,7 @@ def report(
         results: write RESULTS.md and docs/experiments.md instead.
         published: also read the published results in the folders named `published`.
         by: `folder` adds a table with a row for each of the folders, or for each subfolder of a single one.
-        pictures: of a run, at most so many.
+        pictures: largest number of pictures of a run.
         picture_width: pixels.
 
     Raises:

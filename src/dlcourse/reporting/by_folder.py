@@ -51,7 +51,7 @@ def groups(folders: Sequence[Path]) -> list[Path]:
         return list(folders)
     found = sorted(path for path in folders[0].iterdir() if path.is_dir() and not path.name.startswith("."))
     if not found:
-        raise UserError(f"{folders[0]} has no subfolders to compare: copy each student's outputs/ into its own")
+        raise UserError(f"{folders[0]} does not contain subfolders to compare: copy each student's outputs/ into one")
     return found
 
 

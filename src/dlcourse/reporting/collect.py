@@ -16,7 +16,7 @@ INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders
 TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
 
 
-def settles(word: str) -> bool:
+def affects_result(word: str) -> bool:
     """Whether an override changes what is measured; the seed does not count, since seeds are grouped."""
     return kind(word.partition("=")[0]) in (IDENTITY, SOURCE)
 
@@ -57,8 +57,8 @@ class Run:
 
     @property
     def settings(self) -> tuple[Any, ...]:
-        """What two runs share that differ in their seed only."""
-        words = sorted(word for word in self.overrides if settles(word))
+        """A key that groups runs which differ only in their seed."""
+        words = sorted(word for word in self.overrides if affects_result(word))
         return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property

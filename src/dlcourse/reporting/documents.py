@@ -9,7 +9,7 @@ from typing import Any
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting.collect import Run, settles
+from dlcourse.reporting.collect import Run, affects_result
 from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.reporting.published import PUBLISHED, groups, hardware
 from dlcourse.runs import metrics
@@ -30,30 +30,30 @@ AREAS = {  # heading: ids of references.yaml, presets; the first that fits
 TIME = re.compile(r", ([^,]+ minutes?) on 2 cores")
 HEAD = """# Results
 
-One row for each figure that the source projects report (`conf/references.yaml`): theirs, ours, and the command that
+Each row compares a figure that a source project reports (`conf/references.yaml`) with ours, and lists the command that
 measures ours. `python -m dlcourse.report results=true` makes this page from `outputs/published/*.json`; do not edit it.
 
-- **ours**: mean ± standard deviation (number of seeds). The checkpoint is chosen by validation, or the last epoch
-  counts where nothing is held out. The test split is used once; the notes name the exceptions.
-- **verdict**: better, worse, or the same at the reported precision; within noise: nearer than one standard deviation of
-  ours; not comparable: other settings than the reported run; where theirs is a random draw, the ratio ours / theirs.
-  **rendered**: ours is measured on images that our renderer draws, theirs on other files, so they cannot be compared.
-  **not run**: not measured yet.
-- **command**: what follows `python -m dlcourse.`, without options for place, precision and speed (most runs: bfloat16,
-  as `trainer.precision=auto` chooses it here). For several seeds add `-m` and `seed=0,1,2`.
-- **time**: of one run without start-up: wall time, or CPU time where the machine was shared; with several machines,
-  one time each, in the order of the column hardware.
+- **ours**: mean ± standard deviation (number of seeds). The tested checkpoint is chosen by validation, or is
+  that of the last epoch if there is no validation split. The test split is used once; the notes name the exceptions.
+- **verdict**: better, worse, or the same at the reported precision; within noise: the difference is less than one
+  standard deviation of ours; not comparable: our settings differ from those of the reported run; a ratio, ours divided
+  by theirs, where neither direction is better. **rendered**: ours is measured on rendered images, theirs on other
+  files, so they are not comparable. **not run**: not measured yet.
+- **command**: put `python -m dlcourse.` in front of it. Options for place, precision and speed are left out (most runs
+  use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
+- **time**: time of one run without start-up: wall time, or CPU time if the machine was shared; with several machines,
+  one time for each, in the order of the column hardware.
 - **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. The `model=clock_...` rows use both cores, the others one.
 
-How the figures came about and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
+How we obtained the figures, and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
 [small nets](docs/notes/small-nets.md), [images](docs/notes/images.md), [faces](docs/notes/faces.md).
 All presets: [docs/experiments.md](docs/experiments.md).
 """
 
-PRESETS = """# Which experiment shows what
+PRESETS = """# Presets
 
 `python -m dlcourse.train experiment=NAME` runs a preset. The time is that of one run on 2 cores of a server without a
-GPU, most with `threads=1`. "Rendered" figures are measured on images that our renderer draws. This page is made from
+GPU, mostly with `threads=1`. "Rendered" figures are measured on images of our own renderer. This page is generated from
 the headers of the presets by `python -m dlcourse.report results=true`.
 """
 
@@ -78,7 +78,7 @@ def results_text(folder: Path = PUBLISHED) -> str:
     shown = {run.name for row in rows for run in row.runs}
     others = [_other(runs, folder) for runs in published.values() if not shown & {run.name for run in runs}]
     if others:
-        header = ["command", "metric", "ours", "held against", "verdict", "time", "hardware"]
+        header = ["command", "metric", "ours", "compared with", "verdict", "time", "hardware"]
         text += f"\n## Other published results\n\n{text_table(header, others, markdown=True)}\n"
     return text
 
@@ -90,8 +90,8 @@ def _other(runs: Sequence[Run], folder: Path) -> list[str]:
     metric = (headline(run) or ("", 0.0))[0]
     held = [row for row in run.result.references if row.get("metric") == metric]
     ours = metrics.spread([other.metrics[metric] for other in runs]) if metric else metrics.Spread(0.0, None, 0)
-    told = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
-    said = "rendered" if run.result.rendered else ", ".join(told)
+    outcomes = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
+    said = "rendered" if run.result.rendered else ", ".join(outcomes)
     theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
     return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs, folder), machines]
 
@@ -128,7 +128,7 @@ def _command(entry: Entry) -> str:
 
 def _typed(run: Run) -> str:
     """The command without options for place and speed."""
-    words = [w.replace("'", "") for w in run.overrides if settles(w) and not w.startswith("trainer.precision=")]
+    words = [w.replace("'", "") for w in run.overrides if affects_result(w) and not w.startswith("trainer.precision=")]
     return shlex.join([run.result.verb, *words])
 
 

@@ -157,7 +157,7 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _order(entry: Entry) -> tuple[Any, ...]:
-    """Own runs, the preset of the reference's name, other presets, most seeds, the latest: never the best on test."""
+    """Sort key: own runs, preset named after the reference, other presets, most seeds, latest; never the result."""
     presets = [run.result.experiment for run in entry.runs if run.result.experiment]
     named = any(name.rpartition("/")[2].replace("_", "-") == entry.id.lower() for name in presets)
     plain = min((len(run.overrides) for run in entry.runs), default=0)

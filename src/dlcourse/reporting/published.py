@@ -43,7 +43,7 @@ def hardware(runs: Iterable[Run], folder: Path = PUBLISHED) -> str:
 def publish(run: Path) -> Path:
     """Copy a completed run's result.json to outputs/published, under its preset's name or its model's and data's.
 
-    Of the paths in its command only the last part is kept: where somebody's files lie is nobody's business.
+    Only the last part of each path in its command is kept, so that the folders of the user are not published.
 
     Raises:
         UserError: the run is not completed or was made with debug=fast, or another result has that name.

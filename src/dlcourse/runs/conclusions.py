@@ -1,4 +1,4 @@
-"""The words at the end of a run: what its result says, which picture to open first, which command to try next.
+"""The summary at the end of a run: its result in sentences, the picture to open first, the command to try next.
 
 Everything is computed from result.json and the tables beside the plots.
 """
@@ -16,7 +16,7 @@ from dlcourse.runs.result import Result
 from dlcourse.runs.verdicts import NOT_COMPARABLE, RENDERED, other_settings, verdict
 
 GAP = 2.0  # times as many errors on new images as in training count as overfitting
-SMALL_SHARE, SMALL = 0.01, 0.5  # smaller gaps of a share, or of another error, are not worth a sentence
+SMALL_SHARE, SMALL = 0.01, 0.5  # smaller gaps of a share, or of another error, are not mentioned
 UNDERFITS = {"accuracy": 0.2, "error_minutes": 6.0}  # larger errors in training mean that the model is too weak
 SHIFT = 0.05  # a larger fall of accuracy from validation to test means that the test images differ
 LATE = 0.8  # a best epoch in the last fifth of the training asks for more epochs
@@ -48,7 +48,7 @@ class Conclusion(NamedTuple):
 
 
 def conclude(result: Result, folder: Path) -> Conclusion:
-    """What a finished run says.
+    """The summary of a finished run.
 
     Args:
         result: of a train, evaluate or embed command.
@@ -56,7 +56,7 @@ def conclude(result: Result, folder: Path) -> Conclusion:
     """
     metrics = {name: value for name, raw in result.metrics.items() if (value := finite(raw)) is not None}
     if any(word.startswith("debug=") and word != "debug=null" for word in result.overrides):
-        words = ["This was a trial on a few batches (debug=fast): its figures mean nothing."]
+        words = ["This was a trial run on a few batches (debug=fast): ignore its figures."]
         return Conclusion(words, _picture(folder, metrics, False), _again(result, drop=("debug",)))
     overfits, said = _gap(metrics)
     sentences = [_main(result, metrics), said, _shift(metrics), _mistakes(folder, metrics), _images(metrics)]
@@ -86,16 +86,16 @@ def _main(result: Result, metrics: Mapping[str, float]) -> str:
     row = next((row for row in result.references if row["metric"] == name), None)
     if row is None:
         return f"{said}."
-    told = verdict(metrics[name], row, result.rendered, changed=other_settings(result.overrides, row["id"]))
-    if told == RENDERED:
+    outcome = verdict(metrics[name], row, result.rendered, changed=other_settings(result.overrides, row["id"]))
+    if outcome == RENDERED:
         return f"{said}; these images are rendered, so reported figures do not compare."
     theirs = f"{reported(name, row['value'])} reported ({row['id']})"
-    told = "not comparable: other settings" if told == NOT_COMPARABLE else told
-    return f"{said}, beside {theirs}: {told}."
+    outcome = "not comparable: other settings" if outcome == NOT_COMPARABLE else outcome
+    return f"{said}, beside {theirs}: {outcome}."
 
 
 def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
-    """Whether a model knows its training images much better than others, and the sentence about it."""
+    """Whether a model is much better on training images than on new ones, and the sentence about it."""
     for short in ("accuracy", "error_minutes", "reconstruction_rmse"):
         held_out = next((f"{split}/{short}" for split in ("val", "test") if f"{split}/{short}" in metrics), None)
         if held_out is None or f"train/{short}" not in metrics:
@@ -108,20 +108,20 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
         which = "validation" if held_out.startswith("val/") else "test"
         pair = f"{figure(short, ours)} in training, {figure(short, theirs)} on {which} images"
         if errors[1] - errors[0] > (SMALL_SHARE if share else SMALL) and errors[1] > GAP * errors[0]:
-            return True, f"It knows its training images much better than new ones ({pair}): it overfits."
+            return True, f"The result is much better on training images than on new ones ({pair}): the model overfits."
         if short in UNDERFITS and errors[0] > UNDERFITS[short]:
-            return False, f"It does not fit its training images well either ({pair}): it underfits."
-        return False, f"It does about as well on new images as in training ({pair})."
+            return False, f"The result is poor on training images as well ({pair}): the model underfits."
+        return False, f"The results on training images and on new ones are similar ({pair})."
     return False, ""
 
 
 def _shift(metrics: Mapping[str, float]) -> str:
-    """That the test images differ from those of training and validation, as with `data=mnist_changed`."""
+    """A sentence if the test images differ from those of training and validation, as with `data=mnist_changed`."""
     known, new = metrics.get("val/accuracy"), metrics.get("test/accuracy")
     if known is None or new is None or known - new <= SHIFT:
         return ""
     return (
-        f"The test images differ from those it learned from: accuracy is {figure('accuracy', known)} on validation "
+        f"The test images differ from the training images: accuracy is {figure('accuracy', known)} on validation "
         f"images and {figure('accuracy', new)} on test images."
     )
 
@@ -130,7 +130,7 @@ def _mistakes(folder: Path, metrics: Mapping[str, float]) -> str:
     """The most confused pair of classes, or whether a few large errors make up the mean."""
     for row in read_rows(folder / "plots" / "confused_pairs.csv")[:1]:
         truth, answered, count = row.get("truth"), row.get("answered"), row.get("count")
-        return f"The most frequent mistake: {truth} is taken for {answered} ({count} times)."
+        return f"The most frequent mistake: {truth} classified as {answered} ({count} times)."
     mean, median = metrics.get("test/error_minutes"), metrics.get("test/error_minutes_median")
     if mean is None or median is None:
         return ""
@@ -147,13 +147,13 @@ def _images(metrics: Mapping[str, float]) -> str:
     ours, real = metrics.get("test/frechet_distance"), metrics.get("test/real_frechet_distance")
     mean = metrics.get("test/mean_picture_frechet_distance")
     if ours is not None and real is not None and mean is not None:
-        text = f"By the same measure real images have {real:.4g} and the mean image {mean:.4g}; lower is better."
+        text = f"For comparison: real images have {real:.4g}, the mean image {mean:.4g}; lower is better."
         if metrics.get("test/nearest_ratio", 1) < 0.5:
-            text += " Samples are very near to training images: the model may have memorised some."
+            text += " Samples are very similar to training images: the model may have memorised some."
         return text
     off, mean = metrics.get("test/reconstruction_rmse"), metrics.get("test/mean_picture_rmse")
     if off is not None and mean is not None:
-        return f"A reconstructed pixel is {off:.3g} grey levels off; the mean image alone would be {mean:.3g} off."
+        return f"The error of a reconstructed pixel is {off:.3g} grey levels; that of the mean image is {mean:.3g}."
     return ""
 
 

@@ -43,6 +43,7 @@ KEYS = {
     "data.fold": REPETITION,
 }
 LONGER = "trainer.max_epochs"  # the one key of its identity that `train run=DIR` may raise
+NUMERICS = ("trainer.precision", "compile")  # identity of a run, but not a difference from a reported experiment
 
 
 def kind(key: str) -> str:

@@ -1,18 +1,17 @@
-"""What a result says beside a reported one: better, worse, the same, or why the two cannot be compared."""
+"""Compares a result with a reported one: better, worse, the same, or why the two are not comparable."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from dlcourse.runs.keys import IDENTITY, kind
+from dlcourse.runs.keys import IDENTITY, NUMERICS, kind
 from dlcourse.runs.metrics import is_share
 from dlcourse.runs.reference_commands import command, settings
 
 NOISE, NOT_COMPARABLE, RENDERED, SAME = "within noise", "not comparable", "measured on rendered images", "the same"
 SHARE_DIGITS = 3  # a share reported as 0.9 means 90.0 %: YAML drops the zeros
 CHOICES = ("experiment", "model", "data")  # which row a run belongs to; all other words are settings
-NUMERICS = ("trainer.precision", "compile")  # settings that do not make another experiment
 
 
 def verdict(

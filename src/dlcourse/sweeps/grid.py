@@ -122,6 +122,6 @@ def distinct(jobs: Sequence[Sequence[str]], loader: Any) -> list[list[str]]:
     groups = set(loader.list_groups(""))
     found: dict[tuple[str, ...], list[str]] = {}
     for job in jobs:
-        told = (word if _key(word).split("/")[0] in groups and "." not in _key(word) else _key(word) for word in job)
-        found.setdefault(tuple(told), list(job))
+        chosen = (word if _key(word).split("/")[0] in groups and "." not in _key(word) else _key(word) for word in job)
+        found.setdefault(tuple(chosen), list(job))
     return list(found.values())

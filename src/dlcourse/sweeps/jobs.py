@@ -47,7 +47,7 @@ def folder_order(name: str) -> tuple[int, str]:
 def read_jobs(folder: Path) -> dict[str, list[str]]:
     """The overrides of each job by the name of its folder, in numeric order.
 
-    They are in the plan; of a sweep without one, what the jobs' results and configs say.
+    They are read from the plan; if a sweep does not have one, from the results and configs of the jobs.
     """
     found: dict[str, list[str]] = {}
     with suppress(FileNotFoundError):

@@ -161,7 +161,7 @@ def sweep_rows(folder: Path) -> tuple[list[str], list[list[Any]], list[str], str
     """The content of sweep.csv.
 
     Returns:
-        The header; a row a job, best first; the swept keys; the metric that the jobs are held against.
+        The header; one row per job, best first; the swept keys; the metric that ranks the jobs.
     """
     sweep = read_sweep(folder)
     rows = [
@@ -209,7 +209,7 @@ def verdicts(sweep: Sweep, margin: float) -> list[str]:
         values = " ".join(f"{key}={value}" for key, value in zip(sweep.config_keys(), best.values, strict=True))
         said.append(f"Validation chooses {values}: {tested} {_words(_figure(best, tested))}.")
     elif split == "test" and sweep.config_keys():
-        said.append("Nothing was held out for validation: the order is by the test figures, so the best is optimistic.")
+        said.append("Sorted by the test figures, without validation data: the best figure is optimistic.")
     said += [f"Distances between images use the features of {', '.join(sweep.spaces)}."] if sweep.spaces else []
     return said
 

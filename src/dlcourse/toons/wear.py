@@ -34,7 +34,7 @@ def glasses(canvas: Canvas) -> None:
 
 
 def _rounded(x: Tensor, y: Tensor, wide: Tensor, high: Tensor, radius: float) -> Tensor:
-    """Distance from a box whose corners are rounded."""
+    """Distance from a box with rounded corners."""
     x, y = x.abs() - wide + radius, y.abs() - high + radius
     return length(x.clamp_min(0), y.clamp_min(0)) + torch.maximum(x, y).clamp_max(0) - radius
 

@@ -38,7 +38,7 @@ class EMAWeightAveraging(WeightAveraging):
         return step_idx is not None and step_idx % self.every == 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse models without gradients, whose weights are not updated in steps.
+        """Refuse models that are trained without gradients.
 
         Raises:
             UserError: the model is one.

@@ -51,20 +51,20 @@ class TimeEstimate(Callback):
     """
 
     def __init__(self, after: float = 3.0):
-        self.after, self.start, self.steps, self.told = after, 0.0, 0, False
+        self.after, self.start, self.steps, self.logged = after, 0.0, 0, False
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Measure, and log once."""
-        if self.told:
+        if self.logged:
             return
         now = time.perf_counter()
         self.steps += 1
         if self.steps == 1:
             self.start = now
         elif now - self.start >= self.after and trainer.is_global_zero:
-            self.told = True
+            self.logged = True
             batches = trainer.num_training_batches
             left = (trainer.max_epochs or 1) * batches - trainer.fit_loop.epoch_loop.batch_progress.total.ready
             seconds = (now - self.start) / (self.steps - 1) * left

@@ -1,4 +1,4 @@
-"""The size of a training step, from which the number of threads is chosen."""
+"""The amount of computation in a training step, which decides the number of threads."""
 
 import copy
 import math

@@ -46,8 +46,8 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
             gr.update(value=0, visible=i < len(found.names), label=found.names[i] if i < len(found.names) else "")
             for i in range(face.SLIDERS)
         ]
-        told = gr.update(value=NO_DIRECTIONS, visible=not found.names)
-        return [z.tolist(), face.draw_face(loaded.model, z), told, *shapes]
+        note = gr.update(value=NO_DIRECTIONS, visible=not found.names)
+        return [z.tolist(), face.draw_face(loaded.model, z), note, *shapes]
 
     def begin(folder: str | None, count: int) -> list[Any]:
         if not folder:

@@ -33,7 +33,7 @@ def say(error: UserError) -> None:
 def run_list(page: gr.Blocks, runs: SavedRuns, fits: Fits, command: str) -> gr.Dropdown:
     """The list of the runs that fit, newest first; without one, the command that makes one.
 
-    It is read anew when the page is opened and when the button beside it is pressed.
+    It is updated when the page is opened and when the button beside it is pressed.
 
     Args:
         page: that the tab is part of.
@@ -66,7 +66,7 @@ def output_image(label: str, **more: Any) -> gr.Image:
 
 
 def input_image(label: str, **more: Any) -> gr.Image:
-    """An image that a visitor gives; its value is the path of the file, which nobody has decoded yet."""
+    """An image that a visitor uploads; its value is the path of the file, which is not decoded yet."""
     image = gr.Image(label=label, type="filepath", image_mode=None, buttons=[], **more)
     # Gradio would decode it, and answer a broken file with the error of a library.
     setattr(image, "preprocess", lambda given: given.path if given is not None else None)  # noqa: B010

@@ -1,4 +1,4 @@
-"""A square to draw on. Gradio's own needs WebGL, and a visitor has to choose a tool first."""
+"""A square to draw on. Gradio's own sketchpad needs WebGL, and its user has to choose a tool first."""
 
 import gradio as gr
 

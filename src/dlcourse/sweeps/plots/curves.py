@@ -24,7 +24,7 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
 
     Args:
         path: of the PNG.
-        sweep: whose jobs are drawn.
+        sweep: the sweep to draw.
         rows: the configurations to draw, best first; seeds of one share a colour.
     """
     short = sweep.metric.partition("/")[2]

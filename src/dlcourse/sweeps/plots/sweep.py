@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator
 from dlcourse.plots.curves import ANSWER, DASHES, LINES, MARKS, TEST, TRAIN, VALIDATION, save
 from dlcourse.sweeps.table import Configuration, Sweep
 
-MOST_BARS, FEW_BARS = 40, 12  # at most so many bars, and so many with one bar per split
+MOST_BARS, FEW_BARS = 40, 12  # largest number of bars, and of configurations with one bar per split
 LONGEST_LABEL = 70  # characters of a bar's label
 WIDE = 8  # ratio of the largest to the smallest swept number above which the axis is logarithmic
 COLOURS = {"train": TRAIN, "val": VALIDATION, "test": TEST}

@@ -125,7 +125,7 @@ def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: A
             continue
         value = OmegaConf.select(stored, key)
         if OmegaConf.is_dict(value) and len(value):
-            continue  # its keys have their turn
+            continue  # its keys are compared one by one
         parent, _, last = key.rpartition(".")
         node = (OmegaConf.select(raw, parent) if parent else raw) or {}
         follows = OmegaConf.is_dict(node) and last in node and OmegaConf.is_interpolation(node, last)

@@ -1,4 +1,4 @@
-"""What a trial's training tells the search after each epoch, and whether it is worth going on."""
+"""Reports each epoch of a trial to the search, and stops trials that fall behind."""
 
 from pathlib import Path
 

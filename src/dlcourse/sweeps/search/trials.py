@@ -146,7 +146,7 @@ def _go(
             study.tell(trial, twin.value if twin.state == TrialState.COMPLETE else None, state=twin.state)
             again += 1
             if again == REPEATS:
-                print("the last proposals were all known: the search ends", flush=True)
+                print("the last proposals repeated earlier trials: the search ends", flush=True)
                 break
             continue
         again = 0
