@@ -105,7 +105,8 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
         share = is_share(short)
         errors = (1 - ours, 1 - theirs) if share else (ours, theirs)
         which = "validation" if held_out.startswith("val/") else "test"
-        pair = f"{figure(short, ours)} in training, {figure(short, theirs)} on {which} images"
+        named = "reconstruction error " if short == "reconstruction_rmse" else ""
+        pair = f"{named}{figure(short, ours)} in training, {figure(short, theirs)} on {which} images"
         if errors[1] - errors[0] > (SMALL_SHARE if share else SMALL) and errors[1] > GAP * errors[0]:
             return True, f"It knows its training images much better than new ones ({pair}): it overfits."
         if short in UNDERFITS and errors[0] > UNDERFITS[short]:
