@@ -148,6 +148,8 @@ def _images(metrics: Mapping[str, float]) -> str:
     mean = metrics.get("test/mean_picture_frechet_distance")
     if ours is not None and real is not None and mean is not None:
         text = f"By the same measure real images have {real:.4g} and the mean image {mean:.4g}; lower is better."
+        if ours > mean:
+            text += " The samples are worse than the mean image: the model has not learned to draw yet."
         if metrics.get("test/nearest_ratio", 1) < 0.5:
             text += " Samples are very near to training images: the model may have memorised some."
         return text
