@@ -13,6 +13,7 @@ EXACT = [
     Regression("mse"),
     Regression("mae"),
     Regression("circular"),
+    Regression("circular", "hours"),
     Classification(720),
     Cyclic(),
     *(MultiHead(hour, "classes", decode) for hour in ("angle", "classes") for decode in ("joint", "independent")),
@@ -25,6 +26,16 @@ def test_exact_encodings_give_every_time_back(encoding):
     decoded = encoding.decode(encoding.encode(TIMES))
     assert circular_error(decoded, TIMES).max() < 1e-2
     assert decoded.min() >= 0 and decoded.max() < 720
+
+
+def test_one_number_in_hours_is_modulo_12():
+    output, minutes = torch.tensor([[13.5], [-0.5], [6.0]]), torch.tensor([60, 0, 0])
+    for loss, errors in (("circular", [0.5, 0.5, 6]), ("mse", [12.5, 0.5, 6]), ("mae", [12.5, 0.5, 6])):
+        each = torch.tensor(errors) if loss == "mae" else torch.tensor(errors).square()
+        torch.testing.assert_close(Regression(loss, "hours").loss(output, minutes), each.mean())
+    assert Regression(unit="hours").decode(output).tolist() == [90, 690, 360]
+    with pytest.raises(ValueError, match="unit=minutes is unknown: use dial or hours"):
+        Regression(unit="minutes")
 
 
 @pytest.mark.parametrize("classes", [*DIVISORS, 480, 7])

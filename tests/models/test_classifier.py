@@ -99,6 +99,14 @@ def test_penalties_add_the_size_of_the_weights(name, power):
     torch.testing.assert_close(punished._noted["cross_entropy"], [bare.detach()])  # to hold against val/loss
 
 
+def test_the_penalty_of_a_net_is_added():
+    x, y = batch()
+    model = classifier().eval()
+    bare = model.training_loss(x, y)
+    vars(model.net)["penalty"] = lambda: torch.tensor(2.0)
+    torch.testing.assert_close(model.training_loss(x, y) - bare, torch.tensor(2.0))
+
+
 def test_mixup_mixes_pictures_and_labels_in_the_same_share():
     model = classifier("model.mixup=1.0", "model.label_smoothing=0").eval()
     x, y = batch()

@@ -40,3 +40,14 @@ def test_wrong_options_are_refused():
         ThreeConv((1, 8, 8), (1,))
     with pytest.raises(ValueError, match="3 entries for 2 heads"):
         ThreeConv((1, 64, 64), (1, 1), dense=[[8], [8], [8]])
+    with pytest.raises(ValueError, match="dropout has 3 entries for 2 heads"):
+        ThreeConv((1, 64, 64), (1, 1), dropout=[0, 0, 0])
+
+
+def test_the_penalty_is_of_the_first_layer_of_a_head():
+    net = ThreeConv((1, 32, 32), (2, 1), filters=(2, 2, 2), dense=[[3, 4], [5]], l2=[0.5, 0])
+    penalty = net.penalty()
+    torch.testing.assert_close(penalty, 0.5 * net.stacks[0][0].weight.square().sum())
+    penalty.backward()
+    assert [name for name, p in net.named_parameters() if p.grad is not None] == ["stacks.0.0.weight"]
+    assert ThreeConv((1, 32, 32), (2, 1)).penalty() is None

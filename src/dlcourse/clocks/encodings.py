@@ -5,7 +5,7 @@ Times are minutes of the dial, 0 (12:00) to 719 (11:59). An encoding defines how
 distribution over the 720 times, from which confidence and runner-up follow.
 """
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -64,30 +64,35 @@ class Encoding(Protocol):
 
 
 class Regression:
-    """One number, the fraction of the dial's 12 hours that has passed (rows G1, G2 and G5-regression).
+    """One number, the time that has passed since 12:00 (rows G1, G2 and G5-regression).
 
     Args:
         loss: `mse` and `mae`, plain squared and absolute error (11:59 and 12:00 are far apart), or `circular`, the
             squared error along the shorter arc.
+        unit: of the number and its error: `dial`, the fraction of the dial's 12 hours, 0 to 1; `hours`, 0 to 12.
     """
 
+    PERIODS: ClassVar = {"dial": 1.0, "hours": 12.0}  # the whole dial in each unit
     outputs = (1,)
 
-    def __init__(self, loss: str = "circular"):
+    def __init__(self, loss: str = "circular", unit: str = "dial"):
         if loss not in ("mse", "mae", "circular"):
             raise ValueError(f"loss={loss} is unknown: use circular, mse or mae")
-        self.kind = loss
+        if unit not in self.PERIODS:
+            raise ValueError(f"unit={unit} is unknown: use {' or '.join(self.PERIODS)}")
+        self.kind, self.period = loss, self.PERIODS[unit]
 
     def encode(self, minutes_N: Tensor) -> Tensor:
-        return minutes_N.float()[:, None] / MINUTES
+        return minutes_N.float()[:, None] / (MINUTES / self.period)
 
     def loss(self, output_NK: Tensor, minutes_N: Tensor) -> Tensor:
         target = self.encode(minutes_N)
-        difference = circular_difference(output_NK, target, 1.0) if self.kind == "circular" else output_NK - target
+        circular = self.kind == "circular"
+        difference = circular_difference(output_NK, target, self.period) if circular else output_NK - target
         return (difference.abs() if self.kind == "mae" else difference.square()).mean()
 
     def decode(self, output_NK: Tensor) -> Tensor:
-        return _on_the_dial(output_NK[:, 0].float() * MINUTES)
+        return _on_the_dial(output_NK[:, 0].float() * (MINUTES / self.period))
 
     def probabilities(self, output_NK: Tensor) -> Tensor | None:
         return None

@@ -2,9 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch.nn.functional import interpolate
@@ -23,7 +23,8 @@ class ClocksCourse(Copies):
 
     Args:
         path: the folder that holds both files.
-        fresh: must be false: this data set cannot render new images.
+        fresh, scene: what presets say of rendered images: `fresh` must be false and `scene` that of these images,
+            `{kind: course}`, or None.
         size: side in pixels that images are resized to; None keeps their size.
         scene_seed: seed of the split.
         split, copies: as in `Clocks`.
@@ -43,6 +44,7 @@ class ClocksCourse(Copies):
         path: str | None,
         size: int | None = None,
         fresh: bool = False,
+        scene: Mapping[str, Any] | None = None,
         scene_seed: int = 0,
         split: Sequence[int] = (80, 10, 10),
         copies: int = 1,
@@ -54,6 +56,11 @@ class ClocksCourse(Copies):
         super().__init__(copies, name, batch_size, augment, seed)
         if fresh:
             raise UserError("data.fresh=true renders new images, but clocks_course has a fixed set: use data=clocks")
+        if dict(scene or {}) not in ({}, {"kind": "course"}):
+            raise UserError(
+                f"data.scene={dict(scene or {})} is for rendered images, but clocks_course has a fixed set: "
+                "use data=clocks"
+            )
         if size is not None:
             check_size(size)
         self.path, self.size, self.scene_seed, self.split = path, size, scene_seed, checked_percent(split)

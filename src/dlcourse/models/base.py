@@ -21,6 +21,7 @@ from dlcourse.training.loss_guard import LossGuard
 from dlcourse.training.optimizers import skip_graph_capture_check
 
 SCHEMA = 1  # of checkpoints
+SCALINGS = {"unit": (0, 1), "symmetric": (-1, 1)}  # what black and white become
 
 
 class BaseModule(StepShortcuts, ABC):
@@ -115,6 +116,23 @@ class BaseModule(StepShortcuts, ABC):
         """How a user's images are prepared: by default like the images of the training."""
         return self.task
 
+    def scale_inputs(self, scaling: str) -> None:
+        """Choose how `normalize` scales inputs.
+
+        Args:
+            scaling: `statistics` subtracts the training data's mean and divides by its deviation, channel by channel;
+                `unit` maps pixels to 0 to 1, `symmetric` to -1 to 1.
+
+        Raises:
+            UserError: the name is unknown.
+        """
+        if scaling not in ("statistics", *SCALINGS):
+            raise UserError(f"model.scaling={scaling} is unknown: use statistics, {', '.join(SCALINGS)}")
+        if scaling in SCALINGS:
+            (black, white), (low, high) = self.task.levels, SCALINGS[scaling]
+            self.std.fill_((white - black) / (high - low))
+            self.mean.copy_(black - low * self.std)
+
     def parameter_count(self) -> int:
         """Number of trainable parameters; of one net where several are trained at once."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -182,8 +200,14 @@ class BaseModule(StepShortcuts, ABC):
             adapt(self.normalize(inputs))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """The loss that a training step minimizes; by default `loss`."""
-        return self.loss(self(inputs), labels)
+        """The loss that a training step minimizes; by default `loss`, plus the net's penalty."""
+        return self.penalized(self.loss(self(inputs), labels))
+
+    def penalized(self, loss: Tensor) -> Tensor:
+        """A loss plus the penalty on its weights that a net with a method `penalty` asks for."""
+        penalty = getattr(self.net, "penalty", None)
+        added = None if penalty is None else penalty()
+        return loss if added is None else loss + added
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout and other random layers by (seed, step), so that a resumed run repeats them."""

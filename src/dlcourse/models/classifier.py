@@ -13,7 +13,6 @@ from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 
 VIEWS = ("none", "mirror", "shift", "mirror_shift")
-SCALINGS = {"unit": (0, 1), "symmetric": (-1, 1)}  # what black and white become
 
 
 class Classifier(BaseModule):
@@ -30,8 +29,7 @@ class Classifier(BaseModule):
         class_weights: `auto` weights the training loss of each class by its inverse frequency; None weights all alike.
         tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the image and its `mirror`
             image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
-        scaling: `statistics` subtracts the training data's mean and divides by its deviation, channel by channel;
-            `unit` maps pixels to 0 to 1, `symmetric` to -1 to 1.
+        scaling: see `BaseModule.scale_inputs`.
     """
 
     kind = "classes"
@@ -57,13 +55,8 @@ class Classifier(BaseModule):
             raise UserError(f"model.tta={tta} is unknown: use {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
             raise UserError(f"model.label_smoothing={label_smoothing} is out of range: use 0 to 0.5")
-        if scaling not in ("statistics", *SCALINGS):
-            raise UserError(f"model.scaling={scaling} is unknown: use statistics, {', '.join(SCALINGS)}")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
-        if scaling in SCALINGS:
-            (black, white), (low, high) = task.levels, SCALINGS[scaling]
-            self.std.fill_((white - black) / (high - low))
-            self.mean.copy_(black - low * self.std)
+        self.scale_inputs(scaling)
         if class_weights not in (None, "auto"):
             raise UserError(f"model.class_weights={class_weights} is unknown: use auto or null")
         if class_weights and not task.class_counts:
@@ -82,7 +75,7 @@ class Classifier(BaseModule):
         return F.cross_entropy(output, fine(labels))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy with label smoothing and mixup, plus the L1 and L2 penalties."""
+        """Cross-entropy with label smoothing and mixup, plus the L1 and L2 penalties and the net's own."""
         x, target = self.normalize(inputs), fine(labels)
         if self.mixup:
             share = torch.distributions.Beta(self.mixup, self.mixup).sample().to(x.device)
@@ -101,7 +94,7 @@ class Classifier(BaseModule):
         for weight, power in ((self.l1, 1), (self.l2, 2)):
             if weight:
                 loss = loss + weight * sum(w.abs().pow(power).sum() for w in self.net.parameters() if w.ndim > 1)
-        return loss
+        return self.penalized(loss)
 
     def _cross_entropy(self, output: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(output, target, self.class_weights, label_smoothing=self.label_smoothing)

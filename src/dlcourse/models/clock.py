@@ -19,6 +19,7 @@ class ClockReader(BaseModule):
         net: makes the net from (in_shape, outputs).
         encoding: how a time becomes a target and an output becomes a time.
         optimizer, schedule, seed: see `BaseModule`.
+        scaling: see `BaseModule.scale_inputs`.
     """
 
     kind = "time"
@@ -32,8 +33,10 @@ class ClockReader(BaseModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., dict[str, Any]],
         seed: int = 0,
+        scaling: str = "statistics",
     ):
         super().__init__(task, net, encoding.outputs, optimizer, schedule, seed)
+        self.scale_inputs(scaling)
         self.encoding = encoding
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:

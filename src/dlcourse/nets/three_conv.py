@@ -1,9 +1,12 @@
 """The three-convolution net of the source project (rows G1 to G4)."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
+
+from dlcourse.nets.layers import dense_layers, each, initialise
 
 
 class ThreeConv(nn.Module):
@@ -14,7 +17,9 @@ class ThreeConv(nn.Module):
         outputs: sizes of the heads.
         filters: channels of the three convolutions.
         dense: hidden dense layers of each head; one entry applies to all heads.
-        dropout: probability before each dense layer.
+        dropout: probability after each hidden dense layer; one for all heads, or one for each.
+        l2: weight of the sum of the squared weights of each head's first dense layer in `penalty`; likewise.
+        init: a name in `layers.INITS`.
     """
 
     def __init__(
@@ -23,11 +28,15 @@ class ThreeConv(nn.Module):
         outputs: Sequence[int],
         filters: Sequence[int] = (32, 32, 32),
         dense: Sequence[Sequence[int]] = ((128, 128),),
-        dropout: float = 0.1,
+        dropout: float | Sequence[float] = 0.1,
+        l2: float | Sequence[float] = 0.0,
+        init: str = "default",
     ):
         super().__init__()
         if len(dense) not in (1, len(outputs)):
             raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: use one, or one for each head")
+        each_dropout = each("dropout", dropout, len(outputs), "heads")
+        self.l2 = each("l2", l2, len(outputs), "heads")
         inner, height, width = in_shape
         layers: list[nn.Module] = []
         for channels in filters:
@@ -39,12 +48,10 @@ class ThreeConv(nn.Module):
             raise ValueError(f"images of {in_shape[1]}x{in_shape[2]} are too small for {len(filters)} convolutions")
         self.stacks, self.heads = nn.ModuleList(), nn.ModuleList()
         for head, size in enumerate(outputs):
-            stack, units = [], inner * height * width
-            for hidden in dense[head % len(dense)]:
-                stack += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
-                units = hidden
-            self.stacks.append(nn.Sequential(*stack))
-            self.heads.append(nn.Linear(units, size))
+            units = (inner * height * width, *dense[head % len(dense)])
+            self.stacks.append(dense_layers(units[0], units[1:], dropout=each_dropout[head]))
+            self.heads.append(nn.Linear(units[-1], size))
+        initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to the outputs of all heads, concatenated [N, sum(outputs)]."""
@@ -53,3 +60,10 @@ class ThreeConv(nn.Module):
         hidden = [stack(features) for stack in self.stacks]
         with torch.autocast(x.device.type, enabled=False):
             return torch.cat([head(h.float()) for head, h in zip(self.heads, hidden, strict=True)], 1)
+
+    def penalty(self) -> Tensor | None:
+        """What is added to the training loss, a scalar; None without `l2`."""
+        pairs = zip(self.stacks, self.heads, strict=True)
+        weights = [next(chain(stack.parameters(), head.parameters())) for stack, head in pairs]
+        terms = [l2 * weight.square().sum() for l2, weight in zip(self.l2, weights, strict=True) if l2]
+        return torch.stack(terms).sum() if terms else None
