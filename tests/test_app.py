@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from dlcourse.app import attention, digit, face, points
+from dlcourse.app import attention, clock, digit, face, points
 from dlcourse.app.pictures import bars, drawn, opened
 from dlcourse.app.saved_runs import SavedRuns, generative
 from dlcourse.app.server import address_of, bound
@@ -79,6 +79,12 @@ def test_nothing_drawn_and_broken_files_get_a_sentence(tmp_path):
         opened(str(tmp_path / "a.png"), "")
     with pytest.raises(UserError, match="choose"):
         opened(None, "choose a file")
+
+
+def test_a_reading_with_a_near_runner_up_or_little_confidence_is_not_called_sure():
+    assert clock.how_sure(0.9, "11:15", 0.05, 0.6) == "confidence 90%; runner-up 11:15, 5%"
+    assert clock.how_sure(0.65, "11:15", 0.3, 0.6).startswith("not sure, confidence 65%; runner-up 11:15, 30%")
+    assert clock.how_sure(0.5, "11:15", 0.01, 0.6).startswith("not sure")
 
 
 def test_bars_escape_names_and_mark_the_best():

@@ -76,6 +76,13 @@ def test_samples_stand_between_real_images_and_the_mean_image(folder):
     end = conclude(result(metrics=metrics), folder)
     text = " ".join(end.sentences)
     assert "real images have 5, the mean image 200" in text and "memorised" in text
+    assert "not learned" not in text
+    assert "has not learned to generate images yet" in said(
+        result(metrics=metrics | {"test_frechet_distance": 300.0}), folder
+    )
+    metrics |= {"train_reconstruction_rmse": 13.8, "val_reconstruction_rmse": 14.12}
+    text = said(result(metrics=metrics), folder)
+    assert "(reconstruction error 13.80 in training, 14.12 on validation images)" in text
     assert end.command == f"python -m dlcourse.sample run={folder} n=64"
 
 

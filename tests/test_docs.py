@@ -167,5 +167,19 @@ def test_every_command_composes(command):
     check_command(*command)
 
 
+LESSONS = sorted(page for page in PAGES if page.startswith("lessons/") and page != "lessons/index.md")
+PARTS = ["What is asked", "The idea", "The command", "What you should see", "Three questions", "What to change next",
+         "Where it goes wrong"]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_lesson_has_its_parts_three_questions_and_commands(page):
+    text = PAGES[page]
+    assert re.findall(r"^## (.+)$", text, re.M) == PARTS
+    assert len(re.findall(r'^\?\?\? question "', text, re.M)) == 3
+    assert len(list(commands_of(text))) >= 2
+    assert f"({page.removeprefix('lessons/')})" in PAGES["lessons/index.md"]
+
+
 def test_there_are_commands():
     assert len(COMMANDS) > 40

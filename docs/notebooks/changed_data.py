@@ -118,8 +118,21 @@ for name, score in scores.items():
 
 # %%
 robust = fit(Augment(rotation=20, shear=20, shift=0.125, outside="darkest"))
+after = {name: accuracy(robust, changed(name)) for name in CHANGES}
 for name in CHANGES:
-    print(f"{name:18s} {scores[name]:6.1%} without, {accuracy(robust, changed(name)):6.1%} with augmentation")
+    print(f"{name:18s} {scores[name]:6.1%} without, {after[name]:6.1%} with augmentation")
+figure, axis = plt.subplots(figsize=(8, 3))
+for place, label, found, colour, hatch in (
+    (-0.2, "without augmentation", scores, "#4477aa", ""),
+    (0.2, "with augmentation", after, "#ee6677", "//"),
+):
+    places = [number + place for number in range(len(CHANGES))]
+    axis.bar(
+        places, [100 * found[name] for name in CHANGES], 0.38, label=label, color=colour, hatch=hatch, edgecolor="white"
+    )
+axis.set_xticks(range(len(CHANGES)), CHANGES, fontsize=8)
+axis.set(ylabel="accuracy on test digits, %", ylim=(0, 100))
+axis.legend(loc="lower left", fontsize=8)
 
 # %% [markdown]
 # ## Is the confidence justified?

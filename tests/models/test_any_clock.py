@@ -1,5 +1,8 @@
 """The reader of any clock learns from poses, finds dials, and says so where there is none."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -14,6 +17,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader, best_pose, encoded, finder_loss
 from dlcourse.models.build import ANY_READER, built_in, built_in_readers, load_run
 from dlcourse.nets.any_clock import CELLS, AnyClockNet
+from dlcourse.plots import any_clock
 from dlcourse.training.optimizers import Muon
 from dlcourse.training.schedules import one_cycle
 
@@ -121,3 +125,20 @@ def test_the_built_in_readers_say_that_there_is_no_clock():
     with torch.inference_mode():
         rows = reader.format_predictions(reader.predictions(reader(images)))
     assert [row["time"] for row in rows] == ["no clock found"] * 3
+
+
+def test_the_sheet_marks_unsure_readings_and_keeps_the_end_of_a_file_s_name(monkeypatch):
+    sheets = []
+    monkeypatch.setattr(any_clock, "contact_sheet", lambda path, shown, titles, title, **_: sheets.append(titles))
+    rows = [
+        {"time": "3:00", "confidence": 0.4, "runner_up": "1:55"},
+        {"time": "4:00", "confidence": 1, "runner_up": "5:00"},
+    ]
+    model = SimpleNamespace(not_sure_below=0.5, format_predictions=lambda answers: rows)
+    probabilities = torch.zeros(2, 720)
+    probabilities[0, 180], probabilities[1, 240] = 0.4, 1.0
+    answers = {"probabilities": probabilities, "minutes": torch.tensor([180.0, 240.0])}
+    files = [Path(f"a very long name of a holiday photograph {i:04d}.jpg") for i in range(2)]
+    any_clock.draw_predictions(Path("x.png"), model, torch.zeros(2, 8, 8, 3, dtype=torch.uint8), answers, files)
+    first, second = sheets[0]
+    assert "40%, or 1:55, not sure" in first and "not sure" not in second and second.endswith("0001.jpg")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.plots import classes
+from dlcourse.plots import classes, curves
 from dlcourse.plots.curves import drops
 from dlcourse.plots.sheet import displayable, ending, shown_sample, unsure_marks
 from dlcourse.runs.result import Result
@@ -171,6 +171,24 @@ def test_drops_of_the_learning_rate():
     cosine = [0.5 + 0.5 * np.cos(np.pi * i / 30) for i in range(31)]
     assert drops(range(1, 32), cosine) == []  # it glides, though its last epochs halve
     assert drops([1], [0.1]) == []
+
+
+def test_a_legend_names_only_curves_that_exist_and_epochs_count_from_one(tmp_path, monkeypatch):
+    (tmp_path / "metrics.csv").write_text("epoch,step,train/loss,val/loss,lr\n0,1,2.0,,0.1\n1,2,1.0,,0.1\n")
+    figures: list[Any] = []
+    monkeypatch.setattr(curves, "save", lambda figure, path: figures.append(figure))
+    curves.draw_curves(tmp_path, "val/accuracy")
+    loss, accuracy, _ = figures[0].axes
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train/loss"]
+    assert accuracy.get_legend() is None and list(loss.lines[0].get_xdata()) == [1, 2]
+
+
+def test_lines_can_be_seen_on_white_and_told_apart_without_colour():
+    levels = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in curves.LINES])
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    contrast = 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)  # WCAG's ratio; yellow on white has 1.07
+    assert contrast.min() >= 3
+    assert len(curves.LINES) == len(set(curves.MARKS)) == len(set(curves.DASHES))
 
 
 def result(**more: Any) -> dict[str, Any]:

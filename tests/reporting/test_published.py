@@ -70,6 +70,22 @@ def test_a_preset_says_in_its_header_what_results_and_notes_say(name):
     )
 
 
+@pytest.mark.parametrize("name", [name for name in choices("experiment", shipped=True) if name.startswith("quick/")])
+def test_the_time_of_a_quick_preset_is_the_same_on_all_pages_and_under_two_minutes(name):
+    pages = ["experiments/quick", "notes/speed", "guides/teaching"]
+    rows = [
+        line for page in pages for line in (ROOT / f"docs/{page}.md").read_text("utf8").splitlines()
+        if f"| `{name}` |" in line
+    ]  # fmt: skip
+    assert len(rows) >= 2
+    times = {int(re.search(r"\| \**(\d+)\**(?: \([^|]*\))? \|", row)[1]) for row in rows}
+    (seconds,) = times
+    assert seconds < 120
+    header = (CONF / "experiment" / f"{name}.yaml").read_text("utf8")
+    minutes = float(re.search(r"([\d.]+) minutes on 2 cores", header)[1])
+    assert abs(minutes - seconds / 60) <= 0.051
+
+
 def test_a_note_s_row_of_a_preset_holds_its_published_figure():
     found = 0
     for name, runs in groups(PUBLISHED).items():

@@ -36,6 +36,29 @@ def test_seeds_of_one_configuration_are_folded_and_copies_count_once(make_run, t
     assert (entry.seconds, entry.cpu_seconds) == (4.0, 4.5)
 
 
+def test_published_results_are_read_on_demand_and_stand_after_the_own_runs(make_run, tmp_path, command):
+    theirs = make_run("elsewhere", 0.999, overrides=["experiment=mnist/fast", "threads=1"])
+    make_run("outputs/zz_mine", 0.98, experiment=None, overrides=["model=fast_cnn", "data=mnist"])
+    (tmp_path / "outputs/published").mkdir()
+    (theirs / "result.json").rename(tmp_path / "outputs/published/mnist_fast_seed0.json")
+    code, alone, _ = command("report")
+    assert code == 0 and "1 run," in alone and "99.90 %" not in alone
+    code, both, _ = command("report", "published=true")
+    assert code == 0 and "2 runs," in both
+    assert both.index("your runs") < both.index("98.00 %") < both.index("99.90 %")
+    first, second = (e for e in entries(collect([tmp_path / "outputs"]).runs) if e.id == "D-1epoch")
+    assert (first.ours_text, second.ours_text) == ("98.00 %", "99.90 %")
+
+
+def test_times_of_different_machines_are_not_averaged(make_run, tmp_path):
+    for seed, (seconds, processor) in enumerate(((100, "AMD EPYC"), (300, "AMD EPYC"), (10, "Intel Xeon"))):
+        make_run(f"outputs/{seed}", seed=seed, seconds={"fit": seconds}, cpu_seconds=seconds, processor=processor)
+    entry = _entry(tmp_path / "outputs")
+    assert entry.ours is not None and entry.ours.n == 3
+    assert entry.times == {"AMD EPYC": 200, "Intel Xeon": 10} and entry.cpu_seconds == 200
+    assert "(AMD EPYC)" in entry.time_text and "(Intel Xeon)" in entry.time_text
+
+
 def test_a_rendered_figure_is_never_called_better(make_run, tmp_path):
     rows = [{"id": "G4", "metric": "test/error_minutes", "value": 11.71, "better": "lower"}]
     metrics = {"test/error_minutes": 0.5}

@@ -9,12 +9,14 @@ import torch
 from PIL import Image
 
 from dlcourse.app.pictures import frame, headline, rendered
+from dlcourse.clocks.encodings import confidence
 from dlcourse.data.image_files import fit_picture
 from dlcourse.models.answers import predict_batches
 from dlcourse.models.build import built_in_readers
 from dlcourse.plots.any_clock import draw_reading
 
 SIDE = 560  # pixels of the drawn reading
+CLOSE = 1 / 3  # a runner-up with more than this part of the answer's probability makes the answer unsure
 _lock = threading.Lock()
 
 
@@ -40,5 +42,19 @@ def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:
     if not row["runner_up"]:
         return rendered(figure), headline("no clock found", "Come closer, or turn the dial to the camera.")
     draw_reading(axes, predictions, max(stored.shape[:2]))
-    detail = f"confidence {row['confidence']:.0%}; runner-up {row['runner_up']}"
+    second = confidence(predictions["probabilities"], predictions["runner_up"])[0].item()
+    detail = how_sure(row["confidence"], row["runner_up"], second, model.not_sure_below)
     return rendered(figure), headline(str(row["time"]), detail)
+
+
+def how_sure(share: float, runner_up: str, second: float, threshold: float) -> str:
+    """The line below a reading.
+
+    Args:
+        share: confidence in the time.
+        runner_up: the next likely time.
+        second: confidence in it.
+        threshold: calibrated confidence below which an answer counts as not sure.
+    """
+    unsure = share < threshold or second > CLOSE * share
+    return f"{'not sure, ' if unsure else ''}confidence {share:.0%}; runner-up {runner_up}, {second:.0%}"

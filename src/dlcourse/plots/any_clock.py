@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from dlcourse.clocks.dial import seen_at
-from dlcourse.clocks.encodings import MINUTES
+from dlcourse.clocks.encodings import MINUTES, confidence
 from dlcourse.data.module import DataModule
 from dlcourse.models.base import BaseModule
 from dlcourse.plots.curves import ANSWER, TRUTH, VALIDATION
-from dlcourse.plots.sheet import contact_sheet
+from dlcourse.plots.sheet import contact_sheet, ending, unsure_marks
 
 SHOWN = 60
 HOUR, MINUTE = 0.5, 0.85  # lengths of the drawn hands in dial radii
@@ -32,11 +32,12 @@ def draw_predictions(
 ) -> None:
     """A contact sheet of the first images with outline, hands and twelve as read, and the runner-up's hands dashed."""
     rows = model.format_predictions(answers)
+    doubts = unsure_marks(model, confidence(answers["probabilities"], answers["minutes"])[0], len(rows))
     titles = [
-        f"{row['time']}  {row['confidence']:.0%}, or {row['runner_up']}\n{file.name[-28:]}" if row["runner_up"] else
-        f"{row['time']}\n{file.name[-28:]}"
-        for row, file in zip(rows, files, strict=True)
-    ]  # fmt: skip
+        (f"{row['time']}  {row['confidence']:.0%}, or {row['runner_up']}{doubt}" if row["runner_up"] else row["time"])
+        + f"\n{ending(file.name, 28)}"
+        for row, doubt, file in zip(rows, doubts, files, strict=True)
+    ]
     step = max(images.shape[1] // DETAIL, 1)
     shown = [image[::step, ::step].numpy() for image in images[:SHOWN]]
 

@@ -49,7 +49,8 @@ def draw_robustness(path: Path, rows: Sequence[Bin], kind: str = "free") -> None
         axes.set(ylabel="mean error ± its error,\nminutes")
         axes.set_ylim(bottom=0, top=1.35 * max(figures))
         counts = [row.count for row in part]
-        axes.set_title(f"{sum(counts)} images, {min(counts)} to {max(counts)} a point", fontsize=9)
+        each = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+        axes.set_title(f"{sum(counts)} images, {each} a point", fontsize=9)
         missed = [100 * (1 - row.within_one_minute) for row in part]
         below.plot(middles, missed, color=VALIDATION, marker="s", markersize=4)
         below.set(xlabel=factor.label, ylabel="off by more than\na minute, %", ylim=(0, 105))

@@ -106,7 +106,8 @@ def _gap(metrics: Mapping[str, float]) -> tuple[bool, str]:
         share = is_share(short)
         errors = (1 - ours, 1 - theirs) if share else (ours, theirs)
         which = "validation" if held_out.startswith("val/") else "test"
-        pair = f"{figure(short, ours)} in training, {figure(short, theirs)} on {which} images"
+        named = "reconstruction error " if short == "reconstruction_rmse" else ""
+        pair = f"{named}{figure(short, ours)} in training, {figure(short, theirs)} on {which} images"
         if errors[1] - errors[0] > (SMALL_SHARE if share else SMALL) and errors[1] > GAP * errors[0]:
             return True, f"The result is much better on training images than on new ones ({pair}): the model overfits."
         if short in UNDERFITS and errors[0] > UNDERFITS[short]:
@@ -148,6 +149,8 @@ def _images(metrics: Mapping[str, float]) -> str:
     mean = metrics.get("test/mean_picture_frechet_distance")
     if ours is not None and real is not None and mean is not None:
         text = f"For comparison: real images have {real:.4g}, the mean image {mean:.4g}; lower is better."
+        if ours > mean:
+            text += " The samples are worse than the mean image: the model has not learned to generate images yet."
         if metrics.get("test/nearest_ratio", 1) < 0.5:
             text += " Samples are very similar to training images: the model may have memorised some."
         return text
