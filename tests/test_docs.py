@@ -168,8 +168,8 @@ def test_every_command_composes(command):
 
 
 LESSONS = sorted(page for page in PAGES if page.startswith("lessons/") and page != "lessons/index.md")
-PARTS = ["What is asked", "The idea", "The command", "What you should see", "Three questions", "What to change next",
-         "Where it goes wrong"]  # fmt: skip
+PARTS = ["The question", "The idea", "The command", "What you should see", "Three questions", "What to change next",
+         "Common mistakes"]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", LESSONS)

@@ -44,6 +44,8 @@ class Flow(Generative):
             Heun's method evaluates the net twice, except the last one (as in Karras et al., 2022).
         ema: decay of the moving average of the net that draws; 0 turns averaging off.
         conditional: also tell the net the factors of the data, such as the class.
+        bounded: the net's output passes through tanh, the range of the images: flat areas at its ends, such as the
+            background of digits, come out clean after a few epochs.
         guidance: weight w of the condition in a sample, v = v(any) + w (v(condition) - v(any)) (classifier-free
             guidance; Ho and Salimans, 2022, arXiv:2207.12598); 1 is the conditional velocity alone.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
@@ -66,6 +68,7 @@ class Flow(Generative):
         ema: float = 0.999,
         conditional: bool = False,
         guidance: float = 1.0,
+        bounded: bool = False,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
     ):
@@ -83,7 +86,7 @@ class Flow(Generative):
         made = partial(net, conditions=length)
         super().__init__(task, made, (self.pixels + length,), optimizer, schedule, seed, features, shown_epochs)
         self.steps, self.solver, self.ema, self.guidance = steps, solver, ema, guidance
-        self.conditional = conditional
+        self.conditional, self.bounded = conditional, bounded
         self.fixed: dict[str, float] = {}  # factors that the user has chosen for the samples
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
         if conditional:
@@ -298,7 +301,8 @@ class Flow(Generative):
         """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""
         t = times[:, None, None, None]
         scale = ((1 - t) ** 2 + self.power * t**2).sqrt()  # root mean square of x
-        return net(x / scale, times, condition).float()
+        images = net(x / scale, times, condition).float()
+        return images.tanh() if self.bounded else images
 
     def _drawing(self) -> nn.Module:
         return self.net if self.average is None else self.average
