@@ -19,7 +19,10 @@ class Kill(BaseException):
     """Nothing of ours catches it, as nothing catches a SIGKILL."""
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+QUICK = ("classifier", "xor")  # the others take seconds each
+
+
+@pytest.mark.parametrize("family", [f if f in QUICK else pytest.param(f, marks=pytest.mark.whole) for f in FAMILIES])
 def test_a_run_killed_within_an_epoch_goes_on_exactly(tmp_path, monkeypatch, family):
     """Killed or not, one seed is one result, and another seed another."""
     words = [*FAMILIES[family], *COMMON]

@@ -61,6 +61,7 @@ def test_measures():
     assert quality(places, shuffled, None)["trustworthiness"] < 0.65
 
 
+@pytest.mark.whole
 def test_several_side_by_side(command, tmp_path):
     code, out, err = command("embed", "-m", "data=digits8", "max_samples=120", "method=pca,tsne", "name=maps")
     assert code == 0, err
@@ -77,6 +78,7 @@ def test_several_side_by_side(command, tmp_path):
     assert code == 0 and (folder / "1" / "result.json").stat().st_mtime_ns == before, err
 
 
+@pytest.mark.whole
 def test_features_of_a_run_and_thumbnails(tmp_path):
     words = ["model=digits_cnn", "data=digits8", "data.view=picture", "debug=fast", "trainer=cpu", "plots=false"]
     run(compose(*words), folder=tmp_path / "run")

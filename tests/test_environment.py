@@ -65,7 +65,9 @@ def another_user() -> list[str]:
     return [] if subprocess.run([*NOBODY, sys.executable, "-c", "pass"], capture_output=True).returncode else NOBODY
 
 
-@pytest.mark.parametrize("row", TABLE)
+@pytest.mark.parametrize(
+    "row", [row if row.startswith("report") else pytest.param(row, marks=pytest.mark.whole) for row in TABLE]
+)
 def test_environment_and_command(tmp_path, row, another_user):
     inherited, redirections, words, said, left = TABLE[row]
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")

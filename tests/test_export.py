@@ -95,6 +95,7 @@ def test_a_run_is_exported_as_a_program_of_torch(command, tmp_path):
     assert json.loads(json.loads(extra["metadata.json"])["class_names"]) == list(found.class_names)
 
 
+@pytest.mark.whole
 def test_an_onnx_file_works_without_dlcourse(tmp_path):
     """The guide's program answers as the model does, in a process that does not import torch or dlcourse."""
     cfg, model = made("classifier")

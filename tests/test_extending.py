@@ -80,6 +80,7 @@ def beside_the_project(tmp_path, monkeypatch):
         sys.modules.pop(name.removeprefix("src/").removesuffix(".py").replace("/", "."), None)
 
 
+@pytest.mark.whole
 def test_a_net_a_data_set_an_encoding_and_a_preset_are_added(command, beside_the_project):
     for words in commands():
         code, _, error = command("train", "--config-dir", str(beside_the_project), *words)

@@ -24,6 +24,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.whole
 def test_the_body_waits_and_a_stopped_run_continues_exactly(tmp_path, stopped_in_epoch):
     whole = run(compose(*WORDS), folder=tmp_path / "whole")
     for epoch in (1, 2):

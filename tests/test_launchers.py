@@ -66,12 +66,14 @@ def test_in_process():
     assert len({result["process"] for result in check(sweep("hydra/launcher=in_process"))}) == 1
 
 
+@pytest.mark.whole
 def test_parallel_shares_the_cores():
     needs("hydra_joblib_launcher")
     results = check(sweep("hydra/launcher=parallel", "hydra.launcher.n_jobs=2"))
     assert {result["threads"] for result in results} == {str(max(1, (os.cpu_count() or 1) // 2))}
 
 
+@pytest.mark.whole
 def test_submitit_on_this_machine():
     needs("hydra_submitit_launcher")
     results = check(sweep("hydra/launcher=submitit_here"))
@@ -105,6 +107,7 @@ for task in 0 1 2 3; do echo "7_$task|COMPLETED|here"; done
 """
 
 
+@pytest.mark.whole
 def test_slurm_through_the_script_that_it_generates(tmp_path):
     needs("hydra_submitit_launcher")
     tools, queue = tmp_path / "tools", tmp_path / "queue"

@@ -131,7 +131,12 @@ class Steps(Callback):
         self.mode.in_step = False
 
 
-@pytest.mark.parametrize("name", choices("model"))
+QUICK = ("mlp", "cnn", "clock_multihead", "vae", "gan", "perceptron", "xor")  # the others take seconds each
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.whole) for name in choices("model")]
+)
 def test_models(name, monkeypatch, request):
     from omegaconf import OmegaConf
 

@@ -37,6 +37,7 @@ def test_there_are_six():
     assert len(SCRIPTS) >= 6
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "digits_and_maps"])
 def test_its_cells_run(name, cells_of):
     found = cells_of(name)

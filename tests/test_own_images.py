@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.data.test_folder import write_classes
@@ -38,6 +39,7 @@ def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
     assert (tmp_path / "p" / "contact_sheet.png").exists()
 
 
+@pytest.mark.whole
 def test_own_images_are_swept_reported_and_embedded(command, tmp_path, monkeypatch):
     from dlcourse.commands import experiment
 

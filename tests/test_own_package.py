@@ -87,6 +87,7 @@ def test_a_kind_of_task_has_its_own_plots_or_none(command, package, monkeypatch)
     assert not list(Path("run/evaluations").rglob("product.png"))
 
 
+@pytest.mark.whole
 def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(command, package):
     one, sweep = COMMANDS[4:]
     code, out, error = command("train", *one, "trainer=cpu", "hydra.run.dir=run", "trainer.max_epochs=2")

@@ -28,7 +28,11 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("signum", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+    ("signum", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.whole),
+    ],
 )
 def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code):
     folder = tmp_path / "run"

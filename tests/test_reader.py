@@ -88,6 +88,7 @@ def test_wrong_words_get_one_sentence(run_folder, command, words, said):
     assert not Path("new").exists() and Path("full/letter.txt").exists()
 
 
+@pytest.mark.whole
 def test_a_run_is_never_replaced_by_itself_packed(run_folder, command):
     before = sorted(run_folder.rglob("*"))
     code, _, error = command("export", f"run={run_folder}", f"output={run_folder}")

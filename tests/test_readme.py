@@ -58,6 +58,7 @@ def test_links_of_readme_lead_somewhere():
         assert (ROOT / link).exists(), link
 
 
+@pytest.mark.whole
 def test_the_notebook_lines_run():
     (lines,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "from dlcourse import" in code]
     small = ", ".join(f'"{word}"' for word in [*TINY, *NET, *PINNED])

@@ -58,6 +58,7 @@ def test_commands_run_in_a_shell_as_printed():
     check_runs()
 
 
+@pytest.mark.whole
 def test_commands_run_as_printed(command):
     """The two that take seconds: a training, and the page of all runs after it."""
     for end in ("debug=fast", "dlcourse.report"):

@@ -15,10 +15,13 @@ def points():
     return load_digits(n_class=4, return_X_y=True)[0].astype(np.float32)
 
 
-COMPILED = pytest.param("umap", marks=pytest.mark.slow)  # numba compiles umap-learn anew in every process
+TAKES_SECONDS = {
+    "umap": pytest.mark.slow,  # numba compiles umap-learn in every process
+    "tsne": pytest.mark.whole,
+}
 
 
-@pytest.mark.parametrize("method", [COMPILED if method == "umap" else method for method in METHODS])
+@pytest.mark.parametrize("method", [pytest.param(m, marks=TAKES_SECONDS.get(m, ())) for m in METHODS])
 def test_points_come_to_lie_where_they_belong(points, method):
     known, new = points[:400], points[400:600]
     first = reduction(method)

@@ -75,6 +75,7 @@ def test_the_hard_subset_is_upside_down_and_bright(clocks):
     assert len(minutes.unique()) == 40
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("quick")
 def test_evaluate_examines_a_reader(tiny_run, command):
     folder = tiny_run("plots=false")["folder"]
@@ -121,6 +122,7 @@ def test_pictures_without_a_scene_are_refused(tiny_run, command, tmp_path):
 PICTURES = ("data=clocks", "data.count=120", "data.size=100")
 
 
+@pytest.mark.whole
 def test_without_a_run_it_is_you_against_the_built_in_reader(command):
     code, out, error = command("evaluate", "game=true", *PICTURES, "plots=false", "trainer=cpu")
     assert code == 0, error

@@ -98,6 +98,7 @@ def test_between_given_pictures_the_ends_are_those_pictures(command, runs, pictu
     assert np.allclose(arrays["pictures"][-1], read_picture(pictures[1], (1, 32, 32)))
 
 
+@pytest.mark.whole
 def test_given_pictures_are_drawn_again_beside_the_originals(command, runs, pictures):
     code, _, err = command("sample", f"run={runs['autoencoder']}", where(), f"input={pictures[0].parent}/a.png")
     assert code == 0, err

@@ -61,6 +61,7 @@ def results(folder):
     return dict(sorted(found.items()))
 
 
+@pytest.mark.whole
 def test_a_search_finds_prunes_and_leaves_a_preset_that_repeats_the_best(command, words):
     code, out, error = command("train", *words)
     folder = Path("outputs/sweeps/found")

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import runpy, sys
 
@@ -29,6 +31,7 @@ optimizer.step()
 """
 
 
+@pytest.mark.whole
 def test_a_command_imports_neither_the_compiler_nor_unused_parts(tmp_path):
     found = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr

@@ -86,6 +86,7 @@ def test_presets_are_swept_by_a_pattern(command):
     assert [row["experiment"] for row in rows()] == ["xor/b1", "xor/b2"]
 
 
+@pytest.mark.whole
 def test_data_sets_stay_in_memory_between_jobs_until_their_file_changes(command, image_sets, monkeypatch):
     read = []
     monkeypatch.setattr("dlcourse.data.images.cached_npz", lambda path, *_: read.append(path) or load(path))
@@ -147,6 +148,7 @@ def test_a_launcher_that_is_not_installed_is_named_with_the_command_that_install
         pytest.skip("Ray is installed")
 
 
+@pytest.mark.whole
 def test_two_sweeps_in_one_second_have_two_folders(command):
     for _ in range(2):
         code, _, error = command("train", *XOR, "seed=0,1")

@@ -91,8 +91,14 @@ REFUSED = [
 ]
 
 
+TOGETHER = (
+    "trainer.accumulate_grad_batches=2 trainer.gradient_clip_val=0.5 trainer.deterministic=true "
+    "+trainer.num_sanity_val_steps=1 trainer.precision=bf16-mixed trainer.limit_val_batches=0.5"
+)
+
+
 @pytest.mark.filterwarnings("ignore")  # Lightning warns of unusual settings
-@pytest.mark.parametrize("words", WORKS)
+@pytest.mark.parametrize("words", [TOGETHER, *(pytest.param(words, marks=pytest.mark.whole) for words in WORKS)])
 def test_an_option_works(tmp_path, words):
     result = run(compose(*RUN, *BUDGET, *words.split()), folder=tmp_path / "run")
     assert result["status"] == "completed" and 0 < result["metrics"]["test/accuracy"] <= 1

@@ -66,6 +66,7 @@ def test_paths_that_do_not_fit(paths, verb, words, said):
         prepare_arguments(verb, words)
 
 
+@pytest.mark.whole
 def test_files_and_runs_are_swept(command, image_sets):
     data = dict(np.load(image_sets / "mnist.npz"))
     for name in ("one", "two, b"):

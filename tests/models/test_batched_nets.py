@@ -135,6 +135,7 @@ def test_single_precision_is_what_is_trained_where_it_is_asked_for(tmp_path):
         assert state["net.weight"].dtype == kind and result["precision"] == str(kind)[-2:] + "-true"
 
 
+@pytest.mark.whole
 def test_a_sweep_ends_with_the_jobs_in_one_picture(command):
     words = ["-m", *XOR, "model.restarts=5", "model.chunk=300", "trainer.max_epochs=1", "plots=false"]
     code, out, error = command("train", *words, "model.optimizer.lr=0.3,0.8", "model.init=normal,uniform", "name=both")

@@ -184,6 +184,7 @@ def test_averaged_weights_are_what_is_kept_and_tested(tmp_path):
     assert torch.equal(best["state_dict"][name], last["state_dict"][name])
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("image_sets")
 def test_the_rate_finder_works_on_a_copy(tmp_path, monkeypatch):
     result = start(tmp_path / "a", "lr_find=true", "plots=false", "trainer.limit_train_batches=3")

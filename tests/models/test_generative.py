@@ -321,6 +321,7 @@ def test_three_and_four_layers_grey_and_colour(faces, model, layers, size, colou
     assert drawn.shape == inputs[:2].shape and drawn.dtype == torch.uint8
 
 
+@pytest.mark.whole
 def test_snapshots_are_kept_and_shown_of_the_epochs_that_were_asked_for(face_run, monkeypatch):
     assert chosen_epochs(list(range(40))) == [0, 19, 39]
     assert chosen_epochs(list(range(40)), [39, 0, 5, 70]) == [0, 5, 39]
@@ -338,6 +339,7 @@ def test_pictures_of_128_pixels_fit_too(faces, model, layers):
     assert net.decode_images(torch.zeros(1, 6)).shape == (1, 128, 128)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("model", PLOTS)
 def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, model):
     folder = face_run(model, "plots=false")["folder"]

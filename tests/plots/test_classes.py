@@ -102,6 +102,7 @@ def test_ten_grey_classes(tmp_path: Path):
     assert errors == sorted(errors, reverse=True)
 
 
+@pytest.mark.whole
 def test_a_hundred_colour_classes_in_twenty_groups(tmp_path: Path):
     x = torch.from_numpy(np.broadcast_to(RED.astype(np.uint8), (400, 8, 8, 3)).copy())
     model, data = fake(x, 100, groups=20)
