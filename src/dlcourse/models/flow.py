@@ -254,7 +254,7 @@ class Flow(Generative):
         if from_image:
             x = self._step(x, condition, *steps[0], at_image=True)
         if inner := [times for times in steps if 1.0 not in times]:
-            x = scan(step, x, torch.tensor(inner))[0]
+            x = scan(step, x.contiguous(), torch.tensor(inner))[0]  # which wants one layout for all steps
         return x if from_image else self._step(x, condition, *steps[-1], at_image=True)
 
     def decode(self, z: Tensor) -> Tensor:
