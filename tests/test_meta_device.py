@@ -16,11 +16,11 @@ from tests.meta_device import META, MetaAccelerator, MetaStrategy, meta_device
 ON_HOST = {
     "clock_any": "reads each dial from the level of the image pyramid that fits its size",
     "knn": "looks for ties among the neighbours",
-    "perceptron": "takes nets out of the batch that have stopped, once in `model.chunk` passes",
-    "xor": "takes nets out of the batch that are solved, once in `model.chunk` iterations",
-    "xor_search": "keeps the weights that solve XOR, once in half a million tries",
-    "render any clock": "skips what none of 128 images has",
-    "render cartoon faces": "skips what none of 128 images has",
+    "perceptron": "removes nets that have stopped from the batch, once every `model.chunk` passes",
+    "xor": "removes nets that have solved XOR from the batch, once every `model.chunk` iterations",
+    "xor_search": "keeps the weights that solve XOR, once every half a million tries",
+    "renderer of any clock": "skips layers that do not occur in any of 128 images",
+    "renderer of cartoon faces": "skips layers that do not occur in any of 128 images",
 }
 WAITS = "meta tensor|nonzero|no data"  # what torch says then
 SIZE, COUNT = 32, 8
@@ -253,8 +253,8 @@ def test_renderers(blank_textures, meta):
     drawn = clocks.render(draw_scenes(minutes, 0), 48, META)
     assert drawn.is_meta and drawn.shape == (COUNT, 48, 48)
     others = {
-        "render any clock": lambda: render_varied(draw_scenes(minutes, 0, VariedRanges()), 48, META),
-        "render cartoon faces": lambda: toons.render(draw_faces(COUNT, seed=0), 32, device=META),
+        "renderer of any clock": lambda: render_varied(draw_scenes(minutes, 0, VariedRanges()), 48, META),
+        "renderer of cartoon faces": lambda: toons.render(draw_faces(COUNT, seed=0), 32, device=META),
     }
     assert set(others) == {name for name in ON_HOST if name.startswith("render")}
     for render in others.values():
@@ -279,11 +279,11 @@ def test_scores(meta, monkeypatch):
 
 
 def test_the_guide_names_what_needs_the_host():
-    models = {name for name in ON_HOST if not name.startswith("render")}
+    models = {name for name in ON_HOST if not name.startswith("renderer")}
     assert models <= set(choices("model"))
     rows = (CONF.parent / "docs" / "guides" / "gpu.md").read_text().splitlines()
     for name, reason in ON_HOST.items():
-        assert f"| {name if name.startswith('render') else f'`{name}`'} | {reason} |" in rows
+        assert f"| {name if name.startswith('renderer') else f'`{name}`'} | {reason} |" in rows
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ REFUSED = [
 
 TOGETHER = (
     "trainer.accumulate_grad_batches=2 trainer.gradient_clip_val=0.5 trainer.deterministic=true "
-    "+trainer.num_sanity_val_steps=1 trainer.precision=bf16-mixed trainer.limit_val_batches=0.5"
+    "+trainer.num_sanity_val_steps=1 trainer.precision=bf16-mixed"
 )
 
 

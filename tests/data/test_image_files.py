@@ -95,7 +95,7 @@ def test_transparent_values_become_white(tmp_path):
         (np.full((20, 20), -0.5, np.float32), "float values are -0.5 to -0.5: scale them to 0 to 1"),
         (np.full((20, 20), 1e6, np.float32), "float values are 1e\\+06"),
         (np.full((20, 20), np.nan, np.float32), "float values are nan"),
-        (np.full((20, 20), -3, np.int32), "values are -3 to -3: negative"),
+        (np.full((20, 20), -3, np.int32), "values are -3 to -3, but grey levels cannot be negative"),
     ],
 )
 def test_values_of_an_unknown_range_are_refused(tmp_path, values, words):

@@ -62,7 +62,7 @@ class BestGuess(torch.nn.Module):
 
 def test_the_solvers_carry_noise_to_normal_images_with_their_orders(tmp_path):
     """For those the way is known: the noise times the images' deviation."""
-    model, _ = untrained(tmp_path, "model.conditional=false")
+    model, _ = untrained(tmp_path, "model.conditional=false", "model.bounded=false")
     model.average = BestGuess(model.power)
     z = torch.randn(3, model.latent)
     errors = {}
@@ -76,7 +76,7 @@ def test_the_solvers_carry_noise_to_normal_images_with_their_orders(tmp_path):
 
 
 def test_the_noise_of_an_image_leads_back_to_it(tmp_path):
-    model, data = untrained(tmp_path, "model.conditional=false", "model.steps=64")
+    model, data = untrained(tmp_path, "model.conditional=false", "model.bounded=false", "model.steps=64")
     model.average = BestGuess(model.power)
     images = data.arrays["train"][0][:3]
     assert (model.reconstructed(images).float() - images.float()).abs().mean() < 3
