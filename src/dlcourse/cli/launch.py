@@ -104,7 +104,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     try:
         sys.argv[1:] = prepare_arguments(verb, sys.argv[1:])
-        if not FLAGS_THAT_RUN_NOTHING & set(sys.argv):  # for these torch is not imported
+        if not FLAGS_THAT_RUN_NOTHING & set(sys.argv[1:]):  # for these torch is not imported
             shorten(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
         with outlive_terminal():
