@@ -27,12 +27,10 @@ def start(*words: str) -> subprocess.Popen[str]:
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("signum", "code"),
-    [
-        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.whole),
-    ],
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
 )
 def test_an_interrupted_run_says_so_and_goes_on(tmp_path, command, signum, code):
     folder = tmp_path / "run"

@@ -22,6 +22,10 @@ __all__ = ["compose", "load_run", "run"]
 def compose(*overrides: str, verb: str = "train") -> "DictConfig":
     """The config of a command, from the arguments of its command line; see `dlcourse.config.compose`.
 
+    Args:
+        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
+        verb: the command.
+
     Raises:
         UserError: an unknown name or key; the message is that of the command line.
     """

@@ -57,9 +57,9 @@ def _shared_repository(self: ConfigLoaderImpl, config_name: str | None, override
     """As in Hydra, which copies all its sources for each list of choices: two thirds of the time of `--help`."""
     if config_name is not None or overrides:
         return _repository(self, config_name, overrides)
-    if not hasattr(self, "_shared"):
-        setattr(self, "_shared", _repository(self, None, []))  # noqa: B010
-    return getattr(self, "_shared")  # noqa: B009
+    if "_shared" not in vars(self):
+        vars(self)["_shared"] = _repository(self, None, [])
+    return vars(self)["_shared"]
 
 
 setattr(ConfigLoaderImpl, "_parse_overrides_and_create_caching_repo", _shared_repository)  # noqa: B010

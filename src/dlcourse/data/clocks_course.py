@@ -23,8 +23,8 @@ class ClocksCourse(Copies):
 
     Args:
         path: the folder that holds both files.
-        fresh, scene: what presets say of rendered images: `fresh` must be false and `scene` that of these images,
-            `{kind: course}`, or None.
+        fresh, scene: accepted so that the presets of rendered clocks can be used: `fresh` must be false, and `scene`
+            that of these images, `{kind: course}`, or None.
         size: side in pixels that images are resized to; None keeps their size.
         scene_seed: seed of the split.
         split, copies: as in `Clocks`.

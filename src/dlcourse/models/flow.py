@@ -3,11 +3,9 @@
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,9 +16,9 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
 from dlcourse.models.generative import Generative
+from dlcourse.models.ode import SOLVERS, solve
 from dlcourse.training.ema import follow
 
-SOLVERS = ("heun", "euler")
 KNOWN = 1024  # training labels that conditions of samples are drawn from
 LEFT = 0.05  # the least time left by which the loss divides: an error of the image there is one of the velocity
 DROPPED = 0.1  # share of the conditions that a training step hides, so that the net also learns without
@@ -44,8 +42,8 @@ class Flow(Generative):
             Heun's method evaluates the net twice, except the last one (as in Karras et al., 2022).
         ema: decay of the moving average of the net that draws; 0 turns averaging off.
         conditional: also tell the net the factors of the data, such as the class.
-        bounded: the net's output passes through tanh, the range of the images: flat areas at its ends, such as the
-            background of digits, come out clean after a few epochs.
+        bounded: pass the net's output through tanh, which has the range of the images: flat black or white areas, such
+            as the background of digits, come out clean after a few epochs.
         guidance: weight w of the condition in a sample, v = v(any) + w (v(condition) - v(any)) (classifier-free
             guidance; Ho and Salimans, 2022, arXiv:2207.12598); 1 is the conditional velocity alone.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
@@ -214,48 +212,11 @@ class Flow(Generative):
         end: float = 1.0,
         after_step: Callable[[Tensor, float], Tensor] | None = None,
     ) -> Tensor:
-        """Follow the velocities from points x [N, C, H, W] at one time to another, which may be earlier.
-
-        Args:
-            x: the points.
-            condition: conditions [N, K], or None.
-            start, end: the times.
-            after_step: changes the points, given their time.
-        """
-        # Times by numpy: torch.export cannot read the numbers of a tensor.
-        steps = list(pairwise(np.linspace(start, end, self.steps + 1).tolist()))
-        if torch.compiler.is_exporting():
-            return self._exported(x, condition, steps)
-        for time, after in steps:
-            x = self._step(x, condition, time, after, at_image=1.0 in (time, after))
-            x = after_step(x, after) if after_step is not None else x
-        return x
-
-    def _step(
-        self, x: Tensor, condition: Tensor | None, time: float | Tensor, after: float | Tensor, at_image: bool
-    ) -> Tensor:
-        """The points after one step from `time` to `after`.
-
-        At time 1 no noise is left that the velocity could remove: the step there, `at_image`, has one evaluation.
-        """
-        velocity = self.velocity(x, min(time, after) if at_image else time, condition)
-        if self.solver == "heun" and not at_image:
-            velocity = (velocity + self.velocity(x + (after - time) * velocity, after, condition)) / 2
-        return x + (after - time) * velocity
-
-    def _exported(self, x: Tensor, condition: Tensor | None, steps: list[tuple[float, float]]) -> Tensor:
-        """`integrate` from or to time 1 with a loop of torch.export, whose program would hold each step otherwise."""
-        from torch._higher_order_ops.scan import scan
-
-        def step(x: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-            return self._step(x, condition, times[0], times[1], at_image=False), times[:1].clone()
-
-        from_image = 1.0 in steps[0]
-        if from_image:
-            x = self._step(x, condition, *steps[0], at_image=True)
-        if inner := [times for times in steps if 1.0 not in times]:
-            x = scan(step, x.contiguous(), torch.tensor(inner))[0]  # which wants one layout for all steps
-        return x if from_image else self._step(x, condition, *steps[-1], at_image=True)
+        """Follow the velocities from points x [N, C, H, W] under conditions [N, K] or None; see `ode.solve`."""
+        return solve(
+            lambda points, time: self.velocity(points, time, condition),
+            x, self.steps, self.solver, start, end, after_step,
+        )  # fmt: skip
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images [N, C, H, W] in -1 to 1."""

@@ -16,7 +16,7 @@ from dlcourse.models.quantization import weights_of
 
 SCALING = ("mean", "std")  # buffers that follow the new data
 LISTED = 4  # names in a message
-PASS = "pass a run folder, a checkpoint or a file of weights"
+REMEDY = "pass a run folder, a checkpoint or a file of weights"
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ def read_weights(path: Path) -> Weights:
         files = [path / "checkpoints" / "best.ckpt", path / "weights.pt"]  # of a run, of an exported one
         file = next((one for one in files if one.exists()), path)
         if file == path:
-            raise UserError(f"{named} is not a run with weights ({files[0].relative_to(path)} not found): {PASS}")
+            raise UserError(f"{named} is not a run with weights ({files[0].relative_to(path)} not found): {REMEDY}")
     elif not path.exists():
-        raise UserError(f"{named} not found: {PASS}")
+        raise UserError(f"{named} not found: {REMEDY}")
     elif not path.is_file():
-        raise UserError(f"{named} is not a file: {PASS}")
+        raise UserError(f"{named} is not a file: {REMEDY}")
     if file.suffix == ".safetensors":
         return Weights(str(path), _safetensors(file, named))
     try:
@@ -79,10 +79,10 @@ def read_weights(path: Path) -> Weights:
                 f"{named} contains Python objects besides weights, which are not loaded because they can execute code: "
                 "save its weights alone with torch.save(model.state_dict(), FILE)"
             ) from None
-        raise UserError(f"{named} is damaged or not a file of weights ({type(error).__name__}): {PASS}") from None
+        raise UserError(f"{named} is damaged or not a file of weights ({type(error).__name__}): {REMEDY}") from None
     tensors = _state_dict(content)
     if not tensors:
-        raise UserError(f"{named} does not contain tensors by name: {PASS}")
+        raise UserError(f"{named} does not contain tensors by name: {REMEDY}")
     return Weights(str(path), tensors)
 
 
@@ -106,7 +106,7 @@ def _safetensors(file: Path, named: str) -> dict[str, Tensor]:
     try:
         return load(file)
     except Exception as error:
-        raise UserError(f"{named} is damaged or not a safetensors file ({type(error).__name__}): {PASS}") from None
+        raise UserError(f"{named} is damaged or not a safetensors file ({type(error).__name__}): {REMEDY}") from None
 
 
 def start_from(model: nn.Module, weights: Weights) -> str:

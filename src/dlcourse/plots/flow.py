@@ -5,12 +5,13 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from dlcourse.analysis import fidelity
 from dlcourse.analysis.masks import hidden_part
 from dlcourse.data.batches import seeded
 from dlcourse.data.module import DataModule
-from dlcourse.models.flow import SOLVERS
+from dlcourse.models.ode import SOLVERS
 from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
 from dlcourse.plots.mosaic import draw_rows
 from dlcourse.plots.numbers import write_numbers
@@ -56,7 +57,9 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
     axes.set(xscale="log", yscale="log", xlabel="evaluations of the net for an image")
     axes.set_ylabel(f"Frechet distance of {len(own)} samples")
     axes.set_xticks(EVALUATIONS, [str(n) for n in EVALUATIONS])
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
+    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        ticks(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 1)))  # one power of ten is too few labels
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     save(figure, plots / "steps.png")
@@ -95,7 +98,7 @@ def _draw_inpainting(path: Path, model: Any, data: DataModule) -> None:
             z[:, model.pixels :] = 0  # the factors of the image are unknown
         rows += [seen, *(model.inpaint(images, mask, z) for z in draws)]
         names += [f"{part} hidden", "drawn", "drawn again"]
-    draw_rows(path, rows, names, f"{model.split} images with a hidden part, filled in")
+    draw_rows(path, rows, names, f"{model.split.capitalize()} images with a hidden part, filled in")
 
 
 def _draw_conditions(path: Path, model: Any) -> None:
