@@ -78,6 +78,13 @@ def test_how_many_come_within_the_margin_and_a_warning_where_nothing_was_held_ou
     ]
 
 
+def test_the_margin_of_an_accuracy_counts_its_errors():
+    for number, share in enumerate((0.90, 0.895, 0.88)):
+        job(number, [f"k={number}"], test_accuracy=share)
+    expected = "2 of 3 configurations have at most 10 % more errors than the best: test/accuracy of 0.89 or more."
+    assert verdicts(read_sweep(FOLDER), 0.1)[0] == expected
+
+
 def test_the_margin_of_a_share_counts_the_wrong_answers():
     for number, share in enumerate((0.9, 0.891, 0.88)):
         job(number, [f"k={number}"], test_accuracy=share)

@@ -154,4 +154,4 @@ model(data.arrays["test"][0][:1]).softmax(1)
 #
 # - `nn.Flatten()` instead of `nn.AdaptiveMaxPool2d(1)`, with `nn.Linear(32 * 16, 10)`: how much does a shift cost?
 # - Wider layers in the MLP: does it reach the accuracy of the CNN on shifted digits?
-# - MNIST: `python -m dlcourse.train -m experiment=quick/changed_digits model=mlp,fast_cnn name=changed` (a download).
+# - MNIST: `python -m dlcourse.train -m experiment=quick/changed_digits model=mlp,small_cnn name=changed` (a download).

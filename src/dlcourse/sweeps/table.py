@@ -109,6 +109,10 @@ class Sweep:
             return math.inf
         return -figure if self.higher else figure
 
+    def is_share(self, figure: float) -> bool:
+        """Whether a figure of the metric is a share of right answers, such as an accuracy."""
+        return self.higher and 0 <= figure <= 1
+
     def bound(self, margin: float) -> tuple[float, int, int]:
         """The value that is still within the margin of the best, how many configurations reach it, and their total.
 
@@ -117,8 +121,7 @@ class Sweep:
         """
         means = [mean for row in self.configurations() if not math.isnan(mean := row.mean(self.metric))]
         best = means[0]
-        share = self.higher and 0 <= best <= 1
-        limit = best + (-1 if self.higher else 1) * margin * (1 - best if share else abs(best))
+        limit = best + (-1 if self.higher else 1) * margin * (1 - best if self.is_share(best) else abs(best))
         good = [mean for mean in means if (mean >= limit if self.higher else mean <= limit) or mean == best]
         return limit, len(good), len(means)
 
@@ -197,12 +200,12 @@ def verdicts(sweep: Sweep, margin: float) -> list[str]:
     if len(rows) < 2:
         return []
     limit, good, total = sweep.bound(margin)
-    word = "more" if sweep.higher else "less"
-    come = "comes" if good == 1 else "come"
-    said = [
-        f"{good} of {total} configurations {come} within {margin:.0%} of the best by {sweep.metric}: "
-        f"{limit:.4g} or {word}.".replace("%", " %")
-    ]
+    percent, one = f"{100 * margin:g} %", good == 1
+    if sweep.is_share(limit):
+        near = f"{'has' if one else 'have'} at most {percent} more errors than the best: {sweep.metric} of"
+    else:
+        near = f"{'comes' if one else 'come'} within {percent} of the best by {sweep.metric}:"
+    said = [f"{good} of {total} configurations {near} {limit:.4g} or {'more' if sweep.higher else 'less'}."]
     split, _, short = sweep.metric.partition("/")
     if split == "val" and sweep.config_keys() and (tested := f"test/{short}") in sweep.shown:
         best = rows[0]
