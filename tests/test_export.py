@@ -29,6 +29,7 @@ XOR = Task("xor", "classes", (2,), 0.5, 0.5, ("0", "1"))
 CLOCK = ["data=clocks", "model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
 FACE = ["data=faces", "model.net.width=4", "model.net.layers=2", "model.latent=3"]
 FLOW = ["model=flow", "model.net.widths=[4,8]", "model.steps=2"]
+RANDOM = ["model.net.pretrained=false", "model.net.train=all"]
 TOLD = replace(FACES, factors=("shape", "size"), categories=(3, 0))
 FAMILIES = {
     "classifier": (CLASSES, ["model=mlp", "data=folder", "model.net.widths=[8]"], ["model"]),
@@ -42,6 +43,18 @@ FAMILIES = {
     "classes": (TIME, ["model=clock_classification", *CLOCK], ["model"]),
     "number": (TIME, ["model=clock_regression", *CLOCK], ["model"]),
     "cyclic": (TIME, ["model=clock_cyclic", *CLOCK], ["model"]),
+    "any_clock": (
+        replace(TIME, in_shape=(3, 128, 128)),
+        ["model=clock_any", "data=clocks", "model.net.finder=[4,4,8]", "model.net.reader=8"],
+        ["model"],
+    ),
+    "pretrained": (CLASSES, ["model=timm", "data=folder", *RANDOM, "model.net.name=test_resnet"], ["model"]),
+    "transfer": (CLASSES, ["model=transfer", "data=folder", *RANDOM, "model.net.size=32"], ["model"]),
+    "clock_transfer": (
+        replace(TIME, in_shape=(1, 64, 64)),
+        ["model=clock_transfer", "data=clocks", *RANDOM, "model.net.name=test_resnet"],
+        ["model"],
+    ),
     "autoencoder": (FACES, ["model=autoencoder", *FACE], ["encoder", "decoder"]),
     "vae": (FACES, ["model=vae", *FACE, "model.prior=fitted"], ["encoder", "decoder"]),
     "gan": (

@@ -7,6 +7,8 @@ centre + shape v / (1 + bend v).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,14 +40,26 @@ def sample(levels: list[Tensor], places: Tensor, step: Tensor) -> Tensor:
     Returns:
         [N, 3, h, w]; places outside an image take its edge.
     """
-    wanted = (step * levels[0].shape[-1]).clamp_min(1e-6).log2().round().long().clamp(0, len(levels) - 1)
+    wanted = (step * levels[0].shape[-1]).clamp_min(1e-6).log2().clamp(0, len(levels) - 1).round().long()
+    if torch.compiler.is_exporting():  # an exported program cannot choose levels by their values: sample all of them
+        found = _sampled(levels[0], places)
+        for number, level in enumerate(levels[1:], 1):
+            found = torch.where((wanted == number)[:, None, None, None], _sampled(level, places), found)
+        return found
     found = torch.empty(len(places), 3, *places.shape[1:3], device=places.device, dtype=levels[0].dtype)
-    for level in wanted.unique().tolist():
-        chosen = wanted == level
-        found[chosen] = F.grid_sample(
-            levels[level][chosen], places[chosen] * 2 - 1, padding_mode="border", align_corners=False
-        )
+    for number in wanted.unique().tolist():
+        chosen = wanted == number
+        found[chosen] = _sampled(levels[number][chosen], places[chosen])
     return found
+
+
+def _sampled(images: Tensor, places: Tensor) -> Tensor:
+    return F.grid_sample(images, places * 2 - 1, padding_mode="border", align_corners=False)
+
+
+def chunks(batch: Tensor, size: int) -> Sequence[Tensor]:
+    """Parts of at most `size` rows, to save memory; in an exported program, whose batch has any size, the whole."""
+    return [batch] if torch.compiler.is_exporting() else batch.split(size)
 
 
 def window(centre: Tensor, half: Tensor, size: int) -> Tensor:
@@ -144,7 +158,7 @@ class DialAngles:
 
     def probabilities(self, output_NK: Tensor) -> Tensor:
         """A distribution over the times [N, 720]."""
-        parts = [self.scores(part).logsumexp(1).softmax(1) for part in output_NK.split(32)]
+        parts = [self.scores(part).logsumexp(1).softmax(1) for part in chunks(output_NK, 32)]
         return torch.cat(parts)
 
     def decode(self, output_NK: Tensor) -> Tensor:
@@ -155,7 +169,8 @@ class DialAngles:
         """The likeliest angle of twelve in degrees [N], given the times."""
         whole = minutes_N.round().long() % MINUTES
         parts = [
-            self.scores(part)[torch.arange(len(part), device=at.device), :, at].argmax(1) * (360 / self.bins)
-            for part, at in zip(output_NK.split(32), whole.split(32), strict=True)
+            self.scores(part).gather(2, at[:, None, None].expand(-1, self.bins, 1))[..., 0].argmax(1)
+            * (360 / self.bins)
+            for part, at in zip(chunks(output_NK, 32), chunks(whole, 32), strict=True)
         ]
         return torch.cat(parts)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.clocks.dial import POSE, DialAngles, pyramid, radius, sample, seen_at, unrolled, window
+from dlcourse.clocks.dial import POSE, DialAngles, chunks, pyramid, radius, sample, seen_at, unrolled, window
 from dlcourse.clocks.encodings import confidence
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -100,7 +100,7 @@ class AnyClockReader(ClockReader):
     def forward(self, inputs: Tensor) -> Tensor:
         """Images uint8 [N, H, W, 3] or grey [N, H, W] to the reader's answers and the pose [N, 3 * bins + POSE]."""
         found = []
-        for part in inputs.split(AT_ONCE):
+        for part in chunks(inputs, AT_ONCE):
             levels = pyramid(_prepared(part))
             pose = self.find(levels)
             read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
@@ -119,7 +119,7 @@ class AnyClockReader(ClockReader):
 
     def find(self, levels: list[Tensor]) -> Tensor:
         """The dial of each image with the highest score: poses [N, POSE]; the last number is the score, 0 to 1."""
-        count, device = len(levels[0]), levels[0].device
+        count, device = levels[0].shape[0], levels[0].device
         centre, half = torch.full((count, 2), 0.5, device=device), torch.full((count,), 0.5, device=device)
         score = torch.ones(count, device=device)
         pose = torch.zeros(count, POSE, device=device)
@@ -223,9 +223,9 @@ def best_pose(answer: Tensor) -> Tensor:
     dx, dy, size, a, b, bend_x, bend_y = (
         answer[:, 1:].flatten(2).gather(2, cell[:, None, None].expand(-1, 7, 1))[..., 0].unbind(1)
     )
-    size = USUAL_RADIUS * size.clamp(-4, 1.5).exp()
+    size = USUAL_RADIUS * size.clamp(-4.0, 1.5).exp()
     a, b = a / 3, b / 3
-    m = torch.hypot(a, b).clamp(1e-4, 1.2)
+    m = (a.square() + b.square()).sqrt().clamp(1e-4, 1.2)
     straight, ratio = size * torch.cosh(m), size * torch.sinh(m) / m
     x, y = (cell % CELLS + 0.5 + dx) / CELLS, (cell // CELLS + 0.5 + dy) / CELLS
     return torch.stack([x, y, straight + ratio * a, ratio * b, straight - ratio * a, bend_x / 5, bend_y / 5, score], 1)

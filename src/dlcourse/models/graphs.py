@@ -97,7 +97,7 @@ def _decoded(model: Generative, x: Tensor) -> tuple[Tensor, ...]:
 
 def _stored(model: BaseModule) -> tuple[Callable[[int], Tensor], str]:
     """Draws stored inputs of a model, and says what they are."""
-    task, (black, white) = model.task, model.task.levels
+    task, (black, white) = model.photo_task, model.task.levels
     shape = task.stored_shape()
     sides = ", ".join(map(str, shape))
     if len(shape) > 1 and (black, white) == (0, 255):
@@ -118,7 +118,7 @@ def metadata(cfg: DictConfig, model: BaseModule, graph: Graph) -> dict[str, str]
         model: of the run.
         graph: the computation that the file holds.
     """
-    task = model.task
+    task = model.photo_task
     found: dict[str, Any] = {
         "model": cfg.model.name,
         "data": task.data,
