@@ -19,7 +19,7 @@ class Kill(BaseException):
     """Nothing of ours catches it, as nothing catches a SIGKILL."""
 
 
-QUICK = ("classifier", "xor")  # the others take seconds each
+QUICK = ("xor", "plateau")  # the others take seconds each
 
 
 @pytest.mark.parametrize("family", [f if f in QUICK else pytest.param(f, marks=pytest.mark.whole) for f in FAMILIES])
@@ -58,7 +58,7 @@ def run_and_kill(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
             assert steps < step, "the run was too short to be killed"
 
 
-@pytest.mark.parametrize("kind", BY_EPOCHS)
+@pytest.mark.parametrize("kind", [k if k in QUICK else pytest.param(k, marks=pytest.mark.whole) for k in BY_EPOCHS])
 def test_a_run_killed_at_the_end_of_an_epoch_goes_on_exactly(tmp_path, monkeypatch, kind):
     words = [*BY_EPOCHS[kind], *COMMON, "trainer.max_epochs=6"]
     whole = run(compose(*words), folder=tmp_path / "whole")

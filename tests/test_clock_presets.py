@@ -27,6 +27,7 @@ def test_every_row_has_a_preset_that_is_held_against_it(row):
     assert rows == [row]
 
 
+@pytest.mark.whole
 def test_every_preset_makes_a_model():
     for name in choices("experiment"):
         if name.startswith("clocks/") and name != "clocks/g5_packaged":  # whose net is in an extra

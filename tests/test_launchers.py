@@ -62,6 +62,7 @@ def needs(plugin: str) -> None:
         pytest.skip(f"{plugin} is an extra that is not installed")
 
 
+@pytest.mark.whole
 def test_in_process():
     assert len({result["process"] for result in check(sweep("hydra/launcher=in_process"))}) == 1
 

@@ -19,7 +19,9 @@ def rates(folder: str) -> list[str]:
         return [row["lr"] for row in csv.DictReader(file) if row["lr"]]
 
 
-@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "exponential"])
+@pytest.mark.parametrize(
+    "schedule", ["one_cycle", *(pytest.param(name, marks=pytest.mark.whole) for name in ("cosine", "exponential"))]
+)
 def test_a_schedule_continues_as_if_it_had_been_planned_so(command, schedule):
     words = [*DENSE, f"model/schedule={schedule}"]
     assert command("train", *words, "trainer.max_epochs=2", "hydra.run.dir=run")[0] == 0

@@ -14,6 +14,7 @@ from tests.data.test_folder import write_classes
 MLP = ["model=mlp", "model.net.widths=[16]", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=3"]
 
 
+@pytest.mark.whole
 def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
     own = write_classes(tmp_path / "own")
     words = ["data=folder", f"data.path={own}", "data.size=16", "data.balance=true", "model.class_weights=auto"]

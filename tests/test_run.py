@@ -19,7 +19,7 @@ from tests.conftest import NET, PINNED, TINY
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [MODELS[0], *(pytest.param(name, marks=pytest.mark.whole) for name in MODELS[1:])])
 def test_every_model_trains_and_leaves_a_whole_run_folder(tiny_run, name):
     drawn = name in ("clock_multihead", "clock_cyclic")  # with and without probabilities; drawing takes long
     result = tiny_run(f"model={name}", f"plots={drawn}")

@@ -59,7 +59,7 @@ def where(name="one"):
     return f"hydra.run.dir=out/{name}"
 
 
-@pytest.mark.parametrize("model", ["vae", "gan"])
+@pytest.mark.parametrize("model", [pytest.param("vae", marks=pytest.mark.whole), "gan"])
 def test_samples_are_a_function_of_the_seed(command, runs, model):
     def drawn(name, *words):
         code, said, err = command("sample", f"run={runs[model]}", f"hydra.run.dir={name}", "n=10", *words)

@@ -230,6 +230,7 @@ def test_another_space_is_not_gone_on_with(command, words):
     assert len(results(Path("outputs/sweeps/found"))) == 1
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", choices("search"))
 def test_each_shipped_space_holds_for_its_model(name):
     cfg = compose(f"search={name}")

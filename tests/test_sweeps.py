@@ -58,6 +58,7 @@ def test_a_failing_job_is_reported_and_the_others_go_on(command):
     assert code == 1 and "2 jobs failed: 0, 1" in error
 
 
+@pytest.mark.whole
 def test_going_on_runs_what_is_missing_in_any_order(command):
     assert command("train", *XOR, "model.optimizer.lr=0.5,0.8", "seed=0", "name=some")[0] == 0
     (SOME / "1" / "result.json").unlink()  # as if it had been killed

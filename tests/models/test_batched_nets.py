@@ -26,8 +26,12 @@ def start(folder, *words, **more):
 @pytest.mark.parametrize(
     ("words", "pictures"),
     [
-        ([*XOR, "model.restarts=8", "model.chunk=200"], {"learning.png", "iterations.png", "surface.png"}),
-        ([*SEARCH, "model.attempts=20"], {"tries.png", "surface.png"}),
+        pytest.param(
+            [*XOR, "model.restarts=8", "model.chunk=200"],
+            {"learning.png", "iterations.png", "surface.png"},
+            marks=pytest.mark.whole,
+        ),
+        pytest.param([*SEARCH, "model.attempts=20"], {"tries.png", "surface.png"}, marks=pytest.mark.whole),
         (["model=perceptron", "data=xor", "trainer=cpu", "model.seeds=3"], None),
     ],
 )

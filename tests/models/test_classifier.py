@@ -145,7 +145,9 @@ def test_wrong_options_are_refused():
 
 
 @pytest.mark.usefixtures("image_sets")
-@pytest.mark.parametrize("data", ["mnist", pytest.param("cifar100", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "data", [pytest.param("mnist", marks=pytest.mark.whole), pytest.param("cifar100", marks=pytest.mark.slow)]
+)
 def test_a_run_is_stored_and_gives_the_same_again(data, tmp_path):
     result = start(tmp_path / "run", "model.tta=mirror_shift", data=data)
     metrics = result["metrics"]

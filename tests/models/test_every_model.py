@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from dlcourse.config import choices, compose
+from dlcourse.config import CONF, choices, compose
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, build_model
 
@@ -34,6 +35,13 @@ def classifiers():
     """The models whose family learns classes by gradient."""
     found = {name: compose(f"model={name}", "data=mnist").model for name in choices("model")}
     return [name for name, model in found.items() if model._target_.endswith("classifier.Classifier")]
+
+
+def net_of(model):
+    """The net that a model's YAML chooses, or the YAML that it extends."""
+    defaults = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{model}.yaml"))["defaults"]
+    chosen = [entry["net"] for entry in defaults if isinstance(entry, dict) and "net" in entry]
+    return chosen[0] if chosen else net_of(defaults[0])
 
 
 def step(*words):
@@ -75,5 +83,5 @@ def test_a_batch_of_every_net_on_every_set_that_it_fits(net, data):
 @pytest.mark.usefixtures("image_sets")
 @pytest.mark.parametrize("model", classifiers())
 def test_a_batch_of_every_classifier(model):
-    words = [f"model.net.{option}" for option in SMALL.get(model, SMALL["pretrained"])]
+    words = [f"model.net.{option}" for option in SMALL[net_of(model)]]
     step(f"model={model}", "data=cifar10", "data.validation=60", *words)

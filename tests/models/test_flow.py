@@ -38,6 +38,7 @@ def untrained(tmp_path, *words):
     return build_model(cfg, data.task), data
 
 
+@pytest.mark.whole
 def test_a_run_ends_with_scores_plots_and_a_table_of_steps(trained):
     metrics = trained["metrics"]
     assert {"test/frechet_distance", "test/nearest_ratio", "test/late_loss", "val/loss"} <= set(metrics)
