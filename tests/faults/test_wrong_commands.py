@@ -156,3 +156,11 @@ def test_a_wrong_command_gets_one_sentence(command, verb, words, said):
     assert code not in (0, None) and "Traceback" not in error, error
     assert sentence and said in sentence[0], error
     assert not Path("outputs").exists() and not Path("multirun").exists()
+
+
+def test_a_model_that_does_not_fit_is_refused_before_data_are_rendered_or_downloaded(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCOURSE_DATA", str(tmp_path / "data"))
+    for words, said in (("model=mlp data=clocks", "clocks has time"), ("model=clock_cyclic data=mnist", "mnist has")):
+        code, out, error = command("train", *words.split(), "trainer=cpu")
+        assert code == 1 and said in error and not out
+    assert not list(tmp_path.glob("data/*.npz"))

@@ -153,7 +153,7 @@ class Experiment:
         """Data, model and trainer; config.yaml is written when all its values are decided."""
         check_accelerator(self.cfg.trainer)  # before data is prepared, which may take minutes
         if self.given_model is None and not self.resumed:
-            check_model(self.cfg)
+            check_model(self.cfg, self.data)
         nodes = (self.cfg.get("logger") or {}).values()
         built = [build_logger(node, self.folder) for node in nodes if node is not None]
         self.callbacks += [one for one in built if isinstance(one, Callback)]  # logger=live

@@ -31,6 +31,8 @@ class ClockFolder(ImageFolder):
         name, validation, test, split_seed, folds, fold, batch_size, augment, seed: see `OwnImages`.
     """
 
+    task_kind = "time"
+
     def __init__(
         self,
         name: str,

@@ -67,6 +67,7 @@ class Clocks(Copies, Rendered):
     """
 
     KIND = "clocks"
+    task_kind = "time"
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ class ClocksCourse(Copies):
         batch_size, augment, seed, name: see `DataModule`.
     """
 
+    task_kind = "time"
+
     SHA256: ClassVar = {
         "images.npy": (
             "8a1dc371ea4809b51ac53490448a34320dcbffb6841570498e62e16538c25e4c",

@@ -40,6 +40,8 @@ class Faces(DataModule):
         batch_size, augment, seed: see `DataModule`.
     """
 
+    task_kind = "pictures"
+
     def __init__(
         self,
         name: str,

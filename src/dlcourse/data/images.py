@@ -36,6 +36,8 @@ class LabelledImages(DataModule):
         batch_size, augment, seed: see `DataModule`.
     """
 
+    task_kind = "classes"
+
     CLASSES: ClassVar[tuple[str, ...]]
     GROUPS: ClassVar[tuple[str, ...]] = ()
     GROUP_OF: ClassVar[tuple[int, ...]] = ()

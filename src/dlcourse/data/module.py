@@ -31,6 +31,7 @@ class DataModule(LightningDataModule, ABC):
     """
 
     task: Task
+    task_kind: str | None = None  # of the task, which is known in full only when the images are read
     settings: dict[str, Any] | None = None  # its config; two modules with the same settings share their arrays
     is_published = True  # whether the images are the known files that published figures are measured on
     balance = False  # whether training draws each class equally often

@@ -33,6 +33,7 @@ class OwnImages(DataModule):
     """
 
     is_published = False
+    task_kind = "classes"
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class Toons(Rendered):
     """
 
     KIND = "toons"
+    task_kind = "pictures"
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ class XOR(DataModule):
         name, batch_size, seed: see `DataModule`.
     """
 
+    task_kind = "classes"
+
     def __init__(self, name: str, batch_size: int = 4, seed: int = 0):
         super().__init__(name, batch_size, seed=seed)
 

@@ -57,10 +57,7 @@ class BaseModule(StepShortcuts, ABC):
         seed: int = 0,
     ):
         super().__init__()
-        if task.kind != self.kind:
-            raise UserError(
-                f"{type(self).__name__} needs {self.kind}, but {task.data} has {task.kind}: choose other data"
-            )
+        self.check_kind(task.data, task.kind)
         self.task, self.optimizer, self.schedule, self.seed = task, optimizer, schedule, seed
         # Convolutions are faster with channels last, by a quarter in bfloat16.
         self.net = net(in_shape=task.in_shape, outputs=outputs).to(memory_format=torch.channels_last)
@@ -192,6 +189,16 @@ class BaseModule(StepShortcuts, ABC):
         Raises:
             UserError: something is missing; the message names the remedy.
         """
+
+    @classmethod
+    def check_kind(cls, data: str, kind: str) -> None:
+        """Refuse data with another kind of task.
+
+        Raises:
+            UserError: names both kinds.
+        """
+        if kind != cls.kind:
+            raise UserError(f"{cls.__name__} needs {cls.kind}, but {data} has {kind}: choose other data")
 
     def adapt(self, inputs: Tensor) -> None:
         """Initialize a net from training inputs, if it has a method `adapt`."""

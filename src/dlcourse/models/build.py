@@ -126,12 +126,14 @@ def build_model(cfg: DictConfig, task: Task) -> BaseModule:
     return model
 
 
-def check_model(cfg: DictConfig) -> None:
-    """Reject settings that are invalid regardless of the data, before the data is prepared."""
+def check_model(cfg: DictConfig, data: DataModule) -> None:
+    """Reject a model that does not fit the data, and settings that are invalid, before the data is prepared."""
     require(cfg, "model")
     kind = target(cfg.model)
     if isinstance(kind, type) and issubclass(kind, BaseModule):
         kind.check(cfg.model)
+        if data.task_kind is not None and kind.kind != "pictures":  # a generative model takes labelled images as well
+            kind.check_kind(data.title, data.task_kind)
 
 
 def model_kind(model: BaseModule | None, cfg: DictConfig) -> str | None:
