@@ -82,7 +82,7 @@ def made(name: str):
     return cfg, model
 
 
-@pytest.mark.slow  # two to four seconds each
+@pytest.mark.slow  # two to four seconds each, of any_clock up to a minute
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("format", ["onnx", "torch"])
 def test_every_family_answers_alike_outside(name, format):

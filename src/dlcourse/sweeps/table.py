@@ -201,7 +201,7 @@ def verdicts(sweep: Sweep, margin: float) -> list[str]:
         return []
     limit, good, total = sweep.bound(margin)
     percent, one = f"{100 * margin:g} %", good == 1
-    if sweep.is_share(limit):
+    if sweep.is_share(rows[0].mean(sweep.metric)):
         near = f"{'has' if one else 'have'} at most {percent} more errors than the best: {sweep.metric} of"
     else:
         near = f"{'comes' if one else 'come'} within {percent} of the best by {sweep.metric}:"
