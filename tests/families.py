@@ -7,6 +7,7 @@ import torch
 
 from dlcourse.models.build import load_checkpoint
 from dlcourse.runs.result import read_result
+from tests.conftest import NET
 
 TINY_CLOCKS = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24"]
 TINY_TOONS = ["data=toons", "data.count=64", "data.validation=8", "data.test=8", "data.size=32", "data.batch_size=16"]
@@ -16,7 +17,7 @@ FAMILIES = {
         *("model=digits_cnn", "data=digits8", "data.view=picture", "data.batch_size=300", "data.validation=200"),
         *("data/augment=digits", "callbacks=ema", "callbacks.ema.decay=0.9", "model/optimizer=adamw"),
     ],
-    "clock": ["model=clock_multihead", *TINY_CLOCKS, "model.net.widths=[4,8]", "model.net.blocks=[1,1]"],
+    "clock": ["model=clock_multihead", *TINY_CLOCKS, *NET],
     "flow": [
         *("model=flow", *TINY_TOONS, "data.style=simple", "model.conditional=true", "model.features=random"),
         *("model.net.widths=[4,8]", "model.net.patch=4", "model.steps=2", "model.ema=0.9"),

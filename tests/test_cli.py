@@ -96,7 +96,7 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     code, _, error = command("train", f"run={folder}", "seed=5")
     assert code == 1 and "started with seed=0, not 5" in error
     assert (
-        "started with model.optimizer.lr=0.004, not 0.5"
+        "started with model.optimizer.lr=0.008, not 0.5"
         in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
     )
     assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]

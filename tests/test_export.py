@@ -19,6 +19,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_model, load_run
 from dlcourse.models.graphs import graphs, metadata
+from tests.conftest import NET
 
 STORED = Path(__file__).parent / "stored" / "classifier"
 GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "export.md"
@@ -26,7 +27,7 @@ CLASSES = Task("own", "classes", (3, 12, 12), (100.0, 90.0, 80.0), (50.0, 50.0, 
 TIME = Task("clocks", "time", (1, 32, 32), 100.0, 50.0)
 FACES = Task("faces", "pictures", (3, 16, 16), 0.0, 1.0)
 XOR = Task("xor", "classes", (2,), 0.5, 0.5, ("0", "1"))
-CLOCK = ["data=clocks", "model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
+CLOCK = ["data=clocks", *NET]
 FACE = ["data=faces", "model.net.width=4", "model.net.layers=2", "model.latent=3"]
 FLOW = ["model=flow", "model.net.widths=[4,8]", "model.steps=2"]
 RANDOM = ["model.net.pretrained=false", "model.net.train=all"]

@@ -94,7 +94,7 @@ def test_a_folder_with_a_run_is_refused_and_so_are_changed_keys(tiny_run):
     tiny_run()
     with pytest.raises(UserError, match="already contains a run"):
         tiny_run()
-    with pytest.raises(UserError, match="started with model.optimizer.lr=0.004, not 0.5"):
+    with pytest.raises(UserError, match="started with model.optimizer.lr=0.008, not 0.5"):
         tiny_run("model.optimizer.lr=0.5", resume=True)
 
 

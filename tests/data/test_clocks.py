@@ -1,14 +1,12 @@
 """Clock data: balanced, cached, reproducible; the course's files are checked."""
 
 import logging
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from dlcourse.clocks.course import CourseRanges
-from dlcourse.clocks.scene import SceneRanges
 from dlcourse.data.augment import Augment
 from dlcourse.data.clocks import Clocks
 from dlcourse.data.clocks_course import ClocksCourse
@@ -58,34 +56,9 @@ def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
     assert not torch.equal(next(iter(other.train_dataloader()))[0], first[0][0])
 
 
-def test_a_curriculum_widens_the_camera_to_all_ranges(data_dir):
-    data = clocks(data_dir, fresh=True, curriculum=0.5)
-    data.setup()
-    data.trainer = SimpleNamespace(max_epochs=8, current_epoch=0, global_rank=0, world_size=1, training=False)
-    last = len(data.train_dataloader())
-    steps = [(0, 0), (1, 0), (2, 0), (3, 0), (3, last), (7, 0)]
-    ranges = [data._ranges_at(*step) for step in steps]
-    assert ranges[0] == ranges[1] == data.ranges.eased(0) != data.ranges
-    tilts, azimuths = ([high - low for low, high in (getattr(r, name) for r in ranges)] for name in ("tilt", "azimuth"))
-    assert tilts == sorted(tilts) and azimuths == sorted(azimuths)
-    assert ranges[4] == ranges[5] == data.ranges
-    for each in ranges:
-        assert data.ranges.tilt[0] <= each.tilt[0] <= each.tilt[1] <= data.ranges.tilt[1]
-        assert data.ranges.zoom[0] <= each.zoom[0] <= each.zoom[1] <= data.ranges.zoom[1]
-    data.trainer.max_epochs = -1  # limited by steps or time: the end is unknown
-    assert data._ranges_at(0, 0) == data.ranges
-
-
-def test_eased_ranges_lie_within_narrow_ones():
-    own = SceneRanges(azimuth=(90, 180), tilt=(0, 0))
-    assert own.eased(0).azimuth == (130, 140) and own.eased(0).tilt == (0, 0) and own.eased(1) == own
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"curriculum": 1.5, "fresh": True}, "data.curriculum=1.5 is not a share"),
-        ({"curriculum": 0.5, "fresh": False}, "data.curriculum=0.5 requires data/scene=free and data.fresh=true"),
         ({"count": 5}, "data.count=5 is too small"),
         ({"split_by": "hour"}, "data.split_by=hour is unknown: use random, viewpoint, minute"),
         ({"split_by": "viewpoint"}, "data.split_by=viewpoint needs viewpoints that repeat.*data/scene=course"),

@@ -83,8 +83,8 @@ WRONG = [
     ("train", [*XOR, "model.hidden=0"], "hidden"),
     ("train", [*XOR, "model.restarts=0"], "restarts"),
     # what does not go together
-    ("train", ["model=mlp", *CLOCK[1:]], "Classifier needs classes, but clocks has time"),
-    ("train", ["model=clock_cyclic", "data=digits8"], "ClockReader needs time, but digits8 has classes"),
+    ("train", ["model=mlp", *CLOCK[1:]], "model=mlp needs classes, but data=clocks has time"),
+    ("train", ["model=clock_cyclic", "data=digits8"], "model=clock_cyclic needs time, but data=digits8 has classes"),
     ("train", ["model=vgg16", *DIGITS[1:]], "too small"),
     ("train", [*DIGITS, "data/augment=digits"], "features cannot be augmented"),
     ("train", ["model=cnn", *DIGITS[1:], "model.net.stages=[8,8]", "model.net.kernels=3"], "must be lists of filters"),

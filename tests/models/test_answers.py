@@ -13,6 +13,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.answers import BATCH, predict_batches
 from dlcourse.models.build import build_model
+from tests.conftest import NET
 
 GREY = Task("own", "classes", (1, 12, 12), 100.0, 50.0, ("a", "b", "c"))
 COLOUR = Task("own", "classes", (3, 12, 12), (100.0, 90.0, 80.0), (50.0, 50.0, 50.0), ("a", "b", "c"))
@@ -93,8 +94,7 @@ def test_what_is_not_an_image_gets_a_sentence(classifier, images, words):
 
 def test_clocks_answer_times_with_hours_and_minutes():
     images = np.random.default_rng(0).integers(0, 255, (3, 48, 48), dtype=np.uint8)
-    net = ["model.net.widths=[4,8]", "model.net.blocks=[1,1]"]
-    found = model_of(TIME, "model=clock_multihead", *net).predict(images)
+    found = model_of(TIME, "model=clock_multihead", *NET).predict(images)
     assert found.probabilities.shape == (3, 720) and found.minutes.shape == found.confidence.shape == (3,)
     assert all(re.fullmatch(r"\d+:\d\d", name) for name in found.names)
     columns = found.columns()
@@ -102,7 +102,7 @@ def test_clocks_answer_times_with_hours_and_minutes():
     np.testing.assert_allclose(sum(columns[f"p_hour_{h}"] for h in range(1, 13)), 1, atol=1e-5)
     first = found.probabilities.argmax(1)[0]
     assert columns[f"p_minute_{first % 60:02d}"][0] >= found.probabilities[0, first]
-    number = model_of(TIME, "model=clock_regression", *net).predict(images)
+    number = model_of(TIME, "model=clock_regression", *NET).predict(images)
     assert number.probabilities is None and number.confidence is None and number.columns() == {}
     assert number.names and number.minutes.shape == (3,) and "class_names" not in number.arrays()
 

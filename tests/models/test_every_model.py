@@ -25,6 +25,7 @@ SMALL = {
     "wide_resnet": ["depth=10", "widen=1"],
     "resnet50": ["stem=original"],
     "resnet": ["widths=[4,8]", "blocks=[1,1]"],
+    "polar": ["width=4", "first=4", "steps=[1]", "radii=8", "angles=24"],
     "pretrained": ["name=test_resnet", "pretrained=false", "size=null"],
     "three_conv": ["filters=[4,4,4]", "dense=[[8,8]]"],
 }

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from dlcourse.commands.train import run
 from dlcourse.config import compose
+from tests.conftest import NET
 from tests.families import COMMON, TINY_CLOCKS, TINY_TOONS
 
 STORED = Path(__file__).parent
@@ -17,7 +18,7 @@ PICTURES = [*TINY_TOONS, "model.latent=4", "model.features=random", "model.net.w
 EXAMPLES = {
     "classifier": ["model=mlp", "data=digits8", "model.net.widths=[8]", "model.net.dropout=0"],
     "centroid": ["model=nearest_centroid", "data=digits8"],
-    "clock": ["model=clock_cyclic", *TINY_CLOCKS, "model.net.widths=[4]", "model.net.blocks=[1]"],
+    "clock": ["model=clock_cyclic", *TINY_CLOCKS, *NET],
     "autoencoder": ["model=autoencoder", *PICTURES],
     "vae": ["model=vae", *PICTURES],
     "gan": ["model=gan", *PICTURES, "model.discriminator.width=2", "model.discriminator.layers=2"],

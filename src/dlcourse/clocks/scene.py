@@ -198,26 +198,6 @@ class SceneRanges(Ranges):
         "edge_bottom": "edge_probability",
     }
 
-    def eased(self, share: float) -> SceneRanges:
-        """These ranges with the camera's narrowed: upright dials, large and seen from above.
-
-        Args:
-            share: 0 the narrowest ranges, 1 these ranges themselves.
-        """
-
-        def part(least: float) -> float:
-            return least + (1 - least) * min(max(share, 0.0), 1.0)
-
-        (left, right), (low, high), (small, large) = self.azimuth, self.tilt, self.zoom
-        middle = 0.0 if right - left >= 360 else (left + right) / 2
-        half = (right - left) / 2 * part(1 / 9)
-        return replace(
-            self,
-            azimuth=(middle - half, middle + half),
-            tilt=(low, low + (high - low) * part(1 / 3)),
-            zoom=(large - (large - small) * part(2 / 5), large),
-        )
-
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -4,6 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from dlcourse.config.values import check_epochs
 from dlcourse.errors import UserError
 
 
@@ -19,6 +20,4 @@ def chosen_epochs(cfg: DictConfig, data: str) -> int:
         epochs = defaults if isinstance(defaults, int) else defaults.get(data)
         if epochs is None:
             raise UserError(f"the model does not set a default number of epochs for {data}: set trainer.max_epochs")
-    if not isinstance(epochs, int) or epochs < 1:
-        raise UserError(f"trainer.max_epochs={epochs} is not a positive integer: use for example 10")
-    return epochs
+    return check_epochs(epochs)

@@ -39,7 +39,6 @@ SCENES: dict[str, tuple[type[Ranges], int | str]] = {
     "any": (VariedRanges, VERSION),
 }
 SPLIT_BY = ("random", "viewpoint", "minute")
-EASY = 0.375  # share of a curriculum with the narrowest ranges; then they widen
 ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
 
 
@@ -56,9 +55,6 @@ class Clocks(Copies, Rendered):
         colour: false: grey images of any clocks; those of the other kinds are always grey.
         pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
             models that learn to find the dial. Requires the kind `any` and `fresh`.
-        curriculum: share of the training, in epochs, over which fresh images become harder: first upright dials seen
-            from above, then wider and wider ranges of the camera (Bengio et al., 2009). 0: all ranges at once.
-            Requires the kind `free` and `fresh`.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
         split_by: what a split holds: images at `random`, or all images of a `viewpoint` (of the kind `course`), or of a
             `minute` of the dial; the percentages are then of viewpoints or minutes.
@@ -79,7 +75,6 @@ class Clocks(Copies, Rendered):
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
         pose: bool = False,
-        curriculum: float = 0.0,
         split: Sequence[int] = (80, 10, 10),
         split_by: str = "random",
         copies: int = 1,
@@ -101,10 +96,6 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene.kind={self.kind} is unknown: use {', '.join(SCENES)}")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
-        if not 0 <= curriculum <= 1:
-            raise UserError(f"data.curriculum={curriculum} is not a share of the training: use 0 to 1")
-        if curriculum and not (fresh and self.kind == "free"):
-            raise UserError(f"data.curriculum={curriculum} requires data/scene=free and data.fresh=true")
         if split_by not in SPLIT_BY:
             raise UserError(f"data.split_by={split_by} is unknown: use {', '.join(SPLIT_BY)}")
         if split_by == "viewpoint" and self.kind != "course":
@@ -121,7 +112,6 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.scene: {error}") from None
         self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
-        self.curriculum, self._batches_an_epoch = curriculum, 1
 
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
@@ -177,19 +167,10 @@ class Clocks(Copies, Rendered):
         self.task = time_task(self.title, arrays["train"][0])
         return arrays
 
-    def _ranges_at(self, epoch: int, number: int) -> Ranges:
-        """The ranges of a fresh training batch."""
-        if self.pose:
-            return replace(self.ranges, absent_probability=ABSENT)
-        epochs = self.trainer.max_epochs if self.trainer is not None else None
-        if not (self.curriculum and epochs and epochs > 0 and isinstance(self.ranges, SceneRanges)):
-            return self.ranges
-        done = (epoch + number / self._batches_an_epoch) / (epochs * self.curriculum)
-        return self.ranges if done >= 1 else self.ranges.eased((done - EASY) / (1 - EASY))
-
     def _take_fresh(self, index: Tensor, epoch: int, number: int) -> Batch:
         minutes = index % MINUTES
-        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), self._ranges_at(epoch, number))
+        ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
+        scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
         images = self.render(scene, self.device)
         images = self._augmented(self.augment, images, index, epoch, number)
         return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
@@ -203,6 +184,4 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
         # Any clocks take as long to render as a small net takes to learn from them.
         ahead = self.kind == "any" and self.device.type == "cpu"
-        batches = self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
-        self._batches_an_epoch = len(batches)
-        return batches
+        return self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)

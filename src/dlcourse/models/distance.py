@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from dlcourse.analysis import classification
 from dlcourse.analysis.distances import centre_distances, class_centres, distances, extreme_pairs, votes
-from dlcourse.analysis.reduction import METHODS, Reduction, check_enough, reduction
+from dlcourse.analysis.reduction import Reduction, check_enough, reduction
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
+from dlcourse.models.checks import check_reduce
 from dlcourse.models.classifier import fine
 from dlcourse.training.schedules import constant
 
@@ -38,8 +39,7 @@ class DistanceClassifier(BaseModule):
     centres: Tensor  # mean of each class [K, D] or on the plane [K, 2]; infinite for a class without samples
 
     def __init__(self, task: Task, reduce: str = "none", dtype: str = "float64", seed: int = 0):
-        if reduce not in ("none", *METHODS):
-            raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(METHODS)}")
+        check_reduce(reduce)
         if dtype not in TYPES:
             raise UserError(f"model.dtype={dtype} is unknown: use {' or '.join(TYPES)}")
         super().__init__(task, _nothing, (len(task.classes),), torch.optim.SGD, constant, seed)

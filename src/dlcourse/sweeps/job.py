@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.values import check_values
 from dlcourse.errors import UserError
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.sweeps.jobs import PLAN
@@ -25,7 +26,8 @@ def run_job(cfg: DictConfig) -> Any:
     folder, overrides = Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task)
     swept = hydra_cfg.mode == RunMode.MULTIRUN
     if not (folder / CONFIG).exists():
-        require(cfg, "model", "data")  # before torch, which takes seconds to import
+        require(cfg, "model", "data")
+        check_values(cfg)
     search = cfg.get("search") is not None
     if search and not swept:
         raise UserError("search=... starts many runs: add -m, as in train -m search=vgg_block name=NAME")

@@ -1,0 +1,62 @@
+"""Wrong values that a composed config shows by itself: refused before torch is imported, which takes seconds.
+
+The classes check their values as well, since not every object comes from a config.
+"""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from dlcourse.errors import UserError
+
+# What the models of these modules read and what the data sets of these modules hold.
+MODELS = dict.fromkeys(("classifier", "distance", "perceptron", "xor", "xor_search"), "classes")
+MODELS |= {"clock": "time", "any_clock": "time"}  # generative models read labelled images as well
+DATA = dict.fromkeys(("arrays", "cifar", "digits", "features", "folder", "mnist", "xor"), "classes")
+DATA |= {"clocks": "time", "clocks_course": "time", "clock_folder": "time", "faces": "pictures", "toons": "pictures"}
+AT_LEAST_ONE = {"model": {"k": 3}, "data": {"batch_size": 64}}  # and an example
+
+
+def check_values(cfg: DictConfig) -> None:
+    """Refuse a model that does not fit the data, unknown methods and counts below 1.
+
+    Args:
+        cfg: composed for train, with a model and a data set. Classes of the user are not checked.
+
+    Raises:
+        UserError: names the key and the remedy.
+    """
+    model, data = _module(cfg.model, "models"), _module(cfg.data, "data")
+    reads, holds = MODELS.get(model), DATA.get(data)
+    if reads and holds and reads != holds:
+        raise UserError(
+            f"model={cfg.model.name} needs {reads}, but data={cfg.data.name} has {holds}: choose other data"
+        )
+    if model and cfg.trainer.max_epochs is not None:
+        check_epochs(cfg.trainer.max_epochs)
+    for group, owner in (("model", model), ("data", data)):
+        for key, example in AT_LEAST_ONE[group].items():
+            value: Any = cfg[group].get(key)
+            if owner and isinstance(value, int) and value < 1:
+                raise UserError(f"{group}.{key}={value} is below 1: use for example {example}")
+    if model == "distance":
+        from dlcourse.models.checks import check_reduce
+
+        check_reduce(cfg.model.reduce)
+
+
+def check_epochs(epochs: object) -> int:
+    """A number of epochs.
+
+    Raises:
+        UserError: it is not a positive integer.
+    """
+    if not isinstance(epochs, int) or epochs < 1:
+        raise UserError(f"trainer.max_epochs={epochs} is not a positive integer: use for example 10")
+    return epochs
+
+
+def _module(node: DictConfig, group: str) -> str:
+    """The module of a class of dlcourse, without its package; empty for a class of the user."""
+    before, _, name = str(node.get("_target_")).rpartition(".")[0].rpartition(".")
+    return name if before == f"dlcourse.{group}" else ""
