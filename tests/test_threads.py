@@ -39,6 +39,7 @@ def test_auto_leaves_the_choice_to_the_size_of_a_step(cores, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert resolve_threads("auto") is None
     assert (threads_for(SMALL_STEP / 2), threads_for(2 * SMALL_STEP), threads_for(math.inf)) == (1, 2, 2)
+    assert (threads_for(SMALL_STEP / 2, ahead=True), threads_for(2 * SMALL_STEP, ahead=True)) == (1, 1)
 
 
 def test_the_work_of_a_step_is_that_of_its_dense_and_convolutional_layers():

@@ -217,7 +217,7 @@ class Experiment:
             return
         threads = torch.get_num_threads()
         if threads > 1 and asked_threads(None) is None and likely_device(self.cfg.trainer).type == "cpu":
-            threads = threads_for(self._step_work())
+            threads = threads_for(self._step_work(), self.data.ahead)
             torch.set_num_threads(threads)
         self.cfg.threads = threads
 

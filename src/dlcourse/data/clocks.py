@@ -113,6 +113,11 @@ class Clocks(Copies, Rendered):
         self.colour, self.pose = colour and self.kind == "any", pose
         self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
 
+    @property
+    def ahead(self) -> bool:
+        """Rendering takes a third of a step or more, and a second core shortens it more than it does the net's part."""
+        return self.fresh and self.device.type == "cpu"
+
     def file_settings(self) -> Mapping[str, Any]:
         """Settings that the stored images depend on."""
         # What is as usual is left out, so that files of earlier versions keep their names.
@@ -182,6 +187,4 @@ class Clocks(Copies, Rendered):
         count = len(split_indices(self.count, self.scene_seed, self.split)["train"])
         if self.batch_size > count:
             raise UserError(f"data.batch_size={self.batch_size} is larger than the {count} training images of an epoch")
-        # Any clocks take as long to render as a small net takes to learn from them.
-        ahead = self.kind == "any" and self.device.type == "cpu"
-        return self._batches(count, self._take_fresh, self.batch_size, train=True, ahead=ahead)
+        return self._batches(count, self._take_fresh, self.batch_size, train=True)

@@ -36,6 +36,7 @@ class DataModule(LightningDataModule, ABC):
     is_published = True  # whether the images are the known files that published figures are measured on
     balance = False  # whether training draws each class equally often
     whole = False  # whether all images of the user are test images, for a run that was not trained on them
+    ahead = False  # whether a thread of its own makes the next training batch, which takes a core
     rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -143,7 +144,6 @@ class DataModule(LightningDataModule, ABC):
         batch_size: int,
         train: bool,
         split: str | None = None,
-        ahead: bool = False,
     ) -> Batches:
         return Batches(
             count,
@@ -156,7 +156,7 @@ class DataModule(LightningDataModule, ABC):
             epoch=lambda: self.trainer.current_epoch if self.trainer is not None else 0,
             start=self._batches_done if train else lambda: 0,
             place=lambda: self.placed(split)[0].device if split is not None else torch.device("cpu"),
-            ahead=ahead,
+            ahead=train and self.ahead,
         )
 
     def _batches_done(self) -> int:

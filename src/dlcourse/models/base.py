@@ -105,8 +105,8 @@ class BaseModule(StepShortcuts, ABC):
     # Shared by all families -----------------------------------------------------------------------------------------
 
     def plots(self) -> tuple[str, ...]:
-        """Entries of plots.dispatch for this model: that of its kind, then its own."""
-        return (self.kind, *self.extra_plots)
+        """Entries of plots.dispatch for this model: that of its kind, then its own and its net's."""
+        return (self.kind, *self.extra_plots, *getattr(self.net, "extra_plots", ()))
 
     @property
     def photo_task(self) -> Task:

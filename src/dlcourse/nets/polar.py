@@ -96,6 +96,8 @@ class PolarNet(nn.Module):
         self.read = nn.Conv2d(width, start, 1)
         self.head = nn.Linear(start * columns, sum(outputs))
 
+    extra_plots = ("polar",)
+
     def unrolled(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] sampled around the centre [N, C, radii, angles], each with mean 0 and deviation 1."""
         grid = self.grid.to(x.dtype).expand(len(x), -1, -1, -1)
@@ -103,9 +105,11 @@ class PolarNet(nn.Module):
         deviation, mean = torch.std_mean(x, (1, 2, 3), keepdim=True)
         return (x - mean) / (deviation + 0.02)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        x = self.unrolled(x)
+    def beginning(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """From unrolled images: the probability that the object begins at an angle [N, angles / 4], and features.
+
+        The features [N, start, angles / 4] are those that the head reads.
+        """
         count, channels, radii, angles = x.shape
         # Tiles of 8 radii and 4 angles as channels: a convolution over a single channel takes longer.
         x = x.view(count, channels, radii // 8, 8, angles // 4, 4).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
@@ -116,9 +120,13 @@ class PolarNet(nn.Module):
         x = self.far(x + self.whole(x.mean((2, 3)))[:, :, None, None])
         # The outputs stay in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         with torch.autocast(x.device.type, enabled=False):
-            begin = self.begin(x.float()).flatten(1).softmax(1)
-            seen = self.read(x.float()).flatten(2)
-            return self.head((seen @ begin[:, self.shifted]).flatten(1))
+            return self.begin(x.float()).flatten(1).softmax(1), self.read(x.float()).flatten(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
+        begin, features = self.beginning(self.unrolled(x))
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head((features @ begin[:, self.shifted]).flatten(1))
 
 
 def _grid(radii: int, angles: int, centre: Sequence[float], reach: float, squeeze: float) -> Tensor:

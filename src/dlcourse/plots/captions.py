@@ -31,6 +31,7 @@ CAPTIONS = {
     "surface": "The output of the net over its two inputs.",
     "traversals": "What single directions of the latent change.",
     "tries": "The number of tries that the search needed.",
+    "unrolled": "Images unrolled around their middle, and at which angle the net thinks that the object begins.",
     "worst": "The most confident mistakes, or the largest errors.",
 }
 

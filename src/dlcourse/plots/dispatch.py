@@ -24,12 +24,13 @@ MODULES = {
     "classes": "dlcourse.plots.classes",
     "time": "dlcourse.plots.time",
     "pictures": "dlcourse.plots.generative",
-    # families, on top of their kind
+    # families and nets, on top of their kind
     "any_clock": "dlcourse.plots.any_clock",
     "centres": "dlcourse.plots.centres",
     "flow": "dlcourse.plots.flow",
     "gan": "dlcourse.plots.gan",
     "perceptron": "dlcourse.plots.perceptron",
+    "polar": "dlcourse.plots.polar",
     "probe": "dlcourse.plots.probe",
     "vae": "dlcourse.plots.vae",
     "xor": "dlcourse.plots.xor",

@@ -44,7 +44,7 @@ def advice(threads: int, cores: int, jobs: int = 1) -> str | None:
     return f"{each} on {where} slow each other down, often many times: use threads={best}"
 
 
-def threads_for(work: float) -> int:
+def threads_for(work: float, ahead: bool = False) -> int:
     """The number of threads for training steps of a size: one for small ones, else all that torch may use.
 
     Threads wait for each other several times in each operation. On a busy machine, that takes longer than a small
@@ -52,10 +52,11 @@ def threads_for(work: float) -> int:
 
     Args:
         work: floating-point operations of a step, see `step_size.step_work`.
+        ahead: another thread makes the next batch meanwhile; it gets a core for itself.
     """
     import torch
 
-    return 1 if work < SMALL_STEP else torch.get_num_threads()
+    return 1 if work < SMALL_STEP else max(1, torch.get_num_threads() - ahead)
 
 
 def resolve_threads(count: int | str | None) -> int | str | None:
