@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 TINY = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24", "debug=fast", "trainer=cpu"]
-NET = [f"model.net.{option}" for option in ("width=4", "first=4", "start=2", "steps=[1]", "radii=8", "angles=24")]
+NET = [f"model.net.{option}" for option in ("width=4", "first=4", "read=2", "steps=[1]", "radii=8", "angles=24")]
 PINNED = ["trainer.precision=32-true"]
 REAL_DATA = Path(os.environ["DLCOURSE_REAL_DATA"]).absolute() if os.environ.get("DLCOURSE_REAL_DATA") else None
 

@@ -1,11 +1,11 @@
-"""The polar net: a turn of the object changes nothing, and it can learn where the object begins."""
+"""The polar net: a turn of the object changes nothing, but the direction of the camera."""
 
 import pytest
 import torch
 
 from dlcourse.nets.polar import PolarNet
 
-SMALL = {"width": 8, "steps": (1, 2), "first": 4, "start": 3, "radii": 16, "angles": 48}
+SMALL = {"width": 8, "steps": (1, 2), "first": 4, "read": 3, "radii": 16, "angles": 48}
 
 
 def small(channels=1, side=40, **more):

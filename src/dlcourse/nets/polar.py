@@ -38,11 +38,10 @@ class Around(nn.Module):
 class PolarNet(nn.Module):
     """Reads something round whose turn in the image is unknown, such as a clock: sampled in polar coordinates.
 
-    Convolutions around the circle treat all angles alike. The net then decides at which angle the object begins (a
-    clock's twelve), and sums its features from there on: a cross-correlation with the distribution of that angle. A
-    linear layer reads the result, in which every turn of the object looks the same. Nothing but the outputs' loss
-    teaches it where the object begins. Cyclic correlation and polar sampling: Esteves et al., 2018 (Polar Transformer
-    Networks, arXiv:1709.01889); the layout is our own.
+    A turn of the object is a shift of the samples around the circle. Convolutions around it treat all angles alike.
+    The net then weights the angles and correlates its features with these weights, circularly: a turn shifts both
+    alike, so that the correlation, which a linear layer reads, stays the same. Polar sampling: Esteves et al., 2018
+    (Polar Transformer Networks, arXiv:1709.01889); the rest of the layout is our own.
 
     Args:
         in_shape: channels, height, width of the images.
@@ -50,12 +49,14 @@ class PolarNet(nn.Module):
         width: channels of the convolutions around the circle.
         steps: distance of the kernel's angles in each of them.
         first: channels of the two layers before them, which see radius and angle.
-        start: channels that are read from the object's beginning on.
+        read: channels of the features that are correlated and read.
         radii, angles: samples along the radius, a multiple of 8, and around the circle, a multiple of 4.
         centre: where the object's middle is expected: from the left and from the top, in image sides.
         reach: largest radius that is seen, in image sides.
         squeeze: height of the circle as it is seen / its width.
     """
+
+    extra_plots = ("polar",)
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class PolarNet(nn.Module):
         width: int = 128,
         steps: Sequence[int] = (1, 2, 4, 8),
         first: int = 32,
-        start: int = 24,
+        read: int = 24,
         radii: int = 48,
         angles: int = 240,
         centre: Sequence[float] = (0.5, 0.5),
@@ -92,11 +93,9 @@ class PolarNet(nn.Module):
         self.near = nn.Sequential(*(Around(width, width, step=step) for step in steps[:2]))
         self.whole = nn.Linear(width, width)
         self.far = nn.Sequential(*(Around(width, width, step=step) for step in steps[2:]))
-        self.begin = nn.Conv2d(width, 1, 1)
-        self.read = nn.Conv2d(width, start, 1)
-        self.head = nn.Linear(start * columns, sum(outputs))
-
-    extra_plots = ("polar",)
+        self.weigh = nn.Conv2d(width, 1, 1)
+        self.read = nn.Conv2d(width, read, 1)
+        self.head = nn.Linear(read * columns, sum(outputs))
 
     def unrolled(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] sampled around the centre [N, C, radii, angles], each with mean 0 and deviation 1."""
@@ -105,28 +104,22 @@ class PolarNet(nn.Module):
         deviation, mean = torch.std_mean(x, (1, 2, 3), keepdim=True)
         return (x - mean) / (deviation + 0.02)
 
-    def beginning(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """From unrolled images: the probability that the object begins at an angle [N, angles / 4], and features.
-
-        The features [N, start, angles / 4] are those that the head reads.
-        """
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
+        x = self.unrolled(x)
         count, channels, radii, angles = x.shape
         # Tiles of 8 radii and 4 angles as channels: a convolution over a single channel takes longer.
         x = x.view(count, channels, radii // 8, 8, angles // 4, 4).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
         x = self.second(self.first(x.contiguous(memory_format=torch.channels_last)))
-        # The camera's perspective depends on the direction in the image, whatever the object's turn.
+        # The camera's perspective depends on the direction in the image, not on the object's turn.
         x = F.relu(self.norm(self.flat(x) + self.perspective(self.direction)), inplace=True)
         x = self.near(x)
         x = self.far(x + self.whole(x.mean((2, 3)))[:, :, None, None])
         # The outputs stay in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         with torch.autocast(x.device.type, enabled=False):
-            return self.begin(x.float()).flatten(1).softmax(1), self.read(x.float()).flatten(2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        begin, features = self.beginning(self.unrolled(x))
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head((features @ begin[:, self.shifted]).flatten(1))
+            weights = self.weigh(x.float()).flatten(1).softmax(1)
+            features = self.read(x.float()).flatten(2)
+            return self.head((features @ weights[:, self.shifted]).flatten(1))
 
 
 def _grid(radii: int, angles: int, centre: Sequence[float], reach: float, squeeze: float) -> Tensor:

@@ -31,7 +31,7 @@ CAPTIONS = {
     "surface": "The output of the net over its two inputs.",
     "traversals": "What single directions of the latent change.",
     "tries": "The number of tries that the search needed.",
-    "unrolled": "Images unrolled around their middle, and at which angle the net thinks that the object begins.",
+    "unrolled": "Images as the net samples them around their middle: a turn of the object is a shift here.",
     "worst": "The most confident mistakes, or the largest errors.",
 }
 
