@@ -89,8 +89,7 @@ def training(preset: str, device: Any, quick: bool, compiled: bool, folder: Path
         short[0] = "trainer.limit_train_batches=1"
         words += [*short, "data.batch_size=16"]
         if data == "clocks":
-            words += ["data.count=60", "data.size=32", f"data_dir={folder}", "model.net.widths=[4,8]"]
-            words += ["model.net.blocks=[1,1]"]
+            words += ["data.count=60", "data.size=32", f"data_dir={folder}", "model.net.width=8"]
         else:
             words += [f"data.path={arrays(data, 200, folder)[0]}", "model.net.widths=[4,8,8]"]
     start = time.perf_counter()

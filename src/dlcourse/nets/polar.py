@@ -99,7 +99,8 @@ class PolarNet(nn.Module):
 
     def unrolled(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] sampled around the centre [N, C, radii, angles], each with mean 0 and deviation 1."""
-        grid = self.grid.to(x.dtype).expand(len(x), -1, -1, -1)
+        # x.shape[0], not len(x): an export keeps the number of images variable.
+        grid = self.grid.to(x.dtype).expand(x.shape[0], -1, -1, -1)
         x = F.grid_sample(x, grid, align_corners=False)
         deviation, mean = torch.std_mean(x, (1, 2, 3), keepdim=True)
         return (x - mean) / (deviation + 0.02)
