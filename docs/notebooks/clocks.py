@@ -151,7 +151,7 @@ for encoding in (Regression(), Cyclic(), MultiHead()):
 # %% [markdown]
 # ## The program's reader
 #
-# A small residual net, Muon and a schedule that ends at zero. `load_run` gives the model; `predictions` has the time, the
+# A residual net, Muon and a schedule that ends at zero. `load_run` gives the model; `predictions` has the time, the
 # confidence and the runner-up.
 
 # %%
