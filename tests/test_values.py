@@ -6,8 +6,9 @@ import sys
 import pytest
 from hydra.utils import get_object
 
+from dlcourse.analysis.reduction import METHODS
 from dlcourse.config import choices, compose
-from dlcourse.config.values import AT_LEAST_ONE, DATA, MODELS, check_values
+from dlcourse.config.values import AT_LEAST_ONE, DATA, MODELS, REDUCTIONS, check_values
 from dlcourse.errors import UserError
 
 WRONG = [
@@ -56,6 +57,7 @@ def test_classes_of_a_user_are_not_checked():
     check_values(compose(*words))
 
 
-def test_the_checked_keys_exist():
+def test_the_checked_names_exist():
+    assert tuple(METHODS) == REDUCTIONS
     knn = compose("model=knn", "data=digits8")
     assert all(key in knn[group] for group, keys in AT_LEAST_ONE.items() for key in keys)

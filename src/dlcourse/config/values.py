@@ -14,6 +14,7 @@ MODELS = dict.fromkeys(("classifier", "distance", "perceptron", "xor", "xor_sear
 MODELS |= {"clock": "time", "any_clock": "time"}  # generative models read labelled images as well
 DATA = dict.fromkeys(("arrays", "cifar", "digits", "features", "folder", "mnist", "xor"), "classes")
 DATA |= {"clocks": "time", "clocks_course": "time", "clock_folder": "time", "faces": "pictures", "toons": "pictures"}
+REDUCTIONS = ("pca", "tsne", "umap")  # the methods of analysis.reduction
 AT_LEAST_ONE = {"model": {"k": 3}, "data": {"batch_size": 64}}  # and an example
 
 
@@ -40,9 +41,17 @@ def check_values(cfg: DictConfig) -> None:
             if owner and isinstance(value, int) and value < 1:
                 raise UserError(f"{group}.{key}={value} is below 1: use for example {example}")
     if model == "distance":
-        from dlcourse.models.checks import check_reduce
-
         check_reduce(cfg.model.reduce)
+
+
+def check_reduce(reduce: str) -> None:
+    """Refuse an unknown method that reduces samples to a plane.
+
+    Raises:
+        UserError: it is unknown.
+    """
+    if reduce not in ("none", *REDUCTIONS):
+        raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(REDUCTIONS)}")
 
 
 def check_epochs(epochs: object) -> int:

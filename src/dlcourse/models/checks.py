@@ -1,6 +1,5 @@
-"""Checks of model options; without torch, so that a command can answer at once."""
+"""Checks of model options."""
 
-from dlcourse.analysis.reduction import METHODS
 from dlcourse.errors import UserError
 
 
@@ -38,13 +37,3 @@ def one_of(choices: tuple[str, ...], **words: str) -> None:
     for name, value in words.items():
         if value not in choices:
             raise UserError(f"model.{name}={value} is unknown: use {' or '.join(choices)}")
-
-
-def check_reduce(reduce: str) -> None:
-    """Refuse an unknown method that reduces samples to a plane.
-
-    Raises:
-        UserError: it is unknown.
-    """
-    if reduce not in ("none", *METHODS):
-        raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(METHODS)}")

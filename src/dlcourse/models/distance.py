@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from dlcourse.analysis import classification
 from dlcourse.analysis.distances import centre_distances, class_centres, distances, extreme_pairs, votes
 from dlcourse.analysis.reduction import Reduction, check_enough, reduction
+from dlcourse.config.values import check_reduce
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.checks import check_reduce
 from dlcourse.models.classifier import fine
 from dlcourse.training.schedules import constant
 

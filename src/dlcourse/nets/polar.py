@@ -57,6 +57,7 @@ class PolarNet(nn.Module):
     """
 
     extra_plots = ("polar",)
+    grid: Tensor  # places of the samples in the image [1, radii, angles, 2], -1 to 1
 
     def __init__(
         self,

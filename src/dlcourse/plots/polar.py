@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from dlcourse.data.module import DataModule
 from dlcourse.models.base import BaseModule
+from dlcourse.nets.polar import PolarNet
 from dlcourse.plots.curves import ANSWER, save
 
 SHOWN = 4
@@ -17,6 +18,7 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     """`plots/unrolled.png`: test images, each beside its samples around the circle."""
     images = data.arrays[model.split][0][:SHOWN]
     net = model.net
+    assert isinstance(net, PolarNet)
     unrolled = net.unrolled(model.normalize(images.to(model.device))).mean(1).flip(1).cpu()
     figure = Figure(figsize=(10, 1.9 * len(images)), layout="constrained")
     figure.suptitle("Images unrolled around their middle: a turn of the object is a shift here")
