@@ -16,6 +16,7 @@ from dlcourse.app.saved_runs import SavedRuns, generative
 from dlcourse.app.server import address_of, bound
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from tests.conftest import NET
 
 
 def dial(hour: int, minute: int, side: int = 400) -> Image.Image:
@@ -174,6 +175,16 @@ def test_heat_maps_and_digits_of_a_run(tmp_path):
         assert seen.shape == (320, 320) and shares.count("track") == 10 and "big" in text
         with pytest.raises(UserError, match="nothing is drawn"):
             digit.read_digit(loaded.model, None)
+
+
+def test_a_polar_net_has_no_map_of_the_image():
+    from dlcourse.config import compose
+    from dlcourse.models.build import build_model
+
+    task = Task("clocks", "time", (1, 40, 40), 100.0, 50.0)
+    model = build_model(compose("model=clock_multihead", "data=clocks", *NET), task).eval()
+    with pytest.raises(UserError, match="unrolls the image first: use occlusion"):
+        attention.last_convolution(model, torch.zeros(1, 40, 40, dtype=torch.uint8))
 
 
 def test_the_built_in_reader_reads_a_drawing():

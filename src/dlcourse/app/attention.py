@@ -12,6 +12,7 @@ from dlcourse.models.answers import predict_batches
 from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.classifier import Classifier
 from dlcourse.models.clock import ClockReader
+from dlcourse.nets.polar import PolarNet
 from dlcourse.plots.sheet import displayable
 from dlcourse.reporting.collect import Run
 
@@ -94,8 +95,10 @@ def last_convolution(model: Any, stored: Tensor) -> nn.Module:
     """The last convolution of a net with an output of more than one position.
 
     Raises:
-        UserError: the net does not have such a convolution.
+        UserError: the net does not have such a convolution, or its positions are not those of the image.
     """
+    if isinstance(model.net, PolarNet):
+        raise UserError("Grad-CAM cannot show where this net looks, as it unrolls the image first: use occlusion")
     used: list[nn.Module] = []
 
     def note(layer: nn.Module, _: Any, output: Tensor) -> None:
