@@ -50,7 +50,7 @@ def test_a_folder_of_different_images(run_folder, tmp_path, capsys):
     table = list(csv.DictReader((tmp_path / "answers" / "predictions.csv").read_text().splitlines()))
     assert sum(float(table[0][f"p_minute_{m:02d}"]) for m in range(60)) == pytest.approx(1, abs=1e-3)
     with np.load(tmp_path / "answers" / "predictions.npz") as stored:
-        assert stored["probabilities"].shape == (3, 720) and stored["embeddings"].shape == (3, 8)
+        assert stored["probabilities"].shape == (3, 720) and stored["embeddings"].shape == (3, 12)
         assert stored["names"].tolist() == [row["time"] for row in rows]
         assert [Path(name).name for name in stored["files"]] == ["colour.jpg", "grey.png", "transparent.png"]
 
