@@ -53,6 +53,9 @@ def test_parameter_count():
     [
         ({"radii": 20}, "radii=20 and angles=48 must be multiples of 8 and 4"),
         ({"angles": 50}, "radii=16 and angles=50 must be multiples"),
+        ({"width": 0}, "contains 0: use positive whole numbers"),
+        ({"centre": "abc"}, "centre=abc is not a place in the image: use two numbers"),
+        ({"centre": (0.5,)}, "is not a place in the image"),
         ({"steps": (1, 8)}, r"steps=\[1, 8\] reach further than the 12 angles"),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import picture_shape
+from dlcourse.nets.layers import check_widths, picture_shape
 
 INNER = 0.08  # smallest radius that is seen, in image sides
 
@@ -77,6 +77,9 @@ class PolarNet(nn.Module):
         channels, _, _ = picture_shape(in_shape)
         if radii % 8 or angles % 4 or min(radii, angles) < 8:
             raise ValueError(f"radii={radii} and angles={angles} must be multiples of 8 and 4")
+        check_widths("width, first, read and steps", (width, first, read, *steps))
+        if isinstance(centre, str) or len(centre) != 2 or not all(isinstance(part, (int, float)) for part in centre):
+            raise ValueError(f"centre={centre} is not a place in the image: use two numbers, such as [0.5,0.5]")
         columns = angles // 4
         if 2 * max(steps, default=1) > columns:
             raise ValueError(f"steps={list(steps)} reach further than the {columns} angles: use smaller ones")
