@@ -5,7 +5,7 @@ The classes check their values as well, since not every object comes from a conf
 
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 
@@ -15,7 +15,7 @@ MODELS |= {"clock": "time", "any_clock": "time"}  # generative models read label
 DATA = dict.fromkeys(("arrays", "cifar", "digits", "features", "folder", "mnist", "xor"), "classes")
 DATA |= {"clocks": "time", "clocks_course": "time", "clock_folder": "time", "faces": "pictures", "toons": "pictures"}
 REDUCTIONS = ("pca", "tsne", "umap")  # the methods of analysis.reduction
-AT_LEAST_ONE = {"model": {"k": 3}, "data": {"batch_size": 64}}  # and an example
+AT_LEAST_ONE = {"model.k": 3, "data.batch_size": 64}  # counts, and an example of each
 
 
 def check_values(cfg: DictConfig) -> None:
@@ -35,11 +35,11 @@ def check_values(cfg: DictConfig) -> None:
         )
     if model and cfg.trainer.max_epochs is not None:
         check_epochs(cfg.trainer.max_epochs)
-    for group, owner in (("model", model), ("data", data)):
-        for key, example in AT_LEAST_ONE[group].items():
-            value: Any = cfg[group].get(key)
-            if owner and isinstance(value, int) and value < 1:
-                raise UserError(f"{group}.{key}={value} is below 1: use for example {example}")
+    for key, example in AT_LEAST_ONE.items():
+        value: Any = OmegaConf.select(cfg, key)
+        ours = model if key.startswith("model.") else data
+        if ours and isinstance(value, int) and value < 1:
+            raise UserError(f"{key}={value} is below 1: use for example {example}")
     if model == "distance":
         check_reduce(cfg.model.reduce)
 

@@ -77,7 +77,7 @@ class PolarNet(nn.Module):
         channels, _, _ = picture_shape(in_shape)
         if radii % 8 or angles % 4 or min(radii, angles) < 8:
             raise ValueError(f"radii={radii} and angles={angles} must be multiples of 8 and 4")
-        check_widths("width, first, read and steps", (width, first, read, *steps))
+        check_widths("model.net (width, first, read, steps)", (width, first, read, *steps))
         if isinstance(centre, str) or len(centre) != 2 or not all(isinstance(part, (int, float)) for part in centre):
             raise ValueError(f"centre={centre} is not a place in the image: use two numbers, such as [0.5,0.5]")
         columns = angles // 4
@@ -87,7 +87,7 @@ class PolarNet(nn.Module):
         turn = torch.arange(columns) * (2 * pi / columns)
         seen = torch.stack([turn.sin(), turn.cos(), (2 * turn).sin(), (2 * turn).cos()])
         self.register_buffer("direction", seen[None, :, None], persistent=False)
-        at = torch.arange(columns)
+        at = torch.arange(columns)  # column k has the index of each weight after a shift by k angles
         self.register_buffer("shifted", (at[:, None] - at) % columns, persistent=False)
         self.first = Around(channels * 32, first, 3, residual=False)
         self.second = Around(first, first, 3)
