@@ -1,7 +1,7 @@
 """The clock renderer: matplotlib and PIL drawing the same scenes, images a second by size, threads and number.
 
 The rivals (rivals.py) are given outlines in pixels that were worked out beforehand, and draw no wood, no shadow and no
-reflection; ours is the whole renderer. All are compared on one thread.
+reflection; ours is the whole renderer, compiled as in training. All are compared on one thread.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import torch
 
 from benchmarks.rivals import by_matplotlib, by_pil, outlines
 from benchmarks.table import Row, rate
-from dlcourse.clocks.render import render, render_clocks
+from dlcourse.clocks.render import render
 from dlcourse.clocks.scene import draw_scenes
 
 SIZE = 150
 
 
-def speed(count: int, size: int, threads: int) -> tuple[float, float]:
+def speed(count: int, size: int, threads: int, compiled: bool = True) -> tuple[float, float]:
     """Pictures a second, and processor milliseconds a picture: other work on the machine slows the one more."""
     torch.set_num_threads(threads)
-    minutes_N = torch.arange(count) * 7 % 720
-    render_clocks(minutes_N[:64], seed=0, size=size)  # draws the textures, which are kept
+    scene = draw_scenes(torch.arange(count) * 7 % 720, seed=1)
+    render(scene[:64], size, compiled=compiled)  # draws the textures, which are kept, and compiles
     wall, cpu = time.perf_counter(), time.process_time()
-    render_clocks(minutes_N, seed=1, size=size)
+    render(draw_scenes(scene.minutes, seed=2), size, compiled=compiled)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return count / wall, 1000 * cpu / count
 
@@ -47,6 +47,9 @@ def rows(quick: bool) -> Iterator[Row]:
     """The rivals, then the linearity in the number of pictures, sizes and threads."""
     few, many = (3, 60) if quick else (60, 2000)
     ours, cpu = speed(many, SIZE, 1)
+    by_torch, torch_cpu = speed(many, SIZE, 1, compiled=False)
+    more = {"ours_cpu_ms": cpu, "theirs_cpu_ms": torch_cpu}
+    yield rate(f"clocks of {SIZE} pixels", ours, "our torch operations", by_torch, "pictures/s", more=more)
     for name, draw, least in (("matplotlib", by_matplotlib, 50), ("PIL", by_pil, 3)):
         theirs, their_cpu = rival_speed(draw, few if draw is by_matplotlib else 10 * few)
         more = {"ours_cpu_ms": cpu, "theirs_cpu_ms": their_cpu}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from dlcourse.clocks.course import CourseRanges
 from dlcourse.clocks.geometry import Camera, compass
 from dlcourse.clocks.render import render, render_clocks
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
@@ -258,3 +259,13 @@ def test_a_tapered_hand_is_narrower_at_its_tip() -> None:
 
     near, far = (dark(0.6, row) for row in (20, 85))
     assert near > dark(0.0, 20) >= dark(0.0, 85) > far
+
+
+@pytest.mark.parametrize(("ranges", "size"), [(SceneRanges, 150), (SceneRanges, 37), (CourseRanges, 75)])
+def test_compiled_code_draws_the_same_pictures(ranges: type[SceneRanges], size: int) -> None:
+    scene = draw_scenes(_times(90), 7, ranges())
+    by_torch, compiled = (render(scene, size, compiled=choice).int() for choice in (False, True))
+    apart = (by_torch - compiled).abs()
+    assert int(apart.max()) <= 1  # a grey level, where the sums are rounded in another order
+    assert float(apart.float().mean()) < 2e-3
+    assert torch.equal(compiled[11:30], render(scene[11:30], size, compiled=True).int())

@@ -43,6 +43,16 @@ def test_another_setting_has_another_file_but_fresh_keeps_the_test_pictures(data
     assert torch.equal(fixed.arrays["test"][0], fresh.arrays["test"][0])
 
 
+def test_large_epochs_are_rendered_by_compiled_code_and_the_stored_pictures_by_torch(data_dir):
+    assert Clocks(str(data_dir)).compiled
+    small, compiled = (clocks(data_dir, fresh=True, compiled=choice) for choice in ("auto", True))
+    assert not small.compiled and small.path == compiled.path
+    for data in (small, compiled):
+        data.setup()
+    first, second = (torch.cat([x.int() for x, _ in data.train_dataloader()]) for data in (small, compiled))
+    assert int((first - second).abs().max()) == 1  # not bit for bit: a grey level in a few pixels
+
+
 def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
     data = clocks(data_dir, fresh=True)
     data.setup()

@@ -3,9 +3,6 @@
 A fitted reduction is stored as its points and their coordinates; `restore` rebuilds it from them.
 """
 
-import atexit
-import shutil
-import tempfile
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcourse.errors import UserError
+from dlcourse.numba_cache import import_compiled
 
 EXACT = 4096  # points up to which neighbours are searched for exactly, as umap-learn itself does
 
@@ -178,21 +176,9 @@ class UMAP(Reduction):
 
 
 def _umap() -> Any:
-    """The module umap. numba caches its code beside the source or in the home, or else in a temporary folder."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)  # not used here
-        try:
-            import umap
-        except RuntimeError as error:
-            if "no locator available" not in str(error):
-                raise
-            import numba
-
-            folder = tempfile.mkdtemp(prefix="numba-")
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            numba.config.CACHE_DIR = folder  # ty: ignore[missing-attribute]
-            import umap
-    return umap
+        return import_compiled("umap")
 
 
 METHODS: dict[str, type[Reduction]] = {"pca": PCA, "tsne": TSNE, "umap": UMAP}

@@ -39,6 +39,7 @@ SCENES: dict[str, tuple[type[Ranges], int | str]] = {
     "any": (VariedRanges, VERSION),
 }
 SPLIT_BY = ("random", "viewpoint", "minute")
+LARGE = 1e8  # pixels of all images from which compiled code saves more than the two seconds that numba takes to start
 ABSENT = 0.1  # share of training images without a clock, where the training needs the pose
 
 
@@ -50,6 +51,9 @@ class Clocks(Copies, Rendered):
         count: number of images in all splits.
         size: side of an image in pixels.
         fresh: render new training images for every batch and never repeat one; an epoch has as many as the split.
+        compiled: on the CPU, render the fresh images with code that numba compiles, see `clocks.render.render`; `auto`:
+            if an epoch is large enough to make up for the time that numba takes to start. The kind `any` and the
+            stored images, which are then the same everywhere, are rendered by torch.
         scene_seed: seed of the stored images and of the split; the same for every run, so that runs can be compared.
         scene: `kind`, see `SCENES`, and ranges of the renderer that differ from the usual ones, by name.
         colour: false: grey images of any clocks; those of the other kinds are always grey.
@@ -71,6 +75,7 @@ class Clocks(Copies, Rendered):
         count: int = 18_000,
         size: int = 150,
         fresh: bool = True,
+        compiled: bool | str = "auto",
         scene_seed: int = 0,
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
@@ -94,6 +99,8 @@ class Clocks(Copies, Rendered):
         self.kind = ranges.pop("kind", "free")
         if self.kind not in SCENES:
             raise UserError(f"data.scene.kind={self.kind} is unknown: use {', '.join(SCENES)}")
+        if compiled not in (True, False, "auto"):
+            raise UserError(f"data.compiled={compiled} is unknown: use auto, true or false")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
         if split_by not in SPLIT_BY:
@@ -111,7 +118,9 @@ class Clocks(Copies, Rendered):
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
         self.colour, self.pose = colour and self.kind == "any", pose
-        self.count, self.size, self.fresh, self.scene_seed = count, size, fresh, scene_seed
+        self.count, self.size, self.scene_seed = count, size, scene_seed
+        large = count * size**2 >= LARGE
+        self.fresh, self.compiled = fresh, large if compiled == "auto" else compiled
 
     @property
     def ahead(self) -> bool:
@@ -148,11 +157,11 @@ class Clocks(Copies, Rendered):
             found["train"] = draw_scenes(minutes, mix(self.scene_seed, 1), self.ranges), minutes
         return found
 
-    def render(self, scene: Scene, device: torch.device | None = None) -> Tensor:
+    def render(self, scene: Scene, device: torch.device | None = None, compiled: bool = False) -> Tensor:
         """Images uint8 [N, S, S], or [N, S, S, 3] in colour."""
         if self.kind == "any":
             return render_varied(scene, self.size, device, self.colour)
-        return render(scene, self.size, device)
+        return render(scene, self.size, device, compiled=compiled)
 
     def render_splits(self) -> dict[str, np.ndarray]:
         """Images uint8 [N, S, S] or [N, S, S, 3], and times [N, 2]."""
@@ -176,7 +185,7 @@ class Clocks(Copies, Rendered):
         minutes = index % MINUTES
         ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
         scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
-        images = self.render(scene, self.device)
+        images = self.render(scene, self.device, self.compiled)
         images = self._augmented(self.augment, images, index, epoch, number)
         return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
 
