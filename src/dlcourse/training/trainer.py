@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.errors import UserError
 from dlcourse.training.checkpoints import AtomicCheckpointIO
 from dlcourse.training.devices import check_accelerator, process_rank
+from dlcourse.training.lightning_shortcuts import NoProfiler
 from dlcourse.training.precision import PlainOptimizers
 from dlcourse.training.progress import shows_bar
 
@@ -62,6 +63,8 @@ def make_trainer(settings: DictConfig, **more: Any) -> Trainer:
         chosen["callbacks"] = [callback for callback in chosen["callbacks"] if callback not in bars]
     if chosen.get("gradient_clip_val") is not None:
         chosen["callbacks"] = [*chosen["callbacks"], PlainOptimizers()]
+    if chosen["profiler"] is None:
+        chosen["profiler"] = NoProfiler()
     if chosen.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
         chosen["deterministic"] = None  # the same; torch imports its compiler to set False
     try:
