@@ -1,7 +1,9 @@
 """The reader of any clock learns from poses, finds dials, and says so where there is none."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +16,29 @@ from dlcourse.clocks.varied.scene import VariedRanges
 from dlcourse.data.clocks import Clocks
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
-from dlcourse.models.any_clock import AnyClockReader, best_pose, encoded, finder_loss
+from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.build import ANY_READER, built_in, built_in_readers, load_run
+from dlcourse.models.dial_finder import best_poses, encoded, finder_loss
 from dlcourse.nets.any_clock import CELLS, AnyClockNet
 from dlcourse.plots import any_clock
 from dlcourse.training.optimizers import Muon
 from dlcourse.training.schedules import one_cycle
+
+# Large clocks with numerals, seen nearly from the front in good light.
+PLAIN: dict[str, Any] = {
+    f"{name}_probability": 0.0
+    for name in ("far", "free_turn", "dark", "shade", "glare", "blur", "motion", "jpeg", "cover")
+} | {
+    "tilt": (0.0, 20.0),
+    "zoom": (0.32, 0.45),
+    "offset_x": (-0.3, 0.3),
+    "offset_y": (-0.3, 0.3),
+    "numerals": {"none": 0.0},
+    "dial": {"dark": 0.0, "coloured": 0.0, "clear": 0.0},
+    "hand_contrast": (0.7, 1.0),
+    "ink_contrast": (0.7, 1.0),
+    "noise": (0.0, 0.01),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +63,7 @@ def test_a_pose_survives_the_finders_encoding(shown):
     for i, (x, y) in enumerate(cells.tolist()):
         numbers = [9.0, pose[i, 0] * CELLS - x - 0.5, pose[i, 1] * CELLS - y - 0.5, *(e[i] for e in encoded(pose))]
         answer[i, :, y, x] = torch.tensor(numbers)
-    assert (best_pose(answer)[:, :7] - pose[:, :7]).abs().max() < 1e-4
+    assert (best_poses(answer)[:, 0, :7] - pose[:, :7]).abs().max() < 1e-4
     assert finder_loss(answer, pose) < finder_loss(answer.flip(3), pose)
 
 
@@ -89,24 +108,8 @@ def test_the_data_gives_poses_on_request(tmp_path):
 
 
 def test_the_built_in_reader_finds_and_reads_plain_clocks():
-    """Large clocks with numerals, seen nearly from the front in good light."""
-    ranges = VariedRanges(
-        **{
-            f"{name}_probability": 0.0
-            for name in ("far", "free_turn", "dark", "shade", "glare", "blur", "motion", "jpeg", "cover")
-        },
-        tilt=(0.0, 20.0),
-        zoom=(0.32, 0.45),
-        offset_x=(-0.3, 0.3),
-        offset_y=(-0.3, 0.3),
-        numerals={"none": 0.0},
-        dial={"dark": 0.0, "coloured": 0.0, "clear": 0.0},
-        hand_contrast=(0.7, 1.0),
-        ink_contrast=(0.7, 1.0),
-        noise=(0.0, 0.01),
-    )
     minutes = torch.arange(32) * 157 % 720
-    scene = draw_scenes(minutes, 11, ranges)
+    scene = draw_scenes(minutes, 11, VariedRanges(**PLAIN))
     labels = labels_of(scene)
     _, reader = load_run(built_in(ANY_READER))
     with torch.inference_mode():
@@ -115,6 +118,24 @@ def test_the_built_in_reader_finds_and_reads_plain_clocks():
     assert (away < 0.1).float().mean() > 0.9
     assert (circular_error(answers["minutes"], minutes) < 1.5).float().mean() > 0.6
     assert sum(row["time"] == "no clock found" for row in reader.format_predictions(answers)) <= 1
+
+
+def test_several_clocks_in_an_image_are_read(tmp_path):
+    minutes = torch.tensor([100, 460, 250, 610])
+    easy = VariedRanges(**PLAIN)
+    left, right = render_varied(draw_scenes(minutes, 12, easy), 128).split(2)
+    reader = built_in_readers()
+    pairs = torch.cat([left, right], 2)
+    with torch.inference_mode():
+        answers = reader.predictions(reader(pairs))
+        alone = reader.format_predictions(reader.predictions(reader(left)))
+    assert all("others" not in row for row in alone)
+    both = torch.stack([answers["minutes"], answers["more_minutes"][:, 0]], 1).sort(1).values
+    assert circular_error(both, torch.tensor([[100, 250], [460, 610]])).max() < 1.5
+    others = [row["others"] for row in reader.format_predictions(answers)]
+    assert all(re.fullmatch(r"\d+:\d\d \(\d+%\)", other) for other in others)
+    any_clock.draw_predictions(tmp_path / "sheet.png", reader, pairs, answers, [Path("two.png")] * 2)
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
 def test_the_built_in_readers_say_that_there_is_no_clock():

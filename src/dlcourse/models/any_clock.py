@@ -9,19 +9,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcourse.clocks.dial import POSE, DialAngles, chunks, pyramid, radius, sample, seen_at, unrolled, window
-from dlcourse.clocks.encodings import confidence
+from dlcourse.clocks.encodings import clock_text, confidence
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
-from dlcourse.nets.any_clock import ANGLES, CELLS, LOOK, RADII, AnyClockNet
+from dlcourse.models.dial_finder import best_poses, finder_loss
+from dlcourse.nets.any_clock import ANGLES, LOOK, RADII, AnyClockNet
 
-USUAL_RADIUS = 0.3  # image sides: a dial of this radius has size 0 in the finder's answer
 CLOSER = 1.6  # half the side of the second look in dial radii
 LOOKS = 3
 PHOTO = 640  # pixels a side of a user's photograph
+MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # what is told about further clocks
 AT_ONCE = 16  # images that are read together
 SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
 FOUND = 0.5  # smallest score of the finder that counts as a clock
+WORTH_A_LOOK = 0.2  # smallest score of a further clock in the first look
 
 
 class AnyClockReader(ClockReader):
@@ -49,6 +51,7 @@ class AnyClockReader(ClockReader):
         self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
         self.second: ClockReader | None = None  # a reader of the course's clock, which is also run
+        self.most = 1  # clocks that are read in an image
 
     extra_plots = ("any_clock",)
     net: AnyClockNet
@@ -98,14 +101,32 @@ class AnyClockReader(ClockReader):
     # Reading ---------------------------------------------------------------------------------------------------------
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Images uint8 [N, H, W, 3] or grey [N, H, W] to the reader's answers and the pose [N, 3 * bins + POSE]."""
+        """Images uint8 [N, H, W, 3] or grey [N, H, W] to [N, most * K]: the answers to each of their clocks.
+
+        An answer has the reader's 3 * bins numbers, the pose, and the 720 probabilities of the second reader, if any.
+        """
         found = []
         for part in chunks(inputs, AT_ONCE):
             levels = pyramid(_prepared(part))
-            pose = self.find(levels)
-            read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
-            found.append(torch.cat([read, pose, *self._second_opinion(levels, pose)], 1))
+            whole = torch.full((len(part), 3), 0.5, device=part.device)
+            dials = self._look(levels, whole[:, :2], whole[:, 2], self.most).unbind(1)
+            pose = self._closer(levels, dials[0])
+            answers, seen = [self._read(levels, pose)], [pose]
+            for dial in dials[1:]:
+                answer, pose = torch.zeros_like(answers[0]), torch.zeros_like(pose)
+                if len(there := (dial[:, 7] > WORTH_A_LOOK).nonzero()[:, 0]):
+                    some = [level[there] for level in levels]
+                    pose[there] = self._closer(some, dial[there])
+                    answer[there] = self._read(some, pose[there])
+                again = torch.stack([_same_dial(pose, other) for other in seen]).any(0) | (pose[:, 7] < FOUND)
+                answers.append(answer * ~again[:, None])
+                seen.append(pose)
+            found.append(torch.cat(answers, 1))
         return torch.cat(found)
+
+    def _read(self, levels: list[Tensor], pose: Tensor) -> Tensor:
+        read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
+        return torch.cat([read, pose, *self._second_opinion(levels, pose)], 1)
 
     def _second_opinion(self, levels: list[Tensor], pose: Tensor) -> list[Tensor]:
         """Probabilities of the 720 times [N, 720] by `second`, which sees the found dial as in its training."""
@@ -117,46 +138,71 @@ class AnyClockReader(ClockReader):
         grey = (seen * torch.tensor([76.245, 149.685, 29.07], device=seen.device)[:, None, None]).sum(1)
         return [self.second.predictions(self.second(grey))["probabilities"]]
 
-    def find(self, levels: list[Tensor]) -> Tensor:
-        """The dial of each image with the highest score: poses [N, POSE]; the last number is the score, 0 to 1."""
-        count, device = levels[0].shape[0], levels[0].device
-        centre, half = torch.full((count, 2), 0.5, device=device), torch.full((count,), 0.5, device=device)
-        score = torch.ones(count, device=device)
-        pose = torch.zeros(count, POSE, device=device)
-        for number in range(LOOKS):
-            look = sample(levels, window(centre, half, LOOK), half * (2 / LOOK))
-            seen = best_pose(self.net.finder(_channels_last(look) - 0.5))
-            score = torch.minimum(score, seen[:, 7]) if number else seen[:, 7]
-            scale = 2 * half[:, None]
-            pose = torch.cat(
-                [centre + (seen[:, :2] - 0.5) * scale, seen[:, 2:5] * scale, seen[:, 5:7], score[:, None]], 1
-            )
-            centre, half = pose[:, :2], (CLOSER * radius(pose)).clamp(0.02, 0.7)
-        return pose
+    def _look(self, levels: list[Tensor], centre: Tensor, half: Tensor, count: int = 1) -> Tensor:
+        """The dials that the finder sees in a square: poses [N, count, POSE]; the last number is the score, 0 to 1.
+
+        Args:
+            levels: of the images.
+            centre: of the square [N, 2], in image sides.
+            half: half its side [N].
+            count: dials at the most.
+        """
+        look = sample(levels, window(centre, half, LOOK), half * (2 / LOOK))
+        seen = best_poses(self.net.finder(_channels_last(look) - 0.5), count)
+        scale = 2 * half[:, None, None]
+        moved = centre[:, None] + (seen[..., :2] - 0.5) * scale
+        return torch.cat([moved, seen[..., 2:5] * scale, seen[..., 5:]], 2)
+
+    def _closer(self, levels: list[Tensor], pose: Tensor) -> Tensor:
+        """Poses [N, POSE] after closer looks, with the lowest score of these."""
+        score = torch.ones_like(pose[:, 7])
+        for _ in range(LOOKS - 1):
+            pose = self._look(levels, pose[:, :2], (CLOSER * radius(pose)).clamp(0.02, 0.7))[:, 0]
+            score = torch.minimum(score, pose[:, 7])
+        return torch.cat([pose[:, :7], score[:, None]], 1)
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """Negative log probability of the true times."""
         return super().loss(output[:, : self.angles], labels[:, :2].long())
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
-        """`minutes` [N], `probabilities` [N, 720], `runner_up` [N], `pose` [N, POSE], degrees of twelve `turn`."""
-        read, pose, second = output.split([self.angles, POSE, output.shape[1] - self.angles - POSE], 1)
+        """The clock with the highest score: `minutes` [N], `probabilities` [N, 720], `runner_up` [N], `pose` [N, POSE],
+        degrees of twelve `turn` [N]; with `most` above 1, further ones as `more_minutes` and so on, [N, most - 1, ...].
+        """
+        first, *others = (self._reading(answer) for answer in output.chunk(self.most, 1))
+        return first | {f"more_{name}": torch.stack([o[name] for o in others], 1) for name in MORE if others}
+
+    def _reading(self, answer: Tensor) -> dict[str, Tensor]:
+        read, pose, second = answer.split([self.angles, POSE, answer.shape[1] - self.angles - POSE], 1)
         chances = self.encoding.probabilities(read)
         if second.shape[1]:
             sure, other = (confidence(p.cpu(), p.argmax(1).float().cpu())[0] for p in (chances, second))
             chances = torch.where((other > sure)[:, None].to(chances.device), second, chances)
         minutes = chances.argmax(1).float()
-        runner_up = confidence(chances.cpu(), minutes.cpu())[1].float()
+        sure, runner_up = confidence(chances.cpu(), minutes.cpu())
         turn = self.encoding.turn(read, minutes)
-        return {"minutes": minutes, "probabilities": chances, "runner_up": runner_up, "turn": turn, "pose": pose}
+        named = {"minutes": minutes, "probabilities": chances, "runner_up": runner_up.float(), "confidence": sure}
+        return named | {"turn": turn, "pose": pose}
 
     def format_predictions(self, answers: dict[str, Tensor]) -> list[dict[str, Any]]:
-        """Time, confidence and runner-up; `no clock found` instead of a time where the finder is unsure."""
+        """Time, confidence and runner-up; `no clock found` instead of a time where the finder is unsure.
+
+        `others` has the times of further clocks, if an image has several.
+        """
         rows = super().format_predictions(answers)
         for row, pose in zip(rows, answers["pose"].tolist(), strict=True):
             if pose[7] < FOUND:
                 row |= {"time": "no clock found", "confidence": "", "runner_up": ""}
+        if "more_pose" in answers and (there := answers["more_pose"][..., 7] >= FOUND).any():
+            for i, row in enumerate(rows):
+                more = zip(answers["more_minutes"][i], answers["more_confidence"][i], there[i], strict=True)
+                row["others"] = ", ".join(f"{clock_text(t.item())} ({sure:.0%})" for t, sure, is_one in more if is_one)
         return rows
+
+
+def _same_dial(pose: Tensor, other: Tensor) -> Tensor:
+    """Whether the centre of one dial lies within the other [N], for poses [N, POSE]."""
+    return (pose[:, :2] - other[:, :2]).norm(dim=1) < torch.maximum(radius(pose), radius(other))
 
 
 def unroll(levels: list[Tensor], pose: Tensor) -> Tensor:
@@ -179,53 +225,3 @@ def _prepared(inputs: Tensor) -> Tensor:
 
 def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def finder_loss(answer: Tensor, pose: Tensor) -> Tensor:
-    """Loss of the finder's map [N, 1 + 7, CELLS, CELLS] against poses [N, POSE].
-
-    A focal loss of the places (CenterNet, Zhou et al., 2019, arXiv:1904.07850), and the absolute errors of the pose in
-    the cells next to the centre.
-    """
-    cells = (torch.arange(CELLS, device=pose.device) + 0.5) / CELLS
-    dx = (pose[:, 0, None, None] - cells) * CELLS
-    dy = (pose[:, 1, None, None] - cells[:, None]) * CELLS
-    away = dx.square() + dy.square()
-    heat = torch.exp(-away / 1.2) * pose[:, 7, None, None]
-    logit = answer[:, 0]
-    hit = ((away < 0.51) & (pose[:, 7, None, None] > 0)).float()
-    log_p, log_q = F.logsigmoid(logit), F.logsigmoid(-logit)
-    p = logit.sigmoid()
-    places = -(hit * (1 - p).square() * log_p + (1 - hit) * (1 - heat).pow(4) * p.square() * log_q).sum((1, 2))
-    near = ((away < 2) & (pose[:, 7, None, None] > 0)).float()
-    target = torch.stack(
-        [dx.expand_as(away), dy.expand_as(away), *(v[:, None, None].expand_as(away) for v in encoded(pose))], 1
-    )
-    error = F.smooth_l1_loss(answer[:, 1:], target, reduction="none", beta=0.1)
-    poses = (error * near[:, None]).sum() / near.sum().clamp_min(1)
-    return places.mean() + 2 * poses
-
-
-def encoded(pose: Tensor) -> list[Tensor]:
-    """Size, two numbers of the squeeze and two of the bend, each [N], of poses [N, POSE]."""
-    size = radius(pose)
-    # shape = size * exp([[a, b], [b, -a]]), whose eigenvalues are size * exp(+-m)
-    mean = (pose[:, 2] + pose[:, 4]) / (2 * size)
-    m = torch.acosh(mean.clamp_min(1 + 1e-6))
-    ratio = m / torch.sinh(m)
-    a, b = (pose[:, 2] - pose[:, 4]) / (2 * size) * ratio, pose[:, 3] / size * ratio
-    return [(size / USUAL_RADIUS).log(), 3 * a, 3 * b, 5 * pose[:, 5], 5 * pose[:, 6]]
-
-
-def best_pose(answer: Tensor) -> Tensor:
-    """Poses [N, POSE] of the cells with the highest scores in the finder's map, relative to the image that it saw."""
-    score, cell = answer[:, 0].flatten(1).sigmoid().max(1)
-    dx, dy, size, a, b, bend_x, bend_y = (
-        answer[:, 1:].flatten(2).gather(2, cell[:, None, None].expand(-1, 7, 1))[..., 0].unbind(1)
-    )
-    size = USUAL_RADIUS * size.clamp(-4.0, 1.5).exp()
-    a, b = a / 3, b / 3
-    m = (a.square() + b.square()).sqrt().clamp(1e-4, 1.2)
-    straight, ratio = size * torch.cosh(m), size * torch.sinh(m) / m
-    x, y = (cell % CELLS + 0.5 + dx) / CELLS, (cell // CELLS + 0.5 + dy) / CELLS
-    return torch.stack([x, y, straight + ratio * a, ratio * b, straight - ratio * a, bend_x / 5, bend_y / 5, score], 1)

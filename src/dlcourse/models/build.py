@@ -225,13 +225,13 @@ def built_in(folder: Path = READER) -> Path:
 
 
 def built_in_readers() -> BaseModule:
-    """The built-in reader of any clock, which asks that of the course's clock as well.
+    """The built-in reader of any clock, which asks that of the course's clock as well: the surer of the two decides.
 
-    The surer of the two decides.
+    It reads up to four clocks in an image.
 
     Raises:
         UserError: one is missing in this installation.
     """
     reader, second = (load_run(built_in(folder))[1] for folder in (ANY_READER, READER))
-    reader.second = second
+    reader.second, reader.most = second, 4
     return reader

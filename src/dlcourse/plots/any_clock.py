@@ -11,6 +11,7 @@ from torch import Tensor
 from dlcourse.clocks.dial import seen_at
 from dlcourse.clocks.encodings import MINUTES, confidence
 from dlcourse.data.module import DataModule
+from dlcourse.models.any_clock import FOUND, MORE
 from dlcourse.models.base import BaseModule
 from dlcourse.plots.curves import ANSWER, TRUTH, VALIDATION
 from dlcourse.plots.sheet import contact_sheet, ending, unsure_marks
@@ -35,6 +36,7 @@ def draw_predictions(
     doubts = unsure_marks(model, confidence(answers["probabilities"], answers["minutes"])[0], len(rows))
     titles = [
         (f"{row['time']}  {row['confidence']:.0%}, or {row['runner_up']}{doubt}" if row["runner_up"] else row["time"])
+        + (f"\nand {row['others']}" if row.get("others") else "")
         + f"\n{ending(file.name, 28)}"
         for row, doubt, file in zip(rows, doubts, files, strict=True)
     ]
@@ -44,6 +46,10 @@ def draw_predictions(
     def decorate(axes: Axes, i: int) -> None:
         if rows[i]["runner_up"]:
             draw_reading(axes, {name: part[i : i + 1] for name, part in answers.items()}, shown[i].shape[0])
+        for k in range(answers["more_pose"].shape[1] if rows[i].get("others") else 0):
+            other = {name: answers[f"more_{name}"][i, k, None] for name in MORE}
+            if other["pose"][0, 7] >= FOUND:
+                draw_reading(axes, other, shown[i].shape[0])
 
     contact_sheet(path, shown, titles[:SHOWN], "Predicted times", cell=2.6, columns=5, decorate=decorate)
 
