@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.dial_art import Part, compose, find_designs
 from benchmarks.table import Row
 
-DEFAULT = False  # an hour, and it needs artwork
+DEFAULT = False  # minutes, and it needs artwork
 COUNT = 200  # pictures of a design
 SEED = 0
 # What is drawn at random, uniformly within these ranges.
@@ -67,7 +67,7 @@ def write_pictures(folder: Path, theme: str, parts: Sequence[Part], count: int) 
     for number in range(count):
         minutes = int(draws.integers(720))
         path = folder / f"{minutes // 60 or 12:02d}-{minutes % 60:02d}_{theme}_{number:03d}.png"
-        picture(draws, parts, minutes).save(path)
+        picture(draws, parts, minutes).save(path, compress_level=1)
         paths.append(path)
     return paths
 
