@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that they work, and measures nothing")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--runs", nargs="*", default=[], metavar="DIR", help="run folders, for clock_time")
+    parser.add_argument("--art", nargs="*", default=[], metavar="DIR", help="folders of clock artwork, for dials")
+    parser.add_argument("--keep", default="", metavar="DIR", help="where to leave the pictures, for dials")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of the JSON")
     asked = parser.parse_args(arguments)
     if asked.list:
@@ -59,6 +61,9 @@ def main(arguments: list[str]) -> int:
             raise UserError(f"unknown benchmark {name}{nearest(name, known)}")
     if asked.runs and asked.names != ["clock_time"]:
         raise UserError("--runs is for clock_time alone: python -m benchmarks clock_time --runs DIR DIR")
+    if (asked.art or asked.keep) and asked.names != ["dials"]:
+        raise UserError("--art and --keep are for dials alone: python -m benchmarks dials --art DIR --keep DIR")
+    words = [asked.keep, *asked.art] if asked.names == ["dials"] else asked.runs
     asked.output.mkdir(parents=True, exist_ok=True)
     chosen = asked.names or default
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -66,7 +71,7 @@ def main(arguments: list[str]) -> int:
     pictures = asked.output / stamp
     for number, name in enumerate(chosen, 1):
         print(f"{number}/{len(chosen)} {name}", file=sys.stderr, flush=True)
-        found["benchmarks"][name] = measure(name, asked.quick, pictures, asked.runs)
+        found["benchmarks"][name] = measure(name, asked.quick, pictures, words)
     parts = found["benchmarks"].items()
     rows = [row | {"what": f"{name}: {row['what']}"} for name, part in parts for row in part["rows"]]
     print(table.machine_line(found["machine"]))

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 
-from benchmarks import clock_time, gpu, table
+from benchmarks import clock_time, dial_art, dials, gpu, table
 from benchmarks.__main__ import main
 from dlcourse.errors import UserError
 
@@ -56,7 +57,7 @@ def test_the_list_has_each_benchmark_with_what_it_measures(capsys):
     assert len(lines) == len(table.names()) > 15
     assert all(line.partition("  ")[2].strip() for line in lines)
     by_name = [line.split()[0] for line in lines if "by name alone" in line]
-    assert by_name == ["clock_time", "long_sweep", "preset_times"]
+    assert by_name == ["clock_time", "dials", "long_sweep", "preset_times"]
 
 
 def test_a_run_leaves_a_table_and_a_json_with_the_machine():
@@ -114,6 +115,86 @@ def test_time_to_a_minute_is_the_fits_share_until_then(tmp_path):
         clock_time.seconds_to(tmp_path, 1.0)
 
 
+def own_theme(folder: Path) -> Path:
+    """A white dial with a red hour hand and a blue minute hand towards 12 o'clock, as PNG layers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shape, colour in (
+        ("clock-face", (2, 2, 98, 98), "white"),
+        ("clock-hour-hand", (47, 26, 53, 50), "red"),
+        ("clock-minute-hand", (48, 8, 52, 50), "blue"),
+    ):
+        image = Image.new("RGBA", (101, 101))
+        draw = ImageDraw.Draw(image)
+        (draw.ellipse if name == "clock-face" else draw.rectangle)(shape, fill=colour)
+        image.save(folder / f"{name}.png")
+    return folder
+
+
+def test_hands_of_a_dial_stand_at_its_time(tmp_path):
+    parts = dial_art.find_designs([str(own_theme(tmp_path / "art/plain").parent)])["layers-plain"]
+    dial = np.asarray(dial_art.compose(parts, 3 * 60 + 30)).astype(int)  # the hour hand is halfway from 3 to 4
+    y, x = np.mgrid[: dial_art.SIDE, : dial_art.SIDE] - (dial_art.SIDE - 1) / 2
+
+    def angle(mask: np.ndarray) -> float:
+        return np.degrees(np.arctan2(x[mask].mean(), -y[mask].mean())) % 360
+
+    red, green, blue, _ = dial.transpose(2, 0, 1)
+    assert angle((red > 200) & (green < 60)) == pytest.approx(105, abs=1)
+    assert angle((blue > 200) & (green < 60)) == pytest.approx(180, abs=1)
+
+
+def test_pictures_of_dials_have_the_time_in_their_names_and_are_the_same_each_time(tmp_path):
+    parts = dial_art.find_designs([str(own_theme(tmp_path / "plain"))])["layers-plain"]
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for folder in (first, second):
+        folder.mkdir()
+        dials.write_pictures(folder, "plain", parts, 3)
+    names = sorted(path.name for path in first.iterdir())
+    assert len(names) == 3 and all(name[2] == "-" and "_plain_" in name for name in names)
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+    with Image.open(first / names[0]) as opened:
+        assert all(
+            low <= side <= high for side, (low, high) in zip(opened.size, (dials.WIDTH, dials.HEIGHT), strict=True)
+        )
+
+
+def test_a_dial_counts_as_read_within_a_minute_and_where_it_is_found():
+    paths = [Path(name) for name in ("12-00_a_000.png", "12-00_a_001.png", "06-30_a_002.png", "01-05_a_003.png")]
+    answers = ["11:59", "no clock found", "06:33", "01:05"]
+    row = dials.judged("a", paths, answers, np.array([719.0, 0, 393, 65]))
+    assert (row.ours, row.value, row.more["median"], row.more["not_found"]) == (50, 1, 0.5, 1)
+    assert row.more["wrong"] == {"12-00_a_001.png": "no clock found", "06-30_a_002.png": "06:33"}
+
+
+def test_elements_of_a_drawing_are_left_out_with_what_is_within_them():
+    svg = '<svg><defs><g id="kept"/></defs><g id="a"><g id="b"/><g id="c"/></g><g id="d"/></svg>'
+
+    def ids(keep: set[str], drop: set[str]) -> str:
+        root = dial_art.ElementTree.fromstring(svg)
+        dial_art.only(root, keep, drop)
+        return " ".join(element.get("id", "") for element in root.iter() if element.get("id"))
+
+    assert ids(set(), {"b"}) == "kept a c d"
+    assert ids({"c"}, set()) == "kept a c"
+    assert ids({"a"}, {"d"}) == "kept a b c"
+
+
+def test_dials_are_refused_without_artwork_and_their_options_elsewhere(here, tmp_path):
+    code, _, error = here(main, "dials", "--quick", "--art", str(tmp_path))
+    assert code == 1 and "no clock artwork in" in error and "--art FOLDER" in error
+    code, _, error = here(main, "xor", "--quick", "--keep", str(tmp_path))
+    assert code == 1 and "--art and --keep are for dials alone" in error
+
+
+@pytest.mark.slow
+def test_a_theme_of_ones_own_is_read(tmp_path):
+    done = command("benchmarks", "dials", "--quick", "--art", str(own_theme(tmp_path / "plain")), "--keep", "pictures")
+    assert done.returncode == 0, done.stderr
+    rows = only_json()["benchmarks"]["dials"]["rows"]
+    assert [row["what"] for row in rows] == ["layers-plain", "all 1 designs"]
+    assert len(list(Path("pictures").glob("*_layers-plain_*.png"))) == 2
+
+
 def test_trustworthiness_is_scikit_learns():
     from sklearn.manifold import trustworthiness
 
@@ -146,7 +227,7 @@ def test_the_gpus_figures_at_a_tiny_size_on_the_cpu():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in table.names() if name != "clock_time"])
+@pytest.mark.parametrize("name", [name for name in table.names() if name not in ("clock_time", "dials")])
 def test_every_benchmark_at_a_tiny_size(name):
     done = command("benchmarks", name, "--quick")
     assert done.returncode == 0, done.stderr
