@@ -110,13 +110,14 @@ class AnyClockReader(ClockReader):
             levels = pyramid(_prepared(part))
             whole = torch.full((len(part), 3), 0.5, device=part.device)
             dials = self._look(levels, whole[:, :2], whole[:, 2], self.most).unbind(1)
-            pose = self._closer(levels, dials[0])
+            pose = self._closer(levels, dials[0], dials[0][:, 7])
             answers, seen = [self._read(levels, pose)], [pose]
             for dial in dials[1:]:
                 answer, pose = torch.zeros_like(answers[0]), torch.zeros_like(pose)
                 if len(there := (dial[:, 7] > WORTH_A_LOOK).nonzero()[:, 0]):
                     some = [level[there] for level in levels]
-                    pose[there] = self._closer(some, dial[there])
+                    # Small beside another clock: the closer looks alone decide whether it is one.
+                    pose[there] = self._closer(some, dial[there], torch.ones_like(dial[there, 7]))
                     answer[there] = self._read(some, pose[there])
                 again = torch.stack([_same_dial(pose, other) for other in seen]).any(0) | (pose[:, 7] < FOUND)
                 answers.append(answer * ~again[:, None])
@@ -153,9 +154,8 @@ class AnyClockReader(ClockReader):
         moved = centre[:, None] + (seen[..., :2] - 0.5) * scale
         return torch.cat([moved, seen[..., 2:5] * scale, seen[..., 5:]], 2)
 
-    def _closer(self, levels: list[Tensor], pose: Tensor) -> Tensor:
-        """Poses [N, POSE] after closer looks, with the lowest score of these."""
-        score = torch.ones_like(pose[:, 7])
+    def _closer(self, levels: list[Tensor], pose: Tensor, score: Tensor) -> Tensor:
+        """Poses [N, POSE] after closer looks, with the lowest of a score [N] and theirs."""
         for _ in range(LOOKS - 1):
             pose = self._look(levels, pose[:, :2], (CLOSER * radius(pose)).clamp(0.02, 0.7))[:, 0]
             score = torch.minimum(score, pose[:, 7])
