@@ -225,9 +225,9 @@ def built_in(folder: Path = READER) -> Path:
 
 
 def built_in_readers() -> BaseModule:
-    """The built-in reader of any clock, which asks that of the course's clock as well: the surer of the two decides.
+    """The built-in reader of any clock, which asks that of the course's clock as well.
 
-    It reads up to four clocks in an image.
+    The surer of the two decides, with a small lead for the second. Up to four clocks in an image are read.
 
     Raises:
         UserError: one is missing in this installation.
