@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from dlcourse.clocks.dial import DialAngles, labels_of, pyramid, radius, sample, seen_at, unrolled
+from dlcourse.clocks.dial import DialAngles, course_labels_of, labels_of, pyramid, radius, sample, seen_at, unrolled
+from dlcourse.clocks.geometry import Camera, compass
 from dlcourse.clocks.scene import draw_scenes
 from dlcourse.clocks.varied.render import render_varied
 from dlcourse.clocks.varied.scene import VariedRanges
@@ -108,3 +109,17 @@ def test_a_dial_that_may_lie_any_way_has_several_times():
 
 def test_the_radius_is_that_of_an_equal_circle():
     assert radius(torch.tensor([[0.5, 0.5, 0.4, 0.0, 0.1, 0, 0, 1]])).item() == pytest.approx(0.2)
+
+
+def test_the_course_s_clock_has_the_same_labels():
+    """The dial's twelve, three and seven are seen where its camera projects them."""
+    scene = draw_scenes(torch.arange(40) * 17, 5)
+    labels = course_labels_of(scene)
+    assert labels[:, :2].tolist() == [[t // 60, t % 60] for t in scene.minutes.tolist()]
+    for turn in (0.0, 90.0, 210.0):
+        x, y = compass(scene.azimuth.double() + turn)
+        projected = Camera.of(scene, 100).project(torch.stack([x, y], -1)[:, None])[:, 0]
+        angle = torch.deg2rad(labels[:, 2] + turn)
+        points = torch.stack([angle.sin(), -angle.cos()], -1)
+        seen = torch.cat([seen_at(labels[i : i + 1, 3:], points[i : i + 1]) for i in range(40)]).view(40, 2)
+        assert (seen - (projected + 0.5) / 100).abs().max() < 1e-5

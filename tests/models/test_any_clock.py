@@ -101,6 +101,14 @@ def test_the_data_gives_poses_on_request(tmp_path):
     images, labels = next(iter(data.train_dataloader()))
     assert images.shape == (20, 32, 32, 3) and labels.shape == (20, 11)
     assert data.task.in_shape == (3, 32, 32) and data.arrays["test"][1].shape[1] == 2
+    mixed = Clocks(str(tmp_path), count=60, size=32, scene={"kind": "any"}, pose=True, batch_size=20, course_share=0.25)
+    mixed.setup()
+    more, theirs = next(iter(mixed.train_dataloader()))
+    assert torch.equal(more[5:], images[5:]) and torch.equal(theirs[5:], labels[5:])
+    grey = (more == more[..., :1]).flatten(1).all(1)
+    assert grey[:5].all() and (theirs[:5, 10] == 1).all() and torch.equal(theirs[:, :2], labels[:, :2])
+    with pytest.raises(UserError, match=r"above 0 it requires data.pose=true"):
+        Clocks(str(tmp_path), course_share=0.5)
     with pytest.raises(UserError, match="data/scene=any"):
         Clocks(str(tmp_path), pose=True)
     with pytest.raises(UserError, match=r"data.scene.kind=some is unknown: use free, course, any"):

@@ -100,6 +100,18 @@ def labels_of(scene: Scene) -> Tensor:
     return torch.cat([time, twelve(scene)[:, None], place.centre, shape, place.bend, 1 - scene.absent[:, None]], 1)
 
 
+def course_labels_of(scene: Scene) -> Tensor:
+    """The same for the course's clock, which lies on a floor: its far side is up, but for the camera's roll."""
+    roll, tilt = torch.deg2rad(scene.roll), torch.deg2rad(scene.tilt)
+    away = torch.stack([-roll.sin(), -roll.cos()], -1)
+    squeeze = (1 - tilt.cos())[:, None, None] * away[:, :, None] * away[:, None, :]
+    shape = (scene.zoom[:, None, None] * (torch.eye(2) - squeeze)).flatten(1)[:, [0, 1, 3]]
+    bend = (scene.zoom / scene.focal * tilt.sin())[:, None] * away
+    time = torch.stack([scene.minutes // 60, scene.minutes % 60], 1)
+    centre = torch.stack([scene.centre_x, scene.centre_y], 1)
+    return torch.cat([time, (scene.azimuth - scene.roll)[:, None], centre, shape, bend, torch.ones(len(time), 1)], 1)
+
+
 class DialAngles:
     """Encoding of a time as three angles seen on a dial: of twelve, of the hour hand and of the minute hand.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.clocks.course import COURSE_VERSION, CourseRanges
-from dlcourse.clocks.dial import labels_of
+from dlcourse.clocks.dial import course_labels_of, labels_of
 from dlcourse.clocks.encodings import MINUTES
 from dlcourse.clocks.render import RENDERER_VERSION, render
 from dlcourse.clocks.scene import Ranges, Scene, SceneRanges, draw_scenes
@@ -59,6 +59,8 @@ class Clocks(Copies, Rendered):
         colour: false: grey images of any clocks; those of the other kinds are always grey.
         pose: fresh training images have more labels, see `clocks.dial.labels_of`, and some of them no clock: for
             models that learn to find the dial. Requires the kind `any` and `fresh`.
+        course_share: share of the fresh training images that show the course's clock, as the kind `free` draws it, for
+            models that learn to find the dial. Requires `pose`.
         split: percent of the images for training, validation (0: the last epoch is tested) and test.
         split_by: what a split holds: images at `random`, or all images of a `viewpoint` (of the kind `course`), or of a
             `minute` of the dial; the percentages are then of viewpoints or minutes.
@@ -80,6 +82,7 @@ class Clocks(Copies, Rendered):
         scene: Mapping[str, Any] | None = None,
         colour: bool = True,
         pose: bool = False,
+        course_share: float = 0.0,
         split: Sequence[int] = (80, 10, 10),
         split_by: str = "random",
         copies: int = 1,
@@ -103,6 +106,8 @@ class Clocks(Copies, Rendered):
             raise UserError(f"data.compiled={compiled} is unknown: use auto, true or false")
         if pose and not (fresh and self.kind == "any"):
             raise UserError("data.pose=true requires data/scene=any and data.fresh=true")
+        if not (0 <= course_share <= 1 and (pose or not course_share)):
+            raise UserError(f"data.course_share={course_share} must be 0 to 1, and above 0 it requires data.pose=true")
         if split_by not in SPLIT_BY:
             raise UserError(f"data.split_by={split_by} is unknown: use {', '.join(SPLIT_BY)}")
         if split_by == "viewpoint" and self.kind != "course":
@@ -117,7 +122,7 @@ class Clocks(Copies, Rendered):
             self.ranges = SCENES[self.kind][0](**ranges)
         except (TypeError, ValueError) as error:
             raise UserError(f"data.scene: {error}") from None
-        self.colour, self.pose = colour and self.kind == "any", pose
+        self.colour, self.pose, self.course_share = colour and self.kind == "any", pose, course_share
         self.count, self.size, self.scene_seed = count, size, scene_seed
         large = count * size**2 >= LARGE
         self.fresh, self.compiled = fresh, large if compiled == "auto" else compiled
@@ -186,8 +191,13 @@ class Clocks(Copies, Rendered):
         ranges = replace(self.ranges, absent_probability=ABSENT) if self.pose else self.ranges
         scene = draw_scenes(minutes, mix(self.seed, 2, epoch, number, self.rank), ranges)
         images = self.render(scene, self.device, self.compiled)
-        images = self._augmented(self.augment, images, index, epoch, number)
-        return images, (labels_of(scene) if self.pose else time_labels(minutes)).to(self.device)
+        labels = labels_of(scene) if self.pose else time_labels(minutes)
+        if few := round(self.course_share * len(minutes)):  # of the shuffled minutes
+            course = draw_scenes(minutes[:few], mix(self.seed, 3, epoch, number, self.rank), SceneRanges())
+            drawn = render(course, self.size, self.device, compiled=self.compiled)
+            images[:few] = drawn[..., None] if self.colour else drawn
+            labels[:few] = course_labels_of(course)
+        return self._augmented(self.augment, images, index, epoch, number), labels.to(self.device)
 
     def train_dataloader(self) -> Batches:
         """New images for every batch if `fresh`, else the stored ones shuffled."""
