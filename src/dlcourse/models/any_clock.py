@@ -22,7 +22,6 @@ PHOTO = 640  # pixels a side of a user's photograph
 MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # what is told about further clocks
 AT_ONCE = 16  # images that are read together
 SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
-LEAD = 0.1  # by which the second reader may be less sure and still decides: the first is too sure of the course's clock
 FOUND = 0.5  # smallest score of the finder that counts as a clock
 WORTH_A_LOOK = 0.2  # smallest score of a further clock in the first look
 
@@ -178,7 +177,7 @@ class AnyClockReader(ClockReader):
         chances = self.encoding.probabilities(read)
         if second.shape[1]:
             sure, other = (confidence(p.cpu(), p.argmax(1).float().cpu())[0] for p in (chances, second))
-            chances = torch.where((other + LEAD > sure)[:, None].to(chances.device), second, chances)
+            chances = torch.where((other > sure)[:, None].to(chances.device), second, chances)
         minutes = chances.argmax(1).float()
         sure, runner_up = confidence(chances.cpu(), minutes.cpu())
         turn = self.encoding.turn(read, minutes)

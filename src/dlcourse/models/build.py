@@ -227,7 +227,7 @@ def built_in(folder: Path = READER) -> Path:
 def built_in_readers() -> BaseModule:
     """The built-in reader of any clock, which asks that of the course's clock as well.
 
-    The surer of the two decides, with a small lead for the second. Up to four clocks in an image are read.
+    The surer of the two decides. Up to four clocks in an image are read.
 
     Raises:
         UserError: one is missing in this installation.
