@@ -29,7 +29,6 @@ SECOND = 0.5  # share of the pictures with a second hand, where the design has o
 BACKGROUNDS = ("plain", "gradient", "noise")
 
 BATCH = 50  # pictures that are decoded together
-FOUND_NOTHING = "no clock found"  # what the reader says instead of a time
 
 
 def background(draws: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -94,10 +93,11 @@ def judged(what: str, paths: Sequence[Path], answers: Sequence[str], minutes: np
 
     from dlcourse.clocks.encodings import circular_error
     from dlcourse.data.clock_names import time_in
+    from dlcourse.models.any_clock import NO_CLOCK
 
     true = torch.tensor([time_in(path.stem) for path in paths]).float()
     error = circular_error(torch.from_numpy(minutes).float().round(), true).numpy()
-    found = np.array([answer != FOUND_NOTHING for answer in answers])
+    found = np.array([answer != NO_CLOCK for answer in answers])
     right = (error < 1.5) & found
     more: dict[str, Any] = {
         "median": float(np.median(error)),

@@ -14,7 +14,7 @@ import numpy as np
 from numba import float32
 from torch import Tensor
 
-from dlcourse.clocks.layers import ROWS, Parameters
+from dlcourse.clocks.layers import DIAL_TEXTURE, RIM, ROWS, Parameters
 from dlcourse.clocks.textures import Atlas
 
 # Module-level integers are constants for the compiler.
@@ -116,7 +116,7 @@ def _project(row, at, column, texture, inverse, radii, feet, across, down):
         radius = dial_x * dial_x + dial_y * dial_y
         ink_x, ink_y = _linear(row, at, INK_X, x) * near, _linear(row, at, INK_Y, x) * near
         wood_x, wood_y = _linear(row, at, WOOD_X, x) * near, _linear(row, at, WOOD_Y, x) * near
-        on_dial = radius < float32(1.05)
+        on_dial = radius < float32(DIAL_TEXTURE)
         left, top = (ink_x if on_dial else wood_x), (ink_y if on_dial else wood_y)
         # As grid_sample: -1 to 1 are the texture's edges, and beyond them the nearest texel counts.
         across[i] = min(max(((left + ONE) * columns - ONE) * HALF, ZERO), columns - ONE)
@@ -166,7 +166,7 @@ def _shade(p, n, row, at, column, inverse, radii, feet, texture, image, inside):
         grey = wood + (frame - wood) * _share(foot_sharpness + HALF - foot * foot_sharpness)
 
         dial = _linear(row, at, DIAL_LIGHT, x) - grain * ink
-        rim = max(radius - float32(0.8), ZERO)
+        rim = max(radius - float32(RIM), ZERO)
         dial -= rim * rim * rim_shade
         along, across = _linear(row, at, HOUR_ALONG, x) * near, _linear(row, at, HOUR_ACROSS, x) * near
         dial += (hour_light - dial) * _hand(along, across, hour_length, hour_width, hour_taper)

@@ -40,6 +40,8 @@ ROWS = {
         )
     )
 }
+DIAL_TEXTURE = 1.05  # squared dial radius up to which the texture is the dial's, beyond it the planks'
+RIM = 0.8  # squared dial radius where the rim's shade on the dial begins
 _SPECKS = 5
 _REFERENCE_SIZE = 150
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.clocks.layers import ROWS, Parameters, picture_parameters
+from dlcourse.clocks.layers import DIAL_TEXTURE, RIM, ROWS, Parameters, picture_parameters
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import Atlas, clock_atlas
 from dlcourse.numba_cache import import_compiled
@@ -28,7 +28,6 @@ _WHITE = 255.0
 _NOISE_ROOM = 64  # rows and columns the noise tile is longer than an image
 _PLANES = 9
 _BLOCK = 64  # images at the most whose parameters are computed together
-_RIM = 0.8  # squared radius where the rim's shade on the dial begins
 
 
 @lru_cache(maxsize=8)
@@ -180,7 +179,7 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     # Squared radii need no root: near an edge, 1 - r is (1 - r^2) / 2.
     radius.square_().addcmul_(radius_y, radius_y)
     foot.square_().addcmul_(foot_y, foot_y)
-    places = torch.where(radius < 1.05, planes[5:7], planes[7:9], out=planes[5:7])
+    places = torch.where(radius < DIAL_TEXTURE, planes[5:7], planes[7:9], out=planes[5:7])
     # All images as one tall image, since they share the texture.
     places = places.view(2, 1, -1, size).permute(1, 2, 3, 0)
     texture = functional.grid_sample(atlas.texture, places, padding_mode="border", align_corners=False)
@@ -203,7 +202,7 @@ def _draw(part: Parameters, atlas: Atlas, planes: Tensor) -> tuple[Tensor, Tenso
     image.lerp_(light, foot.mul_(-part.foot_sharpness).add_(part.foot_sharpness + 0.5).clamp_(0, 1))
 
     linear("dial_light", light).addcmul_(texture, part.ink, value=-1)
-    torch.sub(radius, _RIM, out=first).clamp_(min=0).square_()
+    torch.sub(radius, RIM, out=first).clamp_(min=0).square_()
     light.addcmul_(first, part.rim_shade, value=-1)
     hands = projected("hour_along", planes[5:9])
     along, across = hands[::2], hands[1::2].abs_()

@@ -22,6 +22,7 @@ PHOTO = 640  # pixels a side of a user's photograph
 MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # what is told about further clocks
 AT_ONCE = 16  # images that are read together
 SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
+NO_CLOCK = "no clock found"  # instead of a time
 FOUND = 0.5  # smallest score of the finder that counts as a clock
 WORTH_A_LOOK = 0.2  # smallest score of a further clock in the first look
 
@@ -192,7 +193,7 @@ class AnyClockReader(ClockReader):
         rows = super().format_predictions(answers)
         for row, pose in zip(rows, answers["pose"].tolist(), strict=True):
             if pose[7] < FOUND:
-                row |= {"time": "no clock found", "confidence": "", "runner_up": ""}
+                row |= {"time": NO_CLOCK, "confidence": "", "runner_up": ""}
         if "more_pose" in answers and (there := answers["more_pose"][..., 7] >= FOUND).any():
             for i, row in enumerate(rows):
                 more = zip(answers["more_minutes"][i], answers["more_confidence"][i], there[i], strict=True)
