@@ -1,7 +1,8 @@
 """The clock renderer: matplotlib and PIL drawing the same scenes, images a second by size, threads and number.
 
 The rivals (rivals.py) are given outlines in pixels that were worked out beforehand, and draw no wood, no shadow and no
-reflection; ours is the whole renderer, compiled as in training. All are compared on one thread.
+reflection; ours is the whole renderer, compiled as in training. All are compared on one thread. Clocks of any kind
+(`data/scene=any`) are compared with torch operations and with the plain scenes.
 """
 
 from __future__ import annotations
@@ -16,17 +17,22 @@ from benchmarks.rivals import by_matplotlib, by_pil, outlines
 from benchmarks.table import Row, rate
 from dlcourse.clocks.render import render
 from dlcourse.clocks.scene import draw_scenes
+from dlcourse.clocks.varied.render import render_varied
+from dlcourse.clocks.varied.scene import VariedRanges
 
 SIZE = 150
 
 
-def speed(count: int, size: int, threads: int, compiled: bool = True) -> tuple[float, float]:
+def speed(count: int, size: int, threads: int, compiled: bool = True, any_kind: bool = False) -> tuple[float, float]:
     """Pictures a second, and processor milliseconds a picture: other work on the machine slows the one more."""
     torch.set_num_threads(threads)
-    scene = draw_scenes(torch.arange(count) * 7 % 720, seed=1)
-    render(scene[:64], size, compiled=compiled)  # draws the textures, which are kept, and compiles
+    draw, ranges = (render_varied, VariedRanges()) if any_kind else (render, None)
+    minutes = torch.arange(count) * 7 % 720
+    draw(
+        draw_scenes(minutes[:64], 1, ranges), size, compiled=compiled
+    )  # draws the textures, which are kept, and compiles
     wall, cpu = time.perf_counter(), time.process_time()
-    render(draw_scenes(scene.minutes, seed=2), size, compiled=compiled)
+    draw(draw_scenes(minutes, 2, ranges), size, compiled=compiled)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return count / wall, 1000 * cpu / count
 
@@ -55,6 +61,14 @@ def rows(quick: bool) -> Iterator[Row]:
         more = {"ours_cpu_ms": cpu, "theirs_cpu_ms": their_cpu}
         what, against = f"clocks of {SIZE} pixels", f"{name}, the same scenes"
         yield rate(what, ours, against, theirs, "pictures/s", least=least, more=more)
+    varied, varied_cpu = speed(many // 4, SIZE, 1, any_kind=True)
+    by_torch, varied_torch_cpu = speed(many // 4, SIZE, 1, compiled=False, any_kind=True)
+    for against, theirs, their_cpu in (
+        ("our torch operations", by_torch, varied_torch_cpu),
+        ("plain scenes", ours, cpu),
+    ):
+        more = {"ours_cpu_ms": varied_cpu, "theirs_cpu_ms": their_cpu}
+        yield rate(f"clocks of any kind, {SIZE} pixels", varied, against, theirs, "pictures/s", more=more)
     for count in (many // 4, many // 2, many):
         found, cpu = speed(count, SIZE, 2)
         yield Row(f"{count:,} clocks of {SIZE} pixels, 2 threads", found, "pictures/s", more={"cpu_ms": cpu})

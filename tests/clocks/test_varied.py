@@ -52,6 +52,22 @@ def test_the_same_seed_gives_the_same_images_alone_or_among_others():
     assert render_varied(scenes(2), 48, colour=False).shape == (2, 48, 48)
 
 
+@pytest.mark.parametrize("size", [128, 50])
+def test_compiled_code_draws_the_same_images(size):
+    scene = scenes(120, 3, VariedRanges(absent_probability=0.05))
+    by_torch, compiled = (render_varied(scene, size, compiled=choice).int() for choice in (False, True))
+    apart = (by_torch - compiled).abs()
+    # Rounding differs: by a grey level, and by more where it decides a JPEG level or the edge of a text.
+    assert float((apart > 1).float().mean()) < 1e-5 and float(apart.float().mean()) < 1e-3
+    assert torch.equal(compiled[11:30], render_varied(scene[11:30], size, compiled=True).int())
+
+
+def test_an_image_does_not_depend_on_those_drawn_with_it():
+    scene = scenes(64, ranges=VariedRanges(jpeg_probability=0.0))  # rounding can decide a level of JPEG
+    alone = torch.cat([render_varied(scene[i : i + 1], 64) for i in range(64)])
+    assert (render_varied(scene, 64, chunk=64).int() - alone.int()).abs().max() <= 1
+
+
 def test_the_hands_are_where_the_labels_say():
     scene = scenes(24, ranges=PLAIN)
     labels = labels_of(scene)

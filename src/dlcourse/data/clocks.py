@@ -52,8 +52,8 @@ class Clocks(Copies, Rendered):
         size: side of an image in pixels.
         fresh: render new training images for every batch and never repeat one; an epoch has as many as the split.
         compiled: on the CPU, render the fresh images with code that numba compiles, see `clocks.render.render`; `auto`:
-            if an epoch is large enough to make up for the time that numba takes to start. The kind `any` and the
-            stored images, which are then the same everywhere, are rendered by torch.
+            if an epoch is large enough to make up for the time that numba takes to start. The stored images, which
+            are then the same everywhere, are rendered by torch.
         scene_seed: seed of the stored images and of the split; the same for every run, so that runs can be compared.
         scene: `kind`, see `SCENES`, and ranges of the renderer that differ from the usual ones, by name.
         colour: false: grey images of any clocks; those of the other kinds are always grey.
@@ -165,7 +165,7 @@ class Clocks(Copies, Rendered):
     def render(self, scene: Scene, device: torch.device | None = None, compiled: bool = False) -> Tensor:
         """Images uint8 [N, S, S], or [N, S, S, 3] in colour."""
         if self.kind == "any":
-            return render_varied(scene, self.size, device, self.colour)
+            return render_varied(scene, self.size, device, self.colour, compiled=compiled)
         return render(scene, self.size, device, compiled=compiled)
 
     def render_splits(self) -> dict[str, np.ndarray]:

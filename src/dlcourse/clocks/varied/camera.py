@@ -10,9 +10,10 @@ from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.varied.scene import pose
 
 REFERENCE = 128  # pixels that blur is given for
-_TAPS = 7
+TAPS = 7
+NOISE_ROOM = 64  # rows and columns by which the noise is larger than an image
 # Quantization of luminance in the JPEG standard (ITU T.81, table K.1).
-_JPEG = torch.tensor(
+JPEG = torch.tensor(
     [
         [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55],
         [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
@@ -54,16 +55,24 @@ def blur(picture: Tensor, scene: Scene) -> Tensor:
     across = (scene.blur[blurred] * scale).clamp_min(0.2)
     along = torch.hypot(across, scene.motion[blurred] * scale)
     turn = torch.deg2rad(scene.motion_angle[blurred])[:, None, None]
-    steps = torch.arange(_TAPS, device=picture.device).float() - _TAPS // 2
+    steps = torch.arange(TAPS, device=picture.device).float() - TAPS // 2
     y, x = steps[:, None], steps[None]
     first, second = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
     kernel = torch.exp(-0.5 * ((first / along[:, None, None]).square() + (second / across[:, None, None]).square()))
     kernel = (kernel / kernel.sum((1, 2), keepdim=True))[:, None]
     part = picture[blurred].transpose(0, 1)
-    padded = functional.pad(part, (_TAPS // 2,) * 4, mode="replicate")
+    padded = functional.pad(part, (TAPS // 2,) * 4, mode="replicate")
     found = functional.conv2d(padded, kernel, groups=len(blurred))
     picture[blurred] = found.transpose(0, 1)
     return picture
+
+
+def dct() -> Tensor:
+    """The basis of the discrete cosine transform of 8 values [8, 8], frequencies in rows."""
+    k = torch.arange(8).float()
+    basis = torch.cos((k + 0.5) * k[:, None] * (torch.pi / 8)) / 2
+    basis[0] = 8**-0.5
+    return basis
 
 
 def compress(picture: Tensor, scene: Scene) -> Tensor:
@@ -72,10 +81,8 @@ def compress(picture: Tensor, scene: Scene) -> Tensor:
     side = picture.shape[-1] // 8 * 8
     if not len(packed) or not side:
         return picture
-    k = torch.arange(8, device=picture.device).float()
-    basis = torch.cos((k[None] + 0.5) * k[:, None] * (torch.pi / 8)) * (2 - (k[:, None] == 0).float() * 0.5858) / 4
-    basis[0] = 8**-0.5
-    table = _JPEG.to(picture.device) * scene.jpeg[packed][:, None, None, None, None, None]
+    basis = dct().to(picture.device)
+    table = JPEG.to(picture.device) * scene.jpeg[packed][:, None, None, None, None, None]
     blocks = picture[packed, :, :side, :side].unflatten(2, (-1, 8)).unflatten(4, (-1, 8)).transpose(3, 4)
     table = table.view(-1, 1, 1, 1, 8, 8)
     levels = ((basis @ blocks @ basis.T) / table).round_().mul_(table)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dlcourse.clocks.varied.planes import Planes, colour
+from dlcourse.clocks.scene import Scene
+from dlcourse.clocks.varied.planes import Planes
+
+
+def hand_angles(scene: Scene) -> tuple[Tensor, Tensor]:
+    """Where the minute hand and the hour hand point, degrees clockwise of the dial's twelve [N]."""
+    minutes = scene.minutes.float()
+    at = minutes % 60 + scene.drift
+    return at * 6, (minutes // 60 * 60 + at) * 0.5 + scene.hour_error
 
 
 def along_and_beside(planes: Planes, angle: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,8 +38,8 @@ def _hand(planes: Planes, angle: Tensor, length: Tensor, width: Tensor) -> tuple
     slope = bulge * 2.2 / length
     wide = torch.minimum(wide, along.mul(slope).add_(half + bulge - 0.62 * length * slope), out=wide)
     if kinds["arrow"].any():
-        arrow = torch.minimum(to_tip * 0.45, (along - 0.7 * length).mul_(3)).mul_(kinds["arrow"])
-        wide = torch.maximum(wide, arrow, out=wide)
+        arrow = torch.minimum(to_tip * 0.45, (along - 0.7 * length).mul_(3))
+        wide = torch.where(kinds["arrow"] > 0, torch.maximum(wide, arrow.clamp_min_(0)), wide)
     inside = torch.minimum(wide.sub_(beside), to_tip, out=wide)
     inside = torch.minimum(inside, along + planes.tail, out=inside)
     for place, radius in (
@@ -45,26 +53,17 @@ def _hand(planes: Planes, angle: Tensor, length: Tensor, width: Tensor) -> tuple
     return inside, inner, side
 
 
-def draw_hands(planes: Planes, dial: Tensor, ink: Tensor) -> None:
-    """Cap, second hand, minute hand, hour hand, alarm hand and their shadows; `dial` and `ink` are colours [N, 3]."""
-    scene = planes.scene
-    minutes = scene.minutes.float()
-    at = minutes % 60 + scene.drift
-    minute, hour = at * 6, (minutes // 60 * 60 + at) * 0.5 + scene.hour_error
-    red = colour(scene.hand_hue * 0.06, torch.full_like(minutes, 0.9), 0.55 + 0.4 * scene.hand_hue)
-    own = colour(1 - scene.hand_hue, torch.full_like(minutes, 0.8), 0.3 + 0.6 * scene.hand_hue)
-    which = scene.second_red[:, None]
-    second = torch.where(which < 0.6, red, torch.where(which < 0.8, ink, own))
-    cap = torch.where(scene.cap_like_dial[:, None] > 0, dial, torch.where(which < 0.3, second, ink))
-    planes.add(planes.edge(planes.cap - planes.r), cap)
+def draw_hands(planes: Planes) -> None:
+    """Cap, second hand, minute hand, hour hand, alarm hand and their shadows."""
+    scene, colours = planes.scene, planes.palette
+    minute, hour = hand_angles(scene)
+    planes.add(planes.edge(planes.cap - planes.r), colours.cap)
     if planes.any("second"):
         along, side = along_and_beside(planes, scene.second_angle)
         inside = torch.minimum(planes.second - along, along + planes.second_tail)
         inside = torch.minimum(inside, side.abs_().neg_().add_(planes.second_width / 2), out=inside)
-        planes.add(planes.edge(inside).mul_(planes.second > 0), second)
-    skeleton = planes.kind("hands", "skeleton")
-    lume = torch.where(skeleton[:, 0] > 0, dial, dial * 0.6 + 0.4 * (1 - ink).round())
-    lit = torch.maximum(planes.lume.ceil(), skeleton)
+        planes.add(planes.edge(inside).mul_(planes.second > 0), colours.second)
+    lit = torch.maximum(planes.lume.ceil(), planes.kind("hands", "skeleton"))
     hands = (
         (minute, planes.minute_length, planes.hour_width * planes.minute_width_ratio),
         (hour, planes.minute_length * planes.hour_ratio, planes.hour_width),
@@ -73,15 +72,12 @@ def draw_hands(planes: Planes, dial: Tensor, ink: Tensor) -> None:
         inside, inner, side = _hand(planes, angle, length, width)
         mask = planes.edge(inside)
         light = side.mul_(planes.pixels).clamp_(0, 1).mul_(planes.shine)
-        if lit.any():
-            planes.add(mask, ink, light, also=planes.edge(inner).mul_(lit))
-            planes.colours.append(lume)
-        else:
-            planes.add(mask, ink, light)
+        also = planes.edge(inner).mul_(lit) if lit.any() else None
+        planes.add(mask, colours.hands, light, also, colours.lume)
     if planes.any("alarm"):
         along, side = along_and_beside(planes, scene.alarm_angle)
         inside = torch.minimum(0.01 - side.abs_(), torch.minimum(planes.alarm - along, along + 0.02))
-        planes.add(planes.edge(inside) * (planes.alarm > 0), own)
+        planes.add(planes.edge(inside) * (planes.alarm > 0), colours.alarm)
     if planes.any("shadow"):
         # Of the hands' simple shape, moved, and softer than they are.
         x, y = planes.x, planes.y
@@ -93,4 +89,4 @@ def draw_hands(planes: Planes, dial: Tensor, ink: Tensor) -> None:
             inside = torch.minimum(inside, side.abs_().neg_().add_(width / 2), out=inside)
             torch.maximum(cast, inside.mul_(planes.pixels * 0.5).add_(0.5), out=cast)
         planes.x, planes.y = x, y
-        planes.add(cast.clamp_(max=1).mul_(planes.shadow).mul_(planes.r < 1), torch.zeros_like(dial))
+        planes.add(cast.clamp_(max=1).mul_(planes.shadow).mul_(planes.r < 1), colours.shadow)

@@ -11,30 +11,29 @@ import torch
 from torch import Tensor
 
 from dlcourse.clocks.scene import Scene
-from dlcourse.clocks.varied.scene import Pose, VariedRanges, pose, twelve
+from dlcourse.clocks.varied.palette import palette
+from dlcourse.clocks.varied.scene import KINDS, VariedRanges, pose, twelve
 
-
-def colour(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    """Red, green and blue [N, 3], 0 to 1, of hue, saturation and value [N]; values beyond 0 to 1 are clipped."""
-    wheel = (hue[:, None] * 6 + torch.tensor([0.0, 4.0, 2.0], device=hue.device)) % 6
-    pure = ((wheel - 3).abs() - 1).clamp(0, 1)
-    return value.clamp(0, 1)[:, None] * (1 - saturation.clamp(0, 1)[:, None] * (1 - pure))
-
-
-def against(value: Tensor, contrast: Tensor) -> Tensor:
-    """A brightness [N] that differs from `value` by a share of what is possible, 0.35 at least."""
-    darker = value > 0.55
-    return torch.where(darker, value - contrast * (value + 0.05).clamp_min(0.4), value + contrast * (1.05 - value))
-
-
-_KINDS = {
-    (field, kind): number
-    for field, value in vars(VariedRanges()).items()
-    if isinstance(value, dict)
-    for number, kind in enumerate(value)
-}
 _COLUMNS = VariedRanges.columns()
 _LAYERS = 28  # at the most
+
+
+def view(scene: Scene, size: int) -> tuple[Tensor, Tensor]:
+    """The dial's own coordinates, right and down where its twelve is up, and the dial's radius in pixels.
+
+    Returns:
+        rows [N, 3, 3]: three quantities that are linear in the image: factors of x and of y in image sides, and
+            constants; the first two, divided by the third, are the coordinates. And pixels [N], the mean radius.
+    """
+    place, turn = pose(scene), torch.deg2rad(twelve(scene))
+    matrix = torch.zeros(len(turn), 3, 3, device=turn.device)
+    matrix[:, :2, :2] = place.shape + place.centre[:, :, None] * place.bend[:, None]
+    matrix[:, :2, 2], matrix[:, 2, :2], matrix[:, 2, 2] = place.centre, place.bend, 1
+    back = torch.linalg.inv(matrix)
+    back = back / (back[:, 2, :2] * place.centre).sum(1).add(back[:, 2, 2])[:, None, None]
+    sin, cos = turn.sin()[:, None], turn.cos()[:, None]
+    rows = torch.stack([cos * back[:, 0] + sin * back[:, 1], cos * back[:, 1] - sin * back[:, 0], back[:, 2]], 1)
+    return rows, torch.linalg.det(place.shape).clamp_min(1e-9).sqrt() * size
 
 
 class Planes:
@@ -52,10 +51,11 @@ class Planes:
         # Written in place, layer by layer: collecting the planes afterwards would copy them all.
         self.weights = torch.empty(len(scene), _LAYERS, size, size, device=self.device)
         self.colours: list[Tensor] = []
-        self.place = pose(scene)
+        self.palette = palette(scene)
         self.steps = (torch.arange(size, device=self.device) + 0.5) / size
-        self.pixels = (torch.linalg.det(self.place.shape).clamp_min(1e-9).sqrt() * size)[:, None, None]
-        self.x, self.y = self._dial_plane(self.place, torch.deg2rad(twelve(scene)))
+        rows, pixels = view(scene, size)
+        self.pixels = pixels[:, None, None]
+        self.x, self.y = self._coordinates(rows)
         self.r = torch.hypot(self.x, self.y)
         self.far = self.r  # 1 on the dial's rim, whatever its form
 
@@ -70,17 +70,10 @@ class Planes:
 
     def kind(self, name: str, kind: str) -> Tensor:
         """Which images have a kind, 0 or 1 [B, 1, 1]."""
-        return (getattr(self, name) == _KINDS[name, kind]).float()
+        return (getattr(self, name) == KINDS[name, kind]).float()
 
-    def _dial_plane(self, place: Pose, turn: Tensor) -> tuple[Tensor, Tensor]:
-        """The dial's own coordinates of every pixel: right and down where its twelve is up."""
-        matrix = torch.zeros(len(turn), 3, 3, device=self.device)
-        matrix[:, :2, :2] = place.shape + place.centre[:, :, None] * place.bend[:, None]
-        matrix[:, :2, 2], matrix[:, 2, :2], matrix[:, 2, 2] = place.centre, place.bend, 1
-        back = torch.linalg.inv(matrix)
-        back = back / (back[:, 2, :2] * place.centre).sum(1).add(back[:, 2, 2])[:, None, None]
-        sin, cos = turn.sin()[:, None], turn.cos()[:, None]
-        rows = torch.stack([cos * back[:, 0] + sin * back[:, 1], cos * back[:, 1] - sin * back[:, 0], back[:, 2]], 1)
+    def _coordinates(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The dial's own coordinates of every pixel."""
         planes = (rows[..., 0, None] * self.steps)[:, :, None] + (rows[..., 1, None] * self.steps + rows[..., 2, None])[
             ..., None
         ]
@@ -91,16 +84,24 @@ class Planes:
         """Coverage of a signed distance in dial radii."""
         return inside.mul(self.pixels).add_(0.5).clamp_(0, 1)
 
-    def add(self, coverage: Tensor, colour: Tensor, light: Tensor | None = None, also: Tensor | None = None) -> None:
-        """Add a layer behind those before; `also` is the share of its coverage that takes the next colour instead."""
+    def add(
+        self,
+        coverage: Tensor,
+        colour: Tensor,
+        light: Tensor | None = None,
+        also: Tensor | None = None,
+        second: Tensor | None = None,
+    ) -> None:
+        """Add a layer behind those before; `also` is the share of its coverage that takes the second colour."""
         weight = torch.mul(self.left, coverage, out=self.weights[:, len(self.colours)])
         self.left.sub_(weight)
         if light is not None:
             self.light.addcmul_(weight, light)
         self.colours.append(colour)
-        if also is not None:
-            second = torch.mul(weight, also, out=self.weights[:, len(self.colours)])
-            weight.sub_(second)
+        if also is not None and second is not None:
+            share = torch.mul(weight, also, out=self.weights[:, len(self.colours)])
+            weight.sub_(share)
+            self.colours.append(second)
 
     def mixed(self) -> Tensor:
         """The image [B, 3, S, S], 0 to 1 but for light that is too bright or too dark."""

@@ -12,11 +12,11 @@ from dlcourse.clocks.varied.planes import Planes
 TURN = 2 * torch.pi
 
 
-def draw_print(planes: Planes, ink: Tensor, marks: Tensor) -> None:
-    """Numerals, words, the date, marks and circles on the dial; `ink` and `marks` are colours [N, 3]."""
+def draw_print(planes: Planes) -> None:
+    """Numerals, words, the date, marks and circles on the dial."""
     angle = torch.atan2(planes.x, -planes.y)
     hour = torch.round(angle * (12 / TURN))
-    planes.add(_writing(planes, hour), ink)
+    planes.add(_writing(planes, hour), planes.palette.ink)
     quarter = (hour.remainder(3) == 0) * (planes.quarter_gain - 1) + 1
     off12 = (angle - hour * (TURN / 12)).abs_().mul_(planes.r)
     found = _marks(planes, off12, "hour", quarter)
@@ -25,7 +25,7 @@ def draw_print(planes: Planes, ink: Tensor, marks: Tensor) -> None:
     if planes.any("track"):
         away = (planes.r - planes.mark_end - planes.track / 2).abs_().neg_().add_(planes.track / 2)
         torch.maximum(found, planes.edge(away).mul_(planes.track > 0), out=found)
-    planes.add(found, marks)
+    planes.add(found, planes.palette.marks)
 
 
 def _marks(planes: Planes, off: Tensor, which: str, gain: Tensor | float = 1.0) -> Tensor:

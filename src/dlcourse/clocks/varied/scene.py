@@ -210,6 +210,19 @@ class VariedRanges(Ranges):
     }
 
 
+KINDS = {
+    (name, kind): number
+    for name, value in vars(VariedRanges()).items()
+    if isinstance(value, dict)
+    for number, kind in enumerate(value)
+}  # the numbers that stand for kinds in a scene's factors
+
+
+def kind(scene: Scene, name: str, kind: str) -> Tensor:
+    """Which images of a scene have a kind, bool [N]: `kind(scene, "hands", "sword")`."""
+    return getattr(scene, name) == KINDS[name, kind]
+
+
 class Pose(NamedTuple):
     """Where N dials are seen, float32, lengths in image sides: a point v is at centre + shape v / (1 + bend v)."""
 
