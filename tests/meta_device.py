@@ -159,6 +159,7 @@ class HostCopies:
 def meta_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[OneDevice, HostCopies]]:
     """The stand-in within a block: generators, autocast and checks of the operands."""
     autocast = torch.autocast
+    MetaGenerator.seeds.clear()  # another test may have used a seed of this test's generators of the CPU
     monkeypatch.setattr(torch, "Generator", MetaGenerator)
     # The fused optimizers have kernels for the meta device, but do not look for them.
     optimizers = import_module("torch.optim.optimizer")
