@@ -169,6 +169,30 @@ def test_what_cannot_be_done_gets_a_sentence(command, runs, tmp_path, model, wor
     assert not list(Path("out").rglob("samples.*"))
 
 
+def test_several_runs_are_compared(command, runs):
+    code, out, _ = command("sample", f"compare=[{runs['vae']},{runs['gan']}]", "n=5", where())
+    assert code == 0 and "Frechet distance" in out
+    table = (Path("out") / "one" / "families.md").read_text().splitlines()
+    assert len(table) == 4 and "| vae |" in table[2] and "| gan |" in table[3]
+    with Image.open(Path("out") / "one" / "families.png") as sheet:
+        assert sheet.width > 5 * 70
+
+
+@pytest.mark.parametrize(
+    ("models", "words", "said"),
+    [
+        (["vae", "autoencoder"], [], "is of model=Autoencoder, which draws no samples"),
+        (["vae"], [], "does not name two runs"),
+        (["vae", "gan"], ["interpolate=9"], "interpolate does not work with compare"),
+        (["vae", "gan"], ["n=0"], "n=0 is not an integer of at least 1"),
+    ],
+)
+def test_runs_that_cannot_be_compared_get_a_sentence(command, runs, models, words, said):
+    code, _, err = command("sample", f"compare=[{','.join(str(runs[model]) for model in models)}]", where(), *words)
+    assert code == 1 and said in err and "Traceback" not in err
+    assert not list(Path("out").rglob("families.*"))
+
+
 def test_a_wrong_run_gets_a_sentence(command, tmp_path, tiny_run):
     code, _, err = command("sample")
     assert code == 1 and "run is missing" in err

@@ -110,8 +110,12 @@ def _truncation(cfg: DictConfig) -> float:
     return 1.0 if stored is None or stored.size != 1 or not 0 <= float(stored) < math.inf else float(stored)
 
 
-def _check(cfg: DictConfig) -> None:
-    """Refuse numbers out of range and options that exclude each other."""
+def check_numbers(cfg: DictConfig) -> None:
+    """Refuse numbers out of range.
+
+    Raises:
+        UserError: one of them is.
+    """
     for key in ("n", "grid", "interpolate"):
         value, least = cfg[key], 2 if key == "interpolate" else 1
         if value is not None and (not isinstance(value, int) or value < least):
@@ -120,6 +124,11 @@ def _check(cfg: DictConfig) -> None:
         raise UserError(f"seed={cfg.seed} is not an integer of at least 0: use for example seed=1")
     if not isinstance(cfg.truncation, (int, float)) or not 0 <= cfg.truncation < math.inf:
         raise UserError(f"truncation={cfg.truncation} is not a number of at least 0: use for example truncation=0.7")
+
+
+def _check(cfg: DictConfig) -> None:
+    """Refuse numbers out of range and options that exclude each other."""
+    check_numbers(cfg)
     if cfg.way not in WAYS:
         raise UserError(f"unknown way={cfg.way}: use {' or '.join(WAYS)}")
     given = [key for key in ("between", "input", "latents") if cfg[key] is not None]

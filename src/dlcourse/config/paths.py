@@ -11,7 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 # Keys whose values are paths.
 PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
                    "hydra.sweep.dir"})  # fmt: skip
-PATH_LISTS = {"report": ("compare", "folders", "publish"), "sample": ("between",), "app": ("folders",)}  # by command
+PATH_LISTS = {
+    "report": ("compare", "folders", "publish"),
+    "sample": ("between", "compare"),
+    "app": ("folders",),
+}  # by command
 
 
 def quote_override(word: str, verb: str) -> str:
