@@ -3,12 +3,18 @@
 import atexit
 import importlib
 import shutil
+import sys
 import tempfile
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 
 def import_compiled(name: str) -> ModuleType:
     """The module `name`. numba keeps its code beside the source or in the home, or else in a temporary folder."""
+    if name.startswith("dlcourse.") and name not in sys.modules:
+        _forget_outdated(name)
     try:
         return importlib.import_module(name)
     except RuntimeError as error:
@@ -20,3 +26,19 @@ def import_compiled(name: str) -> ModuleType:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     numba.config.CACHE_DIR = folder  # ty: ignore[missing-attribute]
     return importlib.import_module(name)
+
+
+def _forget_outdated(name: str) -> None:
+    """Delete compiled code beside a module that is older than a source in its folder.
+
+    numba looks at a function's own file only, but compiles functions and constants of other modules into it.
+    """
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        return
+    source = Path(spec.origin)
+    newest = max(path.stat().st_mtime for path in source.parent.glob("*.py"))
+    for index in source.parent.glob(f"__pycache__/{source.stem}*.nbi"):
+        with suppress(OSError):  # a folder that cannot be written, or another process was faster
+            if index.stat().st_mtime < newest:
+                index.unlink()
