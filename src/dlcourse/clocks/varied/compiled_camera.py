@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import numba
 import numpy as np
 from numba import float32
 
 from dlcourse.clocks.varied.camera import JPEG, NOISE_ROOM, REFERENCE, TAPS, dct
+from dlcourse.clocks.varied.compiled_row import HALF, ONE, WHITE, ZERO, compiled, direction
 
-ZERO, HALF, ONE, TWO, WHITE = float32(0), float32(0.5), float32(1), float32(2), float32(255)
 _QUANTIZATION, _BASIS = JPEG.numpy(), dct().numpy()
 _INVERSE = np.ascontiguousarray(_BASIS.T)
 _REACH = TAPS // 2
-
-compiled = partial(numba.njit, cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 
 @compiled()
@@ -45,8 +40,8 @@ def finish(p, picture, steps, grains, image):
 @compiled()
 def _light(p, steps, step, row):
     shade, glare, size = p.shade, p.glare, len(steps)
-    angle = p.shade_angle * float32(np.pi / 180)
-    sin, cos, place = np.sin(angle), np.cos(angle), p.shade_place
+    sin, cos = direction(p.shade_angle)
+    place = p.shade_place
     zoom = p.radius
     lamp_x, lamp_y = p.centre[0] + zoom * p.glare_x, p.centre[1] + zoom * p.glare_y
     extent = ONE / max(zoom * zoom * p.glare_size * p.glare_size, float32(1e-12))
@@ -73,8 +68,7 @@ def _blur(p, picture):
     scale = float32(size) / float32(REFERENCE)
     across = max(p.blur * scale, float32(0.2))
     along = np.sqrt(across * across + p.motion * p.motion * scale * scale)
-    angle = p.motion_angle * float32(np.pi / 180)
-    sin, cos = np.sin(angle), np.cos(angle)
+    sin, cos = direction(p.motion_angle)
     kernel, total = np.empty((TAPS, TAPS), np.float32), ZERO
     for i in range(TAPS):
         for j in range(TAPS):
