@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from benchmarks import clock_time, dial_art, dials, gpu, table
+from benchmarks import clock_time, dial_art, dials, gpu, table, web_dials
 from benchmarks.__main__ import main
 from dlcourse.errors import UserError
 
@@ -184,6 +184,12 @@ def test_dials_are_refused_without_artwork_and_their_options_elsewhere(here, tmp
     assert code == 1 and "no clock artwork in" in error and "--art FOLDER" in error
     code, _, error = here(main, "xor", "--quick", "--keep", str(tmp_path))
     assert code == 1 and "--art and --keep are for dials alone" in error
+
+
+def test_web_components_need_their_packages(here, tmp_path):
+    code, _, error = here(web_dials.main, str(tmp_path), str(tmp_path / "dials"))
+    assert code == 1 and "lacks @hoseinh/react-analog-clock, analog-clock-react, react-clock: install" in error
+    assert not (tmp_path / "dials").exists()
 
 
 @pytest.mark.slow
