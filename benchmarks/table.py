@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from dlcourse.errors import UserError
 
 HERE = Path(__file__).parent
-HELPERS = {"__init__", "__main__", "table", "fits", "rivals", "gpu", "dial_art"}
+HELPERS = {"__init__", "__main__", "table", "fits", "rivals", "gpu", "dial_art", "web_dials"}
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # flags of /proc/cpuinfo; float32 speed, bfloat16 speed
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "numpy", "scikit-learn", "openTSNE", "umap-learn")
 COLUMNS = ("what", "ours", "against", "theirs", "figure", "goal", "")
