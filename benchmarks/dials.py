@@ -72,10 +72,10 @@ def write_pictures(folder: Path, theme: str, parts: Sequence[Part], count: int) 
 
 
 def read(paths: Sequence[Path]) -> tuple[list[str], np.ndarray]:
-    """The answers of the built-in readers, as `predict` prints them, and in minutes after 12:00."""
-    from dlcourse.models.build import built_in_readers
+    """The answers of the built-in reader, as `predict` prints them, and in minutes after 12:00."""
+    from dlcourse.models.build import any_clock_reader
 
-    reader = built_in_readers()
+    reader = any_clock_reader()
     parts = [reader.predict(list(paths[start : start + BATCH])) for start in range(0, len(paths), BATCH)]
     minutes = np.concatenate([part.minutes for part in parts if part.minutes is not None])
     return [name for part in parts for name in part.names], minutes

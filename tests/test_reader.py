@@ -50,7 +50,7 @@ def test_a_command_makes_a_folder_that_answers(run_folder, command, tmp_path):
     assert code == 0 and "confidence" in out, error
 
 
-def test_predict_without_a_run_asks_both_built_in_readers(command):
+def test_predict_without_a_run_asks_the_built_in_reader_of_any_clock(command):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)).save("noise.png")
     code, out, error = command("predict", "input=noise.png", "hydra.run.dir=out")
     assert code == 0 and "no clock found" in out, error

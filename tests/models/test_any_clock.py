@@ -17,7 +17,7 @@ from dlcourse.data.clocks import Clocks
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader
-from dlcourse.models.build import ANY_READER, built_in, built_in_readers, load_run
+from dlcourse.models.build import ANY_READER, any_clock_reader, built_in, load_run
 from dlcourse.models.dial_finder import best_poses, encoded, finder_loss
 from dlcourse.nets.any_clock import CELLS, AnyClockNet
 from dlcourse.plots import any_clock
@@ -132,7 +132,7 @@ def test_several_clocks_in_an_image_are_read(tmp_path):
     minutes = torch.tensor([100, 460, 250, 610])
     easy = VariedRanges(**PLAIN)
     left, right = render_varied(draw_scenes(minutes, 12, easy), 128).split(2)
-    reader = built_in_readers()
+    reader = any_clock_reader()
     pairs = torch.cat([left, right], 2)
     with torch.inference_mode():
         answers = reader.predictions(reader(pairs))
@@ -146,8 +146,8 @@ def test_several_clocks_in_an_image_are_read(tmp_path):
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
-def test_the_built_in_readers_say_that_there_is_no_clock():
-    reader = built_in_readers()
+def test_the_any_clock_reader_say_that_there_is_no_clock():
+    reader = any_clock_reader()
     draws = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 96, 128, 3), generator=draws, dtype=torch.uint8)
     images = torch.cat([images, torch.full((1, 96, 128, 3), 180, dtype=torch.uint8)])

@@ -12,7 +12,7 @@ from dlcourse.app.pictures import frame, headline, rendered
 from dlcourse.clocks.encodings import confidence
 from dlcourse.data.image_files import fit_picture
 from dlcourse.models.answers import predict_batches
-from dlcourse.models.build import built_in_readers
+from dlcourse.models.build import any_clock_reader
 from dlcourse.plots.any_clock import draw_reading
 
 SIDE = 560  # pixels of the drawn reading
@@ -22,8 +22,8 @@ _lock = threading.Lock()
 
 @cache
 def reader() -> Any:
-    """The built-in readers, loaded once."""
-    return built_in_readers()
+    """The built-in reader, loaded once."""
+    return any_clock_reader()
 
 
 def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:

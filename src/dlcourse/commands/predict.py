@@ -14,7 +14,7 @@ from dlcourse.data.image_files import UNREADABLE, as_text, picture_files, printa
 from dlcourse.data.task import as_stored
 from dlcourse.errors import UserError
 from dlcourse.models.answers import BATCH, Predictions, predict_batches
-from dlcourse.models.build import built_in_readers, load_run
+from dlcourse.models.build import any_clock_reader, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced, write_text
@@ -29,8 +29,7 @@ def predict(
     """Predict, print the table, and write predictions.csv, predictions.npz and contact_sheet.png into `folder`.
 
     Args:
-        run: folder of a completed run; its best checkpoint is used. None: both built-in clock readers, see
-            `built_in_readers`.
+        run: folder of a completed run; its best checkpoint is used. None: the built-in reader of any clock.
         source: an image file or a folder of images, or several of them.
         folder: output folder.
         trust: packages or full class names outside dlcourse that the run may build.
@@ -43,7 +42,7 @@ def predict(
     """
     sources = [source] if isinstance(source, Path) else list(source)
     files = {file: _shown(file, top, len(sources) > 1) for top in sources for file in picture_files(top)}
-    model = built_in_readers() if run is None else load_run(run, trust)[1]
+    model = any_clock_reader() if run is None else load_run(run, trust)[1]
     task = model.photo_task
     shape = task.picture_shape()
     if shape is None:

@@ -21,7 +21,6 @@ LOOKS = 3
 PHOTO = 640  # pixels a side of a user's photograph
 MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # what is told about further clocks
 AT_ONCE = 16  # images that are read together
-SECOND_VIEW = 1.15  # half the side of what the second reader sees in dial radii
 NO_CLOCK = "no clock found"  # instead of a time
 FOUND = 0.5  # smallest score of the finder that counts as a clock
 WORTH_A_LOOK = 0.2  # smallest score of a further clock in the first look
@@ -51,7 +50,6 @@ class AnyClockReader(ClockReader):
         super().__init__(task, net, DialAngles(), optimizer, schedule, seed)
         self.angles = sum(self.encoding.outputs)
         self.jitter, self.grey = jitter, grey
-        self.second: ClockReader | None = None  # a reader of the course's clock, which is also run
         self.most = 1  # clocks that are read in an image
 
     extra_plots = ("any_clock",)
@@ -104,7 +102,7 @@ class AnyClockReader(ClockReader):
     def forward(self, inputs: Tensor) -> Tensor:
         """Images uint8 [N, H, W, 3] or grey [N, H, W] to [N, most * K]: the answers to each of their clocks.
 
-        An answer has the reader's 3 * bins numbers, the pose, and the 720 probabilities of the second reader, if any.
+        An answer has the reader's 3 * bins numbers and the pose.
         """
         found = []
         for part in chunks(inputs, AT_ONCE):
@@ -128,17 +126,7 @@ class AnyClockReader(ClockReader):
 
     def _read(self, levels: list[Tensor], pose: Tensor) -> Tensor:
         read = self.net.reader(_channels_last(unroll(levels, pose))).flatten(1)
-        return torch.cat([read, pose, *self._second_opinion(levels, pose)], 1)
-
-    def _second_opinion(self, levels: list[Tensor], pose: Tensor) -> list[Tensor]:
-        """Probabilities of the 720 times [N, 720] by `second`, which sees the found dial as in its training."""
-        if self.second is None:
-            return []
-        side = self.second.task.in_shape[1]
-        half = radius(pose) * SECOND_VIEW
-        seen = sample(levels, window(pose[:, :2], half, side), half * (2 / side))
-        grey = (seen * torch.tensor([76.245, 149.685, 29.07], device=seen.device)[:, None, None]).sum(1)
-        return [self.second.predictions(self.second(grey))["probabilities"]]
+        return torch.cat([read, pose], 1)
 
     def _look(self, levels: list[Tensor], centre: Tensor, half: Tensor, count: int = 1) -> Tensor:
         """The dials that the finder sees in a square: poses [N, count, POSE]; the last number is the score, 0 to 1.
@@ -174,11 +162,8 @@ class AnyClockReader(ClockReader):
         return first | {f"more_{name}": torch.stack([o[name] for o in others], 1) for name in MORE if others}
 
     def _reading(self, answer: Tensor) -> dict[str, Tensor]:
-        read, pose, second = answer.split([self.angles, POSE, answer.shape[1] - self.angles - POSE], 1)
+        read, pose = answer.split([self.angles, POSE], 1)
         chances = self.encoding.probabilities(read)
-        if second.shape[1]:
-            sure, other = (confidence(p.cpu(), p.argmax(1).float().cpu())[0] for p in (chances, second))
-            chances = torch.where((other > sure)[:, None].to(chances.device), second, chances)
         minutes = chances.argmax(1).float()
         sure, runner_up = confidence(chances.cpu(), minutes.cpu())
         turn = self.encoding.turn(read, minutes)

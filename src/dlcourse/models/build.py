@@ -224,14 +224,12 @@ def built_in(folder: Path = READER) -> Path:
     return folder
 
 
-def built_in_readers() -> BaseModule:
-    """The built-in reader of any clock, which asks that of the course's clock as well.
-
-    The surer of the two decides. Up to four clocks in an image are read.
+def any_clock_reader() -> BaseModule:
+    """The built-in reader of any clock, which reads up to four clocks in an image.
 
     Raises:
-        UserError: one is missing in this installation.
+        UserError: it is missing in this installation.
     """
-    reader, second = (load_run(built_in(folder))[1] for folder in (ANY_READER, READER))
-    reader.second, reader.most = second, 4
+    reader = load_run(built_in(ANY_READER))[1]
+    reader.most = 4
     return reader
