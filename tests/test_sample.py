@@ -183,7 +183,7 @@ def test_several_runs_are_compared(command, runs):
     [
         (["vae", "autoencoder"], [], "is of model=Autoencoder, which draws no samples"),
         (["vae"], [], "does not name two runs"),
-        (["vae", "gan"], ["interpolate=9"], "interpolate does not work with compare"),
+        (["vae", "gan"], ["interpolate=9"], "interpolate and compare are mutually exclusive"),
         (["vae", "gan"], ["n=0"], "n=0 is not an integer of at least 1"),
     ],
 )

@@ -100,5 +100,5 @@ def _check(cfg: DictConfig, given: set[str]) -> None:
         raise UserError(f"compare={list(cfg.compare)} does not name two runs: use compare=[DIR,DIR], or run=DIR")
     for name in sorted(given - set(KNOWN)):
         if not name.startswith("hydra."):
-            raise UserError(f"{name} does not work with compare: remove it, or use run=DIR")
+            raise UserError(f"{name} and compare are mutually exclusive: remove one, or use run=DIR for a single run")
     check_numbers(cfg)
