@@ -84,6 +84,7 @@ def tiny_run(tmp_path: Path):
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs a command in this process: `command("train", "model=...")` gives exit code, stdout and stderr."""
+    from dlcourse.config import use_config_dir
 
     def start(verb: str, *arguments: str) -> tuple[int, str, str]:
         from importlib import import_module
@@ -106,7 +107,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    return start
+    yield start
+    use_config_dir(None)  # what a command was given does not hold for the next test
 
 
 SHAPES = {"mnist": (28, 28), "fashion_mnist": (28, 28), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3)}
