@@ -110,7 +110,7 @@ def write_layers(modules: Path, folder: Path) -> None:
     """Write a folder of PNG layers for each design.
 
     Raises:
-        UserError: a package, esbuild or a browser is missing.
+        UserError: a package, esbuild or a browser is missing or fails.
     """
     esbuild = modules / ".bin" / "esbuild"
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -125,7 +125,7 @@ def write_layers(modules: Path, folder: Path) -> None:
             (work / "node_modules").symlink_to(modules.resolve())
             (work / "entry.jsx").write_text(ENTRY.replace("ELEMENT", design.element))
             bundle = [str(esbuild), "entry.jsx", "--bundle", "--outfile=bundle.js", "--log-level=error"]
-            subprocess.run([*bundle, "--loader:.svg=dataurl", "--loader:.png=dataurl"], cwd=work, check=True)
+            _run([*bundle, "--loader:.svg=dataurl", "--loader:.png=dataurl"], work)
             (work / "bundle.css").touch()
             (folder / name).mkdir(parents=True, exist_ok=True)
             others = ", ".join(design.parts.values())
@@ -141,7 +141,14 @@ def write_layers(modules: Path, folder: Path) -> None:
 def _screenshot(browser: str, page: Path, picture: Path) -> None:
     flags = ["--headless", "--no-sandbox", "--hide-scrollbars", "--default-background-color=00000000"]
     size = [f"--window-size={SIDE},{SIDE}", "--virtual-time-budget=2000", f"--screenshot={picture.resolve()}"]
-    subprocess.run([browser, *flags, *size, page.as_uri()], check=True, capture_output=True, timeout=120)
+    _run([browser, *flags, *size, page.as_uri()], page.parent)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["no message"]
+        raise UserError(f"{Path(command[0]).name} failed: {said[0]}; check the packages that npm installed")
 
 
 def main(words: list[str]) -> int:

@@ -173,7 +173,7 @@ def test_several_runs_are_compared(command, runs):
     code, out, _ = command("sample", f"compare=[{runs['vae']},{runs['gan']}]", "n=5", where())
     assert code == 0 and "Frechet distance" in out
     table = (Path("out") / "one" / "families.md").read_text().splitlines()
-    assert len(table) == 4 and "| vae |" in table[2] and "| gan |" in table[3]
+    assert len(table) == 4 and "| random" in table[2] and "| vae |" in table[2] and "| gan |" in table[3]
     with Image.open(Path("out") / "one" / "families.png") as sheet:
         assert sheet.width > 5 * 70
 
@@ -181,7 +181,7 @@ def test_several_runs_are_compared(command, runs):
 @pytest.mark.parametrize(
     ("models", "words", "said"),
     [
-        (["vae", "autoencoder"], [], "is of model=Autoencoder, which draws no samples"),
+        (["vae", "autoencoder"], [], "(Autoencoder) cannot draw samples"),
         (["vae"], [], "does not name two runs"),
         (["vae", "gan"], ["interpolate=9"], "interpolate and compare are mutually exclusive"),
         (["vae", "gan"], ["n=0"], "n=0 is not an integer of at least 1"),

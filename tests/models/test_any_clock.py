@@ -146,7 +146,7 @@ def test_several_clocks_in_an_image_are_read(tmp_path):
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
 
 
-def test_the_any_clock_reader_say_that_there_is_no_clock():
+def test_the_built_in_reader_says_that_there_is_no_clock():
     reader = any_clock_reader()
     draws = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 96, 128, 3), generator=draws, dtype=torch.uint8)

@@ -38,7 +38,8 @@ KNOWN = ("compare", "trust", "n", "seed")  # options that work with several runs
 def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> list[Tensor]:
     """Write families.png, a row of samples for each run, families.md, their scores, and result.json into `folder`.
 
-    The scores are those of each run's own test. The time to draw 1,000 samples is measured here.
+    The scores are those of each run's own test; distances in different feature spaces are not comparable. The time to
+    draw 1,000 samples is measured here.
 
     Args:
         cfg: composed from conf/sample.yaml, with `compare` a list of run folders of the same data set.
@@ -60,9 +61,7 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
     for run in runs:
         model = load_run(run, cfg.trust)[1]
         if not isinstance(model, Generative) or not model.samples:
-            raise UserError(
-                f"{run} is of model={type(model).__name__}, which draws no samples: use runs of vae, gan or flow"
-            )
+            raise UserError(f"{run} ({type(model).__name__}) cannot draw samples: use runs of vae, gan or flow")
         channels, high, wide = model.task.in_shape
         data.setdefault(f"{model.task.data}, {wide} x {high} pixels{' in colour' if channels == 3 else ''}", run)
         if len(data) > 1:
@@ -76,13 +75,13 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
         name = result.model or run.name if result else run.name
         rows.append(
             [str(run), name, *(figure(f"test/{key}", scores.get(f"test/{key}")) for key in SCORES.values()),
-             duration(trained), f"{seconds:.1f} s"]
+             result.features if result else None, duration(trained), f"{seconds:.1f} s"]
         )  # fmt: skip
         names.append(f"{name}, {duration(trained)}" if trained else name)
     folder.mkdir(parents=True, exist_ok=True)
     with plotting("the samples"):
         draw_rows(folder / SHEET, drawn, names, f"Samples of {next(iter(data))}, with the time of training")
-    header = ["run", "model", *SCORES, "training", "1,000 samples"]
+    header = ["run", "model", *SCORES, "feature space", "training", "1,000 samples"]
     write_text(folder / TABLE, text_table(header, rows, markdown=True) + "\n")
     write_result(
         folder,

@@ -78,7 +78,7 @@ def _compiled(scene: Scene, grains: Tensor, images: Tensor) -> None:
     if threads == 1:
         draw_part(scene, grains, images)
         return
-    block = -(-len(scene) // (4 * threads))
+    block = max(1, len(scene) // (4 * threads))
     parts = [slice(start, start + block) for start in range(0, len(scene), block)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda part: draw_part(scene[part], grains, images[part]), parts))
