@@ -24,7 +24,7 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
         method = gr.Radio(list(attention.METHODS), value=attention.METHODS[0], label="Method", elem_id="look-method")
         number = gr.Slider(0, IMAGES - 1, 0, step=1, label="Test image", elem_id="look-number")
         given = input_image("Or your own image", sources=["upload", "clipboard"], height=150, elem_id="look-given")
-    start = gr.Button("Show", variant="primary", elem_id="look-start")
+    start = gr.Button("Show", variant="primary", interactive=False, elem_id="look-start")
     text = gr.HTML(elem_id="look-text")
     with gr.Row():
         image = output_image("Image", height=420)
@@ -39,6 +39,11 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
                 stored = images[[index % len(images)]]
             return attention.look(loaded.model, stored, how)
 
+    # The list of runs arrives after the page: until then there is nothing to show.
+    chosen.change(
+        lambda folder: gr.update(interactive=bool(folder)), chosen, start, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
     inputs = [chosen, method, number, given]
     start.click(spoken(show), inputs, [image, heat, text], api_visibility="private")
     number.release(spoken(show), inputs, [image, heat, text], api_visibility="private")
