@@ -57,7 +57,7 @@ FAMILIES = {
         ["model"],
     ),
     "autoencoder": (FACES, ["model=autoencoder", *FACE], ["encoder", "decoder"]),
-    "vae": (FACES, ["model=vae", *FACE, "model.prior=fitted"], ["encoder", "decoder"]),
+    "vae": (FACES, ["model=vae", *FACE, "model.prior=fitted", "model.net.palette=3"], ["encoder", "decoder"]),
     "gan": (
         FACES,
         ["model=gan", *FACE, "model.discriminator.width=4", "model.discriminator.layers=2", "model.ema=0.9"],
@@ -141,6 +141,10 @@ def test_the_metadata_say_what_goes_in_and_out():
     encoder, decoder = graphs(model)
     found = metadata(cfg, model, decoder)
     assert found["latent"] == "3" and json.loads(found["latent_covariance"])[0] == [1, 0, 0]
+    cfg.model.prior = "mixture"
+    found = metadata(cfg, build_model(cfg, model.task), decoder)
+    shapes = [torch.tensor(json.loads(found[f"mixture_{name}"])).shape for name in ("weights", "means", "factors")]
+    assert shapes == [(16,), (16, 3), (16, 3, 3)]
     images = decoder.module(decoder.draw(2))[0]
     assert images.shape == (2, 16, 16, 3) and images.min() >= 0 and images.max() <= 1
     assert encoder.module(encoder.draw(2))[0].shape == (2, 3)

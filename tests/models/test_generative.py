@@ -13,10 +13,12 @@ from dlcourse.analysis.perceptual import NETS, perceptual_distance
 from dlcourse.commands.evaluate import evaluate
 from dlcourse.commands.train import run
 from dlcourse.config import compose
+from dlcourse.data.batches import seeded
 from dlcourse.errors import UserError
-from dlcourse.models import autoencoder, generative
+from dlcourse.models import generative, vae
 from dlcourse.models.build import build_data, build_model, load_checkpoint, load_run
 from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.models.mixture import Mixture
 from dlcourse.nets import dcgan
 from dlcourse.plots.generative import chosen_epochs
 from tests.conftest import FACE_NET, FACES
@@ -111,7 +113,7 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(face_run, tmp_path, stopped_
 
 def test_divergence_and_likelihood_are_those_of_torch_distributions(faces):
     means, logs = torch.randn(4, 6), torch.randn(4, 6)
-    ours = autoencoder.kl_divergence(means, logs)
+    ours = vae.kl_divergence(means, logs)
     assert torch.allclose(ours, kl_divergence(Normal(means, (logs / 2).exp()), Normal(0.0, 1.0)), atol=1e-5)
     model, _ = built(faces, "vae", "model.noise=20")
     drawn, x = torch.rand(2, 3, 1, 32, 32) * 2 - 1
@@ -129,8 +131,8 @@ def test_the_bound_is_the_mean_of_likelihood_less_divergence(face_run):
 
 def test_beta_rises_over_the_warm_up(face_run, monkeypatch):
     seen = []
-    weight = autoencoder.VAE._weight
-    monkeypatch.setattr(autoencoder.VAE, "_weight", lambda self: seen.append(weight(self)) or seen[-1])
+    weight = vae.VAE._weight
+    monkeypatch.setattr(vae.VAE, "_weight", lambda self: seen.append(weight(self)) or seen[-1])
     face_run("vae", "plots=false", "model.beta=2", "model.warmup=0.5")  # 12 steps
     assert seen[:6] == pytest.approx([2 / 6 * i for i in range(1, 7)]) and seen[6:] == [2.0] * 6
 
@@ -174,6 +176,36 @@ def test_the_fitted_prior_is_the_spread_of_the_latents(faces):
     z = model.sample_latents(4000, torch.Generator().manual_seed(0))
     assert torch.allclose(z.mean(0), model.latents(inputs).mean(0), atol=0.2)
     assert torch.allclose(z.T.cov(), model.latent_covariance, atol=0.2)
+
+
+def test_a_mixture_finds_groups_and_draws_from_them():
+    centres = torch.tensor([[-8.0, 0.0], [0.0, 6.0], [9.0, -3.0]])
+    points = centres.repeat(300, 1) + torch.tensor([0.2, 0.9]) * torch.randn(900, 2, generator=seeded(0))
+    mixture = Mixture(2, 3)
+    noise = torch.randn(3000, 2, generator=seeded(1))
+    before = mixture(noise, seeded(2))
+    assert torch.allclose(before.T.cov(), torch.eye(2), atol=0.1)  # N(0, 1) until it is fitted
+    mixture.fit(points, seed=0)
+    drawn = mixture(noise, seeded(2))
+    distance, nearest = torch.cdist(drawn, centres).min(1)
+    assert torch.bincount(nearest, minlength=3).min() > 900 and distance.max() < 4.5
+    off = drawn - centres[nearest]
+    assert torch.allclose(off.std(0), torch.tensor([0.2, 0.9]), atol=0.05)
+    assert torch.equal(mixture(noise, seeded(2)), drawn)
+
+
+def test_a_mixture_needs_two_vectors_for_each_component():
+    mixture = Mixture(2, 3)
+    mixture.fit(torch.randn(5, 2), seed=0)
+    assert torch.equal(mixture.means, torch.zeros(3, 2))
+
+
+def test_the_mixture_of_a_run_is_fitted_and_saved(face_run):
+    result = face_run("vae", "model.prior=mixture", "plots=false", "trainer.max_epochs=1")
+    _, model = load_run(Path(result["folder"]))
+    assert model.mixture.means.std() > 0.01
+    drawn = model.sample_latents(6, seeded(0))
+    assert torch.equal(drawn, model.sample_latents(6, seeded(0))) and not torch.equal(drawn[0], drawn[1])
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -307,9 +339,11 @@ def test_the_averaged_generator_follows_and_is_what_draws(face_run):
 
 
 @pytest.mark.parametrize("model", PLOTS)
-@pytest.mark.parametrize(("layers", "size", "colour"), [(3, 32, False), (4, 32, True), (3, 64, True), (4, 64, False)])
-def test_three_and_four_layers_grey_and_colour(faces, model, layers, size, colour):
-    words = [f"model.net.layers={layers}", f"data.size={size}", f"data.colour={colour}"]
+@pytest.mark.parametrize(
+    ("layers", "size", "colour", "palette"), [(3, 32, False, 0), (4, 32, True, 5), (3, 64, True, 0), (4, 64, False, 2)]
+)
+def test_three_and_four_layers_grey_and_colour(faces, model, layers, size, colour, palette):
+    words = [f"model.net.layers={layers}", f"data.size={size}", f"data.colour={colour}", f"model.net.palette={palette}"]
     words += ["model.net.resize=true", "model.net.blocks=1", "model.net.norm=group"]
     words += ["model.discriminator.width=4"] * (model == "gan")
     net, data = built(faces, model, *words)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dlcourse.nets.palette import Palette
+
 SMALLEST = 2  # side of the smallest map, in pixels
 NORMS = ("batch", "group", "none")
 
@@ -94,6 +96,7 @@ class Decoder(nn.Module):
         blocks: residual blocks before each step.
         resize: upsample by nearest neighbours and a 3x3 convolution instead of a transposed 4x4 one, which can cause
             checkerboard artefacts (Odena et al., 2016, doi:10.23915/distill.00003).
+        palette: number of colours that an image mixes, see `Palette`; 0: no limit.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Decoder(nn.Module):
         norm: str = "batch",
         blocks: int = 0,
         resize: bool = False,
+        palette: int = 0,
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
@@ -114,21 +118,24 @@ class Decoder(nn.Module):
         self.stem = nn.Linear(latent, before * height * width_)
         steps: list[nn.Module] = [*_norm(norm, before), nn.ReLU()]
         for i in reversed(range(layers)):
-            after = width * 2 ** (i - 1) if i else in_shape[0]
+            after = width * 2 ** (i - 1) if i else palette or in_shape[0]
             normed = _norm(norm, after) if i else []
             steps += [Residual(before, norm) for _ in range(blocks)]
             if resize:
                 steps += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1, bias=not normed)]
             else:
                 steps.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normed))
-            steps += [*normed, nn.ReLU()] if i else [nn.Tanh()]
+            if i:
+                steps += [*normed, nn.ReLU()]
             before = after
         self.body = nn.Sequential(*steps)
+        self.palette = Palette(latent, palette, in_shape[0]) if palette else None
 
     def forward(self, z: Tensor) -> Tensor:
         """[N, latent] to images [N, C, H, W]."""
         maps = self.stem(z).unflatten(1, self.shape)
         x = self.body(maps.contiguous(memory_format=torch.channels_last))
+        x = (x if self.palette is None else self.palette(x, z)).tanh()
         return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
 
@@ -150,10 +157,11 @@ class Autoencoder(nn.Module):
         norm: str = "batch",
         blocks: int = 0,
         resize: bool = False,
+        palette: int = 0,
     ):
         super().__init__()
         self.encoder = Encoder(in_shape, sum(outputs), width, layers, norm, blocks)
-        self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize)
+        self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize, palette)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] to the encoder's heads, side by side [N, sum of outputs]."""

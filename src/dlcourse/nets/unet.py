@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dlcourse.nets.palette import Palette
+
 FREQUENCIES = 32  # of the time's sines and cosines
 
 
@@ -25,6 +27,7 @@ class UNet(nn.Module):
         blocks: residual blocks at each size, on the way down and on the way up.
         patch: side of the squares.
         attention: self-attention between all places of the smallest size (Vaswani et al., 2017, arXiv:1706.03762).
+        palette: number of colours that an image mixes, see `Palette`; 0: no limit.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class UNet(nn.Module):
         blocks: int = 1,
         patch: int = 2,
         attention: bool = True,
+        palette: int = 0,
     ):
         super().__init__()
         if len(in_shape) != 3:
@@ -64,9 +68,12 @@ class UNet(nn.Module):
             first = Block(below + width, width, embedding)  # what comes from below, and the shortcut
             self.up.append(nn.ModuleList([first, *(Block(width, width, embedding) for _ in range(blocks - 1))]))
             below = width
-        self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), nn.Conv2d(widths[0], channels, 3, padding=1))
-        nn.init.zeros_(self.head[-1].weight)  # ty: ignore[invalid-argument-type]
-        nn.init.zeros_(self.head[-1].bias)  # ty: ignore[invalid-argument-type]
+        last = nn.Conv2d(widths[0], (palette or in_shape[0]) * patch**2, 3, padding=1)
+        self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), last)
+        self.palette = Palette(widths[-1] + embedding, palette, in_shape[0]) if palette else None
+        if not palette:  # with a palette, the maps of its colours must differ from the start
+            for values in last.parameters():
+                nn.init.zeros_(values)
 
     def forward(self, x: Tensor, time: Tensor, condition: Tensor | None = None) -> Tensor:
         """Images [N, C, H, W], times [N] in 0 to 1 and conditions [N, K] or None to [N, C, H, W]."""
@@ -84,11 +91,13 @@ class UNet(nn.Module):
                 x = block(x, embedding)
             seen.append(x)
         x = self.middle(self.attention(x), embedding)
+        seen_whole = torch.cat([x.mean((2, 3)), embedding], 1)
         for i, blocks in enumerate(self.up):
             x = torch.cat([F.interpolate(x, scale_factor=2.0) if i else x, seen.pop()], 1)
             for block in blocks:  # ty: ignore[not-iterable]
                 x = block(x, embedding)
         x = F.pixel_shuffle(self.head(x), self.patch)
+        x = x if self.palette is None else self.palette(x, seen_whole)
         return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from dlcourse.data.module import DataModule
-from dlcourse.models.autoencoder import ACTIVE
+from dlcourse.models.vae import ACTIVE
 from dlcourse.plots.curves import TRAIN, VALIDATION, save
 from dlcourse.plots.numbers import write_numbers
 

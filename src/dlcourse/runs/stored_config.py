@@ -19,6 +19,7 @@ RENAMED = {
     "lightning.pytorch.callbacks.EMAWeightAveraging": "dlcourse.training.ema.EMAWeightAveraging",
     "dlcourse.checkpoints.Last": "dlcourse.training.checkpoints.ResumeCheckpoint",
     "dlcourse.loggers.MetricsCSV": "dlcourse.training.csv_logger.MetricsCSV",
+    "dlcourse.models.autoencoder.VAE": "dlcourse.models.vae.VAE",
     "dlcourse.models.clock_transfer.TransferReader": "dlcourse.models.clock.ClockReader",
     "dlcourse.models.pretrained.TransferClassifier": "dlcourse.models.classifier.Classifier",
     "dlcourse.nets.pictures.Autoencoder": "dlcourse.nets.dcgan.Autoencoder",

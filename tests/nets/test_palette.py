@@ -1,0 +1,48 @@
+"""Images of a few colours: what a pixel can be, and that every colour learns from the start."""
+
+import pytest
+import torch
+
+from dlcourse.nets.dcgan import Decoder
+from dlcourse.nets.palette import SHARPNESS, Palette
+from dlcourse.nets.unet import UNet
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def test_each_pixel_is_a_mixture_of_the_colours():
+    palette = Palette(features=5, colours=3, channels=4)
+    maps, vectors = torch.randn(2, 3, 6, 7), torch.randn(2, 5)
+    images = palette(maps, vectors)
+    colours = palette.colours(vectors).view(2, 4, 3)
+    shares = (SHARPNESS * maps).softmax(1)
+    assert torch.allclose(images, torch.einsum("nck,nkhw->nchw", colours, shares), atol=1e-5)
+    assert (images >= colours.min(2).values[:, :, None, None] - 1e-5).all()
+    assert (images <= colours.max(2).values[:, :, None, None] + 1e-5).all()
+
+
+def test_an_area_of_one_map_is_exactly_flat():
+    palette = Palette(features=5, colours=3, channels=3)
+    maps = torch.rand(1, 3, 8, 8)
+    maps[:, 1, 2:6, 2:6] += 30
+    area = palette(maps, torch.randn(1, 5))[0, :, 2:6, 2:6].flatten(1)
+    assert torch.allclose(area, area[:, :1].expand_as(area), atol=1e-6)
+
+
+@pytest.mark.parametrize("net", ["decoder", "unet"])
+@pytest.mark.parametrize("side", [16, 28])
+def test_nets_with_a_palette_keep_the_shape_and_every_colour_learns(net, side):
+    shape, images = (3, side, side), torch.rand(4, 3, side, side)
+    if net == "decoder":
+        made = Decoder(shape, 6, width=8, layers=2, palette=5)
+        drawn, last = made(torch.randn(4, 6)), made.body[-1]
+    else:
+        made = UNet(shape, widths=[8, 16], patch=4, palette=5)
+        drawn, last = made(images, torch.rand(4)), made.head[-1]
+    assert drawn.shape == images.shape
+    (drawn - images).square().mean().backward()
+    found = last.weight.grad.transpose(0, 1) if net == "decoder" else last.weight.grad  # transposed convolution
+    assert (found.flatten(1).abs().sum(1) > 0).all() and len(found.flatten(1).unique(dim=0)) == len(found)
