@@ -200,8 +200,9 @@ def test_a_mixture_needs_two_vectors_for_each_component():
     assert torch.equal(mixture.means, torch.zeros(3, 2))
 
 
-def test_the_mixture_of_a_run_is_fitted_and_saved(face_run):
-    result = face_run("vae", "model.prior=mixture", "plots=false", "trainer.max_epochs=1")
+@pytest.mark.parametrize("words", [[], ["data.validation=0"]])
+def test_the_mixture_of_a_run_is_fitted_and_saved(face_run, words):
+    result = face_run("vae", "model.prior=mixture", "plots=false", "trainer.max_epochs=1", *words)
     _, model = load_run(Path(result["folder"]))
     assert model.mixture.means.std() > 0.01
     drawn = model.sample_latents(6, seeded(0))

@@ -137,11 +137,11 @@ def metadata(cfg: DictConfig, model: BaseModule, graph: Graph) -> dict[str, str]
         }
     if graph.input == "latents":
         found["latent"] = getattr(model, "latent", None)
-        parts: Any = model
+        vae: Any = model
         prior = getattr(model, "prior", "normal")  # noise of this distribution draws images
         if prior == "fitted":
-            found |= {name: getattr(parts, name).tolist() for name in ("latent_mean", "latent_covariance")}
+            found |= {name: getattr(vae, name).tolist() for name in ("latent_mean", "latent_covariance")}
         if prior == "mixture":
-            found |= {f"mixture_{name}": values.tolist() for name, values in parts.mixture.named_buffers()}
+            found |= {f"mixture_{name}": values.tolist() for name, values in vae.mixture.named_buffers()}
     found["dlcourse"] = version("dlcourse")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}

@@ -155,7 +155,17 @@ class VAE(Autoencoder):
 
     def on_validation_start(self) -> None:
         """Fit the mixture to the latents of training images, before a checkpoint is saved."""
-        if self.mixture is not None and self.trainer.state.fn == "fit":
+        if self.trainer.state.fn == "fit":
+            self._fit_mixture()
+
+    def on_train_epoch_end(self) -> None:
+        """As in `Generative`; fits the mixture first if there is no validation, which does it otherwise."""
+        if not self.trainer.enable_validation:
+            self._fit_mixture()
+        super().on_train_epoch_end()
+
+    def _fit_mixture(self) -> None:
+        if self.mixture is not None:
             images = self.trainer.datamodule.arrays["train"][0]  # ty: ignore[missing-attribute]
             self.mixture.fit(self.latents(images[:FITTED]), self.seed)
 
