@@ -11,7 +11,8 @@ NAME = "dlcourse.made_up_for_a_test.compiled"
 
 
 @pytest.mark.parametrize("changed", ["compiled.py", "other.py"])
-def test_code_older_than_a_source_is_forgotten(tmp_path, monkeypatch, changed):
+def test_code_older_than_a_source_is_forgotten(tmp_path, monkeypatch, caplog, changed):
+    caplog.set_level("INFO")
     folder = tmp_path / "made_up_for_a_test"
     (folder / "__pycache__").mkdir(parents=True)
     index = folder / "__pycache__" / "compiled.add-1.py311.nbi"
@@ -20,10 +21,10 @@ def test_code_older_than_a_source_is_forgotten(tmp_path, monkeypatch, changed):
         os.utime(path, (1000, 1000))
     monkeypatch.setattr(sys.modules["dlcourse"], "__path__", [*sys.modules["dlcourse"].__path__, str(tmp_path)])
     numba_cache.import_compiled(NAME)
-    assert index.exists()
+    assert index.exists() and "compiling" not in caplog.text
     os.utime(folder / changed, (2000, 2000))
     monkeypatch.delitem(sys.modules, NAME)
     numba_cache.import_compiled(NAME)
-    assert not index.exists()
+    assert not index.exists() and f"compiling {NAME}: up to 20 s" in caplog.text
     for name in (NAME, NAME.rpartition(".")[0]):
         sys.modules.pop(name)

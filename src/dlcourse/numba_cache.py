@@ -2,6 +2,8 @@
 
 import atexit
 import importlib
+import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -9,6 +11,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+
+log = logging.getLogger(__name__)
 
 
 def import_compiled(name: str) -> ModuleType:
@@ -29,7 +33,7 @@ def import_compiled(name: str) -> ModuleType:
 
 
 def _forget_outdated(name: str) -> None:
-    """Delete compiled code beside a module that is older than a source in its folder.
+    """Delete compiled code beside a module that is older than a source in its folder; say so if none is left.
 
     numba looks at a function's own file only, but compiles functions and constants of other modules into it.
     """
@@ -42,3 +46,6 @@ def _forget_outdated(name: str) -> None:
         with suppress(OSError):  # a folder that cannot be written, or another process was faster
             if index.stat().st_mtime < newest:
                 index.unlink()
+    left = any(source.parent.glob(f"__pycache__/{source.stem}*.nbi"))
+    if not left and os.access(source.parent, os.W_OK):  # elsewhere numba keeps its code in another folder
+        log.info("compiling %s: up to 20 s, once for each version", name)
