@@ -24,6 +24,13 @@ def test_each_pixel_is_a_mixture_of_the_colours():
     assert (images <= colours.max(2).values[:, :, None, None] + 1e-5).all()
 
 
+@pytest.mark.parametrize("colours", [-1, 1, 2.5, True])
+def test_a_wrong_number_of_colours_is_refused(colours):
+    for make in (lambda: Decoder((3, 16, 16), 6, palette=colours), lambda: UNet((3, 16, 16), palette=colours)):
+        with pytest.raises(ValueError, match=f"palette={colours} is not a number of colours: use 0"):
+            make()
+
+
 def test_an_area_of_one_map_is_exactly_flat():
     palette = Palette(features=5, colours=3, channels=3)
     maps = torch.rand(1, 3, 8, 8)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dlcourse.nets.palette import Palette
+from dlcourse.nets.palette import Palette, maps_needed
 
 SMALLEST = 2  # side of the smallest map, in pixels
 NORMS = ("batch", "group", "none")
@@ -118,7 +118,7 @@ class Decoder(nn.Module):
         self.stem = nn.Linear(latent, before * height * width_)
         steps: list[nn.Module] = [*_norm(norm, before), nn.ReLU()]
         for i in reversed(range(layers)):
-            after = width * 2 ** (i - 1) if i else palette or in_shape[0]
+            after = width * 2 ** (i - 1) if i else maps_needed(palette, in_shape[0])
             normed = _norm(norm, after) if i else []
             steps += [Residual(before, norm) for _ in range(blocks)]
             if resize:

@@ -5,6 +5,17 @@ from torch import Tensor, nn
 SHARPNESS = 4.0  # factor of the maps: pixels of a single colour appear early in the training
 
 
+def maps_needed(colours: int, channels: int) -> int:
+    """How many maps the last layer of a net outputs: one for each colour, or without a palette for each channel.
+
+    Raises:
+        ValueError: a number of colours that is neither 0 nor an integer of 2 or more.
+    """
+    if not isinstance(colours, int) or isinstance(colours, bool) or colours < 0 or colours == 1:
+        raise ValueError(f"palette={colours} is not a number of colours: use 0 for none, or for example 16")
+    return colours or channels
+
+
 class Palette(nn.Module):
     """Mixes K colours: maps [N, K, H, W] and vectors [N, F] to images [N, C, H, W].
 

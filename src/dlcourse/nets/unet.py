@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.palette import Palette
+from dlcourse.nets.palette import Palette, maps_needed
 
 FREQUENCIES = 32  # of the time's sines and cosines
 
@@ -68,7 +68,7 @@ class UNet(nn.Module):
             first = Block(below + width, width, embedding)  # what comes from below, and the shortcut
             self.up.append(nn.ModuleList([first, *(Block(width, width, embedding) for _ in range(blocks - 1))]))
             below = width
-        last = nn.Conv2d(widths[0], (palette or in_shape[0]) * patch**2, 3, padding=1)
+        last = nn.Conv2d(widths[0], maps_needed(palette, in_shape[0]) * patch**2, 3, padding=1)
         self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), last)
         self.palette = Palette(widths[-1] + embedding, palette, in_shape[0]) if palette else None
         if not palette:  # with a palette, the maps of its colours must differ from the start
