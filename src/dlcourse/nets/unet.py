@@ -91,13 +91,14 @@ class UNet(nn.Module):
                 x = block(x, embedding)
             seen.append(x)
         x = self.middle(self.attention(x), embedding)
-        seen_whole = torch.cat([x.mean((2, 3)), embedding], 1)
+        middle = x
         for i, blocks in enumerate(self.up):
             x = torch.cat([F.interpolate(x, scale_factor=2.0) if i else x, seen.pop()], 1)
             for block in blocks:  # ty: ignore[not-iterable]
                 x = block(x, embedding)
         x = F.pixel_shuffle(self.head(x), self.patch)
-        x = x if self.palette is None else self.palette(x, seen_whole)
+        if self.palette is not None:
+            x = self.palette(x, torch.cat([middle.mean((2, 3)), embedding], 1))
         return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
 
