@@ -25,6 +25,7 @@ FAMILIES = {
     "gan": [
         *("model=gan", *TINY_TOONS, *TINY_NETS, "model.latent=6", "model.features=random", "model.ema=0.9"),
         *("model/schedule=cosine", "model.r1=1", "model.penalty_every=2", "model.augment=[translation]"),
+        "model.conditional=true",
     ],
     "perceptron": ["model=perceptron", "data=xor", "model.seeds=3", "model.chunk=4", "model.update=online"],
     "xor": ["model=xor", "data=xor", "model.restarts=8", "model.chunk=250"],

@@ -57,7 +57,11 @@ FAMILIES = {
         ["model"],
     ),
     "autoencoder": (FACES, ["model=autoencoder", *FACE], ["encoder", "decoder"]),
-    "vae": (FACES, ["model=vae", *FACE, "model.prior=fitted", "model.net.palette=3"], ["encoder", "decoder"]),
+    "vae": (
+        FACES,
+        ["model=vae", *FACE, "model.prior=fitted", "model.net.palette=3", "model.net.mixing=sparsemax"],
+        ["encoder", "decoder"],
+    ),
     "gan": (
         FACES,
         ["model=gan", *FACE, "model.discriminator.width=4", "model.discriminator.layers=2", "model.ema=0.9"],

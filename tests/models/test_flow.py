@@ -108,7 +108,7 @@ def test_conditions_are_one_hot_and_samples_can_be_given_factors(model):
     model.fix_factors({"hair": 4, "smile": 0.25})
     z = model.sample_latents(7, torch.Generator().manual_seed(0))
     model.fix_factors({})
-    condition = z[:, model.pixels :]
+    condition = z[:, model.noise_length :]
     assert (condition[:, start : start + 6].argmax(1) == 4).all()
     assert torch.allclose(condition[:, 1 + sum(max(1, k) for k in task.categories[:smile])], torch.tensor(0.25))
 
@@ -129,7 +129,7 @@ def test_factors_that_do_not_exist_are_refused(model, values, said):
 
 def test_guidance_goes_beyond_the_condition(model):
     z = model.sample_latents(2, torch.Generator().manual_seed(2))
-    noise, condition = model._parts(z)
+    noise, condition = model.start(z)
     given, free = (model.velocity(noise, 0.4, t) for t in (condition, torch.zeros_like(condition)))
     model.guidance = 3.0
     guided = model.velocity(noise, 0.4, condition)
@@ -148,8 +148,8 @@ def test_the_seen_part_of_an_image_stays_and_the_rest_changes(model):
 def test_an_interpolation_mixes_conditions_evenly(model):
     a, b = model.sample_latents(2, torch.Generator().manual_seed(5))
     way = model.between(a, b, 3)
-    assert torch.allclose(way[1, model.pixels :], (a + b)[model.pixels :] / 2)
-    assert way[1, : model.pixels].norm() == pytest.approx(a[: model.pixels].norm().item(), rel=0.05)
+    assert torch.allclose(way[1, model.noise_length :], (a + b)[model.noise_length :] / 2)
+    assert way[1, : model.noise_length].norm() == pytest.approx(a[: model.noise_length].norm().item(), rel=0.05)
 
 
 def test_sample_takes_factors_and_hides_a_part(trained, command, tmp_path):

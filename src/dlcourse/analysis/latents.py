@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 STEPS = 9  # of an interpolation or a traversal, both ends counted
 WAYS = ("slerp", "lerp")
@@ -56,12 +57,13 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
         spread = stretch / max(1, len(found) - 1) ** 0.5
         return found[0], ways[:count], 3 * spread[:count], _numbered(len(ways[:count]))
     net = model.net if model.average is None else model.average
-    weight = net.stem.weight.detach().float().cpu()
+    weight = net.stem.weight.detach().float().cpu()[:, : model.noise_length]
     if model.codes:
         order = weight[:, : model.codes].norm(dim=0).argsort(descending=True)[:count]
         ways, names = torch.eye(model.latent)[order], [f"code {i}" for i in order.tolist()]
     else:
         ways = torch.linalg.svd(weight, full_matrices=False).Vh[:count]
+        ways = pad(ways, (0, model.latent - model.noise_length))  # the condition stays
         names = _numbered(len(ways))
     start = model.sample_latents(1, torch.Generator().manual_seed(model.seed))[0].cpu()
     return start, ways, torch.full((len(ways),), 3.0), names

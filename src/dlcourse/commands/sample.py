@@ -170,7 +170,7 @@ def _inpainted(cfg: DictConfig, model: Generative, given: Tensor) -> Drawn:
     mask = hidden_part(cfg.hide, *given.shape[1:3])
     z = model.sample_latents(len(given), seeded(cfg.seed), cfg.truncation)
     if not cfg.factors:
-        z[:, model.pixels :] = 0  # the factors of the images are unknown
+        z[:, model.noise_length :] = 0  # the factors of the images are unknown
     seen = given.clone()
     seen[:, mask] = 128
     shown = torch.stack([given, seen, model.inpaint(given, mask, z)], 1).flatten(0, 1)

@@ -1,30 +1,27 @@
 """Flow matching: a net learns the velocity that carries noise to images along straight paths."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.analysis.latents import STEPS, between
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
-from dlcourse.models.generative import Generative
+from dlcourse.models.conditional import Conditional, condition_length
 from dlcourse.models.ode import SOLVERS, solve
 from dlcourse.training.ema import follow
 
-KNOWN = 1024  # training labels that conditions of samples are drawn from
 LEFT = 0.05  # the least time left by which the loss divides: an error of the image there is one of the velocity
 DROPPED = 0.1  # share of the conditions that a training step hides, so that the net also learns without
 
 
-class Flow(Generative):
+class Flow(Conditional):
     """Flow matching with the conditional optimal-transport path (Lipman et al., 2022, arXiv:2210.02747).
 
     Between noise x0 at time 0 and an image x1 at time 1 the path is x_t = (1 - t) x0 + t x1 (their sigma_min = 0) with
@@ -32,9 +29,6 @@ class Flow(Generative):
     differential equation from noise at time 0 to time 1. The net puts out the image, from which the velocity follows:
     unlike noise, images have few degrees of freedom, so that a small net with large patches can (Li and He, 2025,
     arXiv:2511.13720).
-
-    A latent is the noise, followed by the condition if there is one: a 1 and the factors, categories one-hot, numbers
-    from 0 to 1. A condition of zeros stands for any image.
 
     Args:
         steps: steps of the solver.
@@ -52,7 +46,6 @@ class Flow(Generative):
     extra_plots = ("flow",)
     curves = ("val/late_loss",)
     has_directions = False
-    known: Tensor  # labels of training images [KNOWN, F], from which the conditions of samples are drawn
 
     def __init__(
         self,
@@ -74,29 +67,13 @@ class Flow(Generative):
         at_least_one(steps=steps)
         if not 0 <= ema < 1 or guidance < 0:
             raise UserError(f"model.ema={ema} must be 0 or more and below 1, and model.guidance={guidance} 0 or more")
-        if conditional and not task.factors:
-            raise UserError(
-                f"model.conditional=true needs labels, but {task.data} has none: remove it, or use data=toons or mnist"
-            )
-        self.pixels = prod(task.in_shape)
+        made, pixels = partial(net, conditions=condition_length(task, conditional)), prod(task.in_shape)
+        super().__init__(task, made, pixels, conditional, optimizer, schedule, seed, features, shown_epochs)
         self.power = _power(task)
-        length = 1 + sum(max(1, k) for k in task.categories) if conditional else 0  # of a condition
-        made = partial(net, conditions=length)
-        super().__init__(task, made, (self.pixels + length,), optimizer, schedule, seed, features, shown_epochs)
-        self.steps, self.solver, self.ema, self.guidance = steps, solver, ema, guidance
-        self.conditional, self.bounded = conditional, bounded
-        self.fixed: dict[str, float] = {}  # factors that the user has chosen for the samples
+        self.steps, self.solver, self.ema, self.guidance, self.bounded = steps, solver, ema, guidance, bounded
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
-        if conditional:
-            self.register_buffer("known", torch.zeros(KNOWN, len(task.factors)))
 
     # Training -------------------------------------------------------------------------------------------------------
-
-    def on_fit_start(self) -> None:
-        """Keep the labels of some training images: the conditions of samples."""
-        if self.conditional:
-            labels = self.trainer.datamodule.arrays["train"][1]  # ty: ignore[missing-attribute]
-            self.known.copy_(labels[torch.arange(KNOWN) % len(labels)])
 
     def squared_errors(
         self, net: nn.Module, x: Tensor, noise: Tensor, times: Tensor, condition: Tensor | None
@@ -117,10 +94,9 @@ class Flow(Generative):
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Mean squared error of the velocity at random points of the paths from random noise to the images."""
         x = self.normalize(inputs)
-        condition = None
-        if self.conditional:
-            shown = (torch.rand(len(x), 1, device=x.device) >= DROPPED).to(x.dtype)
-            condition = shown * self.conditions(labels.to(x.device))
+        condition = self.conditions(labels)
+        if condition is not None:
+            condition = condition * (torch.rand(len(x), 1, device=x.device) >= DROPPED)
         noise = torch.randn_like(x)
         return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), condition).mean()
 
@@ -136,8 +112,7 @@ class Flow(Generative):
         x, draws = self.normalize(inputs), seeded(self.seed, 5, len(self._gathered))
         noise = torch.randn(x.shape, generator=draws).to(x)
         times = _spread(torch.rand((), generator=draws), x)
-        condition = self.conditions(labels) if self.conditional else None
-        error = self.squared_errors(self._drawing(), x, noise, times, condition)
+        error = self.squared_errors(self._drawing(), x, noise, times, self.conditions(labels))
         self._gathered.append({"loss": error, "time": times, "labels": labels})
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
@@ -146,50 +121,7 @@ class Flow(Generative):
         found = {"late_loss": late.mean().item()} if len(late) else {}
         return found | super().compute_metrics(answers)
 
-    # Conditions -----------------------------------------------------------------------------------------------------
-
-    def conditions(self, labels: Tensor) -> Tensor:
-        """Labels [N, F] in [0, 1] to conditions [N, K]: 1, then numbers as they are and categories one-hot."""
-        parts = [torch.ones_like(labels[:, :1])]
-        for column, k in zip(labels.T, self.task.categories, strict=True):
-            parts.append(F.one_hot((column * (k - 1)).round().long(), k).to(labels) if k else column[:, None])
-        return torch.cat(parts, 1)
-
-    def fix_factors(self, values: Mapping[str, float]) -> None:
-        """From now on samples have these factors: the number of a category's value, or a number from 0 to 1.
-
-        Raises:
-            UserError: the model is not conditional, or a factor or its value does not exist.
-        """
-        if values and not self.conditional:
-            super().fix_factors(values)
-        for name, value in values.items():
-            if name not in self.task.factors:
-                raise UserError(f"unknown factor {name}: use one of {', '.join(self.task.factors)}")
-            k = self.task.categories[self.task.factors.index(name)]
-            if not isinstance(value, (int, float)) or not 0 <= value <= max(1, k - 1) or (k and value != int(value)):
-                wanted = f"an integer from 0 to {k - 1}" if k else "a number from 0 to 1"
-                raise UserError(f"{name}={value} is not {wanted}: use for example {name}={1 if k else 0.5}")
-        self.fixed = dict(values)
-
     # Samples --------------------------------------------------------------------------------------------------------
-
-    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
-        """Noise [N, C H W], followed by the conditions [N, K] of as many training images."""
-        noise = truncation * torch.randn(count, self.pixels, generator=generator, device=generator.device)
-        if not self.conditional:
-            return noise.to(self.device)
-        places = torch.randint(KNOWN, (count,), generator=generator, device=generator.device)
-        labels = self.known[places.to(self.device)]
-        for name, value in self.fixed.items():
-            place = self.task.factors.index(name)
-            labels[:, place] = value / max(1, self.task.categories[place] - 1)
-        return torch.cat([noise.to(self.device), self.conditions(labels)], 1)
-
-    def between(self, first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp") -> Tensor:
-        """As in `Generative` for the noise; conditions go straight."""
-        noise = between(first[: self.pixels], last[: self.pixels], steps, way)
-        return torch.cat([noise, between(first[self.pixels :], last[self.pixels :], steps, "lerp")], 1)
 
     def velocity(self, x: Tensor, time: float | Tensor, condition: Tensor | None) -> Tensor:
         """Velocities of points x [N, C, H, W] of the paths at a time below 1, with guidance."""
@@ -220,12 +152,12 @@ class Flow(Generative):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images [N, C, H, W] in -1 to 1."""
-        return self.integrate(*self._parts(z)).clamp(-1, 1)
+        return self.integrate(*self.start(z)).clamp(-1, 1)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Latents [N, L] of stored images: the equation solved from the image back to the noise, without condition."""
         x = self.normalize(inputs)
-        condition = x.new_zeros(x.shape[0], self.latent - self.pixels)
+        condition = x.new_zeros(x.shape[0], self.latent - self.noise_length)
         noise = self.integrate(x, condition if self.conditional else None, 1.0, 0.0).flatten(1)
         return torch.cat([noise, condition], 1)
 
@@ -242,7 +174,7 @@ class Flow(Generative):
         """
         self.eval()
         x = self.normalize(images.to(self.device))
-        noise, condition = self._parts(z.to(self.device))
+        noise, condition = self.start(z.to(self.device))
 
         def known(points: Tensor, time: float) -> Tensor:
             return torch.where(hidden.to(points.device), points, torch.lerp(noise, x, time))
@@ -253,10 +185,10 @@ class Flow(Generative):
         """Stored images to latents, as `encode`."""
         return self.encode(inputs)
 
-    def _parts(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Noise [N, C, H, W] and conditions [N, K] of latents [N, L]."""
-        noise = z[:, : self.pixels].unflatten(1, self.task.in_shape)
-        return noise, z[:, self.pixels :] if self.conditional else None
+    def start(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Noise [N, C, H, W] and conditions [N, K] or None of latents [N, L]."""
+        noise, condition = self.parts(z)
+        return noise.unflatten(1, self.task.in_shape), condition
 
     def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, condition: Tensor | None) -> Tensor:
         """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""

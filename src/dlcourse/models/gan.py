@@ -15,22 +15,22 @@ from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
+from dlcourse.models.conditional import Conditional, condition_length
 from dlcourse.models.diff_augment import CHANGES, diff_augment
-from dlcourse.models.generative import Generative
 from dlcourse.training.ema import follow
 from dlcourse.training.optimizers import skip_graph_capture_check
 
 LOSSES = ("logistic", "hinge", "relativistic")
 
 
-class GAN(Generative):
+class GAN(Conditional):
     """A generator and a discriminator that learns to distinguish generated from real images.
 
     Each step updates the discriminator, then the generator, on the same generated images.
 
     Args:
-        discriminator: makes it from (in_shape).
-        latent: numbers that an image is drawn from.
+        discriminator: makes it from (in_shape, codes), and of a conditional model also from the length of conditions.
+        latent: length of the noise that an image is drawn from.
         objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
             `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
             between a real and a drawn image's logits, without collapsed minima (R3GAN; Huang et al., 2024,
@@ -45,6 +45,9 @@ class GAN(Generative):
         codes: how many of the first noise numbers the discriminator predicts from a generated image, so that they
             influence the image and counteract mode collapse (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         code_weight: weight of the mean squared error of the codes in both losses.
+        conditional: tell both nets the factors of the data, such as the class: the generator as a further input, the
+            discriminator as in Miyato and Koyama, 2018 (arXiv:1802.05637). Each generated image has the factors of a
+            real one of the batch.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`; optimiser and schedule are made
             twice.
     """
@@ -72,6 +75,7 @@ class GAN(Generative):
         smoothing: float = 0.0,
         codes: int = 0,
         code_weight: float = 1.0,
+        conditional: bool = False,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
     ):
@@ -93,9 +97,11 @@ class GAN(Generative):
             raise UserError(
                 f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
             )
-        super().__init__(task, net, (latent,), optimizer, schedule, seed, features, shown_epochs)
+        super().__init__(task, net, latent, conditional, optimizer, schedule, seed, features, shown_epochs)
         self.automatic_optimization = False
-        self.discriminator = discriminator(in_shape=task.in_shape, codes=codes).to(memory_format=torch.channels_last)
+        told = {"conditions": condition_length(task, conditional)} if conditional else {}
+        made = discriminator(in_shape=task.in_shape, codes=codes, **told)
+        self.discriminator = made.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
         self.codes, self.code_weight = codes, code_weight
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
@@ -103,7 +109,7 @@ class GAN(Generative):
         self.smoothing = smoothing
 
     def decode(self, z: Tensor) -> Tensor:
-        """Noise [N, L] to images [N, C, H, W] in -1 to 1, by the averaged generator if there is one."""
+        """Latents [N, L] to images [N, C, H, W] in -1 to 1, by the averaged generator if there is one."""
         return (self.net if self.average is None else self.average)(z)
 
     def recalibrate_batch_norm(self, truncation: float, batches: int = 8) -> None:
@@ -115,20 +121,21 @@ class GAN(Generative):
         update_bn(draws, self.net if self.average is None else self.average)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Stored images to the discriminator's logits [N]."""
+        """Stored images to the discriminator's logits [N], without conditions."""
         return self.discriminator(self.normalize(inputs))
 
-    def discriminate(self, x: Tensor) -> Tensor:
-        """Logits [N] of images [N, C, H, W], augmented as in training."""
-        return self.discriminator(diff_augment(x, self.augment)).float()
+    def discriminate(self, x: Tensor, *condition: Tensor) -> Tensor:
+        """Logits [N] of images [N, C, H, W], augmented as in training; `condition`: [N, K] of a conditional model."""
+        return self.discriminator(diff_augment(x, self.augment), *condition).float()
 
-    def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminate_with_codes(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor]:
         """As `discriminate`; also the codes [N, codes] that the discriminator predicts."""
-        logits, codes = self.discriminator.discriminate_with_codes(diff_augment(x, self.augment))  # ty: ignore[not-callable]
+        x = diff_augment(x, self.augment)
+        logits, codes = self.discriminator.discriminate_with_codes(x, *condition)  # ty: ignore[not-callable]
         return logits.float(), codes.float()
 
     def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
-        """Weighted mean squared error of codes [N, codes] against the noise [N, L] of the images."""
+        """Weighted mean squared error of codes [N, codes] against the latents [N, L] of the images."""
         return self.code_weight * F.mse_loss(codes, z[:, : self.codes]) if self.codes else codes.new_zeros(())
 
     def discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
@@ -146,22 +153,19 @@ class GAN(Generative):
             return F.softplus(real - drawn).mean()
         return -drawn.mean() if self.objective == "hinge" else F.softplus(-drawn).mean()
 
-    def penalty(self, x: Tensor) -> Tensor:
+    def penalty(self, x: Tensor, *condition: Tensor) -> Tensor:
         """Mean squared gradient of the logits with respect to images [N, C, H, W] (Mescheder et al., 2018)."""
         x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(self.discriminate(x).sum(), x, create_graph=True)
+        (gradient,) = torch.autograd.grad(self.discriminate(x, *condition).sum(), x, create_graph=True)
         return gradient.float().square().flatten(1).sum(1).mean()
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Sum of the losses of a batch; a training step minimises them alternately."""
-        real = self.normalize(inputs)
-        z = self._noise(len(real))
-        answer, codes = self.discriminate_with_codes(self.net(z))
-        logits = self.discriminate(real), answer
+        real, condition = self.normalize(inputs), _told(self.conditions(labels))
+        z = torch.cat([torch.randn(len(real), self.noise_length, device=self.device), *condition], 1)
+        answer, codes = self.discriminate_with_codes(self.net(z), *condition)
+        logits = self.discriminate(real, *condition), answer
         return self.discriminator_loss(*logits) + self.generator_loss(*logits) + self.code_loss(codes, z)
-
-    def _noise(self, count: int) -> Tensor:
-        return torch.randn(count, self.latent, device=self.device)
 
     def configure_callbacks(self) -> list[Any]:
         """No callbacks; this hook checks the Trainer before Lightning raises its own errors.
@@ -182,24 +186,24 @@ class GAN(Generative):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
-        real = self.normalize(batch[0])
-        z = self._noise(len(real))
+        real, condition = self.normalize(batch[0]), _told(self.conditions(batch[1]))
+        z = torch.cat([torch.randn(len(real), self.noise_length, device=self.device), *condition], 1)
         drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
-        answer, codes = self.discriminate_with_codes(drawn.detach())
-        logits = self.discriminate(real), answer
+        answer, codes = self.discriminate_with_codes(drawn.detach(), *condition)
+        logits = self.discriminate(real, *condition), answer
         loss = self.discriminator_loss(*logits)
         discriminator.zero_grad()
         # two calls free the activations of the loss before the penalty allocates its own
         self.manual_backward(loss + self.code_loss(codes, z))
         if (self.r1 or self.r2) and self.global_step // 2 % self.penalty_every == 0:
-            self.manual_backward(self._penalties(real, drawn.detach()))
+            self.manual_backward(self._penalties(real, drawn.detach(), *condition))
         discriminator.step()
 
         self.discriminator.requires_grad_(False)  # saves gradients that are not used
         with torch.no_grad():
-            known = self.discriminate(real) if self.objective == "relativistic" else logits[0]
-        answer, codes = self.discriminate_with_codes(drawn)
+            known = self.discriminate(real, *condition) if self.objective == "relativistic" else logits[0]
+        answer, codes = self.discriminate_with_codes(drawn, *condition)
         adversarial, code_loss = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
         generator.zero_grad()
         self.manual_backward(adversarial + code_loss)
@@ -217,8 +221,9 @@ class GAN(Generative):
         if self.trainer.is_last_batch:
             self._log_epoch()
 
-    def _penalties(self, real: Tensor, drawn: Tensor) -> Tensor:
-        parts = [weight / 2 * self.penalty(x) for weight, x in ((self.r1, real), (self.r2, drawn)) if weight]
+    def _penalties(self, real: Tensor, drawn: Tensor, *condition: Tensor) -> Tensor:
+        weighted = [(weight, x) for weight, x in ((self.r1, real), (self.r2, drawn)) if weight]
+        parts = [weight / 2 * self.penalty(x, *condition) for weight, x in weighted]
         self.note("penalty", torch.stack(parts).sum())
         return self.penalty_every * torch.stack(parts).sum()
 
@@ -261,9 +266,10 @@ class GAN(Generative):
         images, so logits under them would not be comparable.
         """
         inputs, labels = batch
-        samples = self.decode(self.sample_latents(len(labels), seeded(self.seed, 6, len(self._gathered))))
+        z = self.sample_latents(len(labels), seeded(self.seed, 6, len(self._gathered)))
         with _batch_statistics(self.discriminator):
-            real, drawn = self(inputs).float(), self.discriminator(samples).float()
+            real = self.discriminator(self.normalize(inputs), *_told(self.conditions(labels))).float()
+            drawn = self.discriminator(self.decode(z), *_told(self.parts(z)[1])).float()
         loss = (self.discriminator_loss(real, drawn) + self.generator_loss(real, drawn)).expand(len(labels))
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
 
@@ -279,6 +285,11 @@ class GAN(Generative):
         if self.trainer.state.fn == "fit":
             found["epoch"] = self.current_epoch + 1.0  # selects the newest checkpoint as the best
         return found | super().compute_metrics(answers)
+
+
+def _told(condition: Tensor | None) -> list[Tensor]:
+    """What a discriminator is told besides the images."""
+    return [] if condition is None else [condition]
 
 
 @contextmanager

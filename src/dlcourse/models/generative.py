@@ -36,6 +36,7 @@ class Generative(ComparedImages):
 
     kind = "pictures"
     has_directions = True  # whether single directions of its latent can be traversed
+    conditional = False  # whether it can be told what an image shows
     curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # plotted besides the loss
 
     def __init__(
@@ -96,7 +97,7 @@ class Generative(ComparedImages):
         """
         if values:
             raise UserError(
-                f"factors={dict(values)} needs a conditional model: use a run of model=flow model.conditional=true"
+                f"factors={dict(values)} needs a conditional model: use a gan or flow with model.conditional=true"
             )
 
     def between(self, first: Tensor, last: Tensor, steps: int = latents.STEPS, way: str = "slerp") -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from dlcourse.data.batches import seeded
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
+from dlcourse.models.conditional import Conditional
 from dlcourse.models.distance import DistanceClassifier
-from dlcourse.models.flow import Flow
 from dlcourse.models.generative import Generative
 
 
@@ -57,8 +57,10 @@ def graphs(model: BaseModule) -> list[Graph]:
         return [Graph("model", _Module(model, _answers), "images", outputs, unit, draw)]
     latent = f"float32 [N, {model.latent}]"
     noise = "standard normal noise" if model.samples else "outputs of the encoder"
-    if isinstance(model, Flow) and model.conditional:
-        noise = f"{model.pixels} of standard normal noise, then the condition (1 and the factors; zeros: any image)"
+    if isinstance(model, Conditional) and model.conditional:
+        noise = (
+            f"{model.noise_length} of standard normal noise, then the condition (1 and the factors; zeros: any image)"
+        )
     encodes = type(model).encode is not Generative.encode
     decoder = Graph(
         "decoder" if encodes else "generator",

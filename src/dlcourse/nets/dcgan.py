@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dlcourse.nets.palette import Palette, maps_needed
+from dlcourse.nets.palette import make_palette, maps_needed
 
 SMALLEST = 2  # side of the smallest map, in pixels
 NORMS = ("batch", "group", "none")
@@ -77,11 +77,15 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] to [N, outputs]."""
+        return self.head(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images [N, C, H, W] to what the last layer reads: [N, F]."""
         maps = self.body(F.pad(x, self.margin, mode="replicate") if any(self.margin) else x)
         if self.deviation:
             spread = maps.var(0, unbiased=False).add(1e-8).sqrt().mean()
             maps = torch.cat([maps, spread.expand(len(maps), 1, *maps.shape[2:]).to(maps.dtype)], 1)
-        return self.head(maps.flatten(1))
+        return maps.flatten(1)
 
 
 class Decoder(nn.Module):
@@ -97,6 +101,7 @@ class Decoder(nn.Module):
         resize: upsample by nearest neighbours and a 3x3 convolution instead of a transposed 4x4 one, which can cause
             checkerboard artefacts (Odena et al., 2016, doi:10.23915/distill.00003).
         palette: number of colours that an image mixes, see `Palette`; 0: no limit.
+        mixing: `softmax` or `sparsemax`, see `Palette`.
     """
 
     def __init__(
@@ -109,6 +114,7 @@ class Decoder(nn.Module):
         blocks: int = 0,
         resize: bool = False,
         palette: int = 0,
+        mixing: str = "softmax",
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
@@ -129,7 +135,7 @@ class Decoder(nn.Module):
                 steps += [*normed, nn.ReLU()]
             before = after
         self.body = nn.Sequential(*steps)
-        self.palette = Palette(latent, palette, in_shape[0]) if palette else None
+        self.palette = make_palette(latent, palette, in_shape[0], mixing)
 
     def forward(self, z: Tensor) -> Tensor:
         """[N, latent] to images [N, C, H, W]."""
@@ -145,7 +151,7 @@ class Autoencoder(nn.Module):
     Args:
         in_shape: channels, height and width of the images.
         outputs: lengths of the encoder's heads; the decoder's input has the length of the first.
-        width, layers, norm, blocks, resize: see `Encoder` and `Decoder`.
+        width, layers, norm, blocks, resize, palette, mixing: see `Encoder` and `Decoder`.
     """
 
     def __init__(
@@ -158,10 +164,11 @@ class Autoencoder(nn.Module):
         blocks: int = 0,
         resize: bool = False,
         palette: int = 0,
+        mixing: str = "softmax",
     ):
         super().__init__()
         self.encoder = Encoder(in_shape, sum(outputs), width, layers, norm, blocks)
-        self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize, palette)
+        self.decoder = Decoder(in_shape, outputs[0], width, layers, norm, blocks, resize, palette, mixing)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] to the encoder's heads, side by side [N, sum of outputs]."""
@@ -183,25 +190,36 @@ class Discriminator(Encoder):
         in_shape: shape of the images.
         codes: number of codes that it also predicts (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         spectral: divide each layer's weights by their largest singular value (Miyato et al., 2018, arXiv:1802.05957).
+        conditions: length of the vectors that say what an image should show; 0 without them. They change the last
+            layer's weights (projection; Miyato and Koyama, 2018, arXiv:1802.05637).
         options: see `Encoder`.
     """
 
-    def __init__(self, in_shape: tuple[int, ...], codes: int = 0, spectral: bool = False, **options):
+    def __init__(
+        self, in_shape: tuple[int, ...], codes: int = 0, spectral: bool = False, conditions: int = 0, **options
+    ):
         super().__init__(in_shape, 1 + codes, **options)
         self.apply(_dcgan_weights)
+        self.projection = nn.Linear(conditions, self.head.in_features, bias=False) if conditions else None
+        if self.projection is not None:
+            nn.init.normal_(self.projection.weight, 0.0, 0.02)
         if spectral:
             for layer in self.modules():
                 if isinstance(layer, (nn.Conv2d, nn.Linear)):
                     spectral_norm(layer)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Images [N, C, H, W] to logits [N]: large for real ones."""
-        return self.discriminate_with_codes(x)[0]
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images [N, C, H, W] and conditions [N, K] or None to logits [N]: large for real images that fit."""
+        return self.discriminate_with_codes(x, condition)[0]
 
-    def discriminate_with_codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Images to logits [N] and codes [N, codes]."""
-        answers = super().forward(x)
-        return answers[:, 0], answers[:, 1:]
+    def discriminate_with_codes(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Images and conditions to logits [N] and codes [N, codes]."""
+        features = self.features(x)
+        answers = self.head(features)
+        logits = answers[:, 0]
+        if self.projection is not None and condition is not None:
+            logits = logits + (self.projection(condition) * features).sum(1)
+        return logits, answers[:, 1:]
 
 
 def _check_options(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> int:

@@ -1,7 +1,9 @@
 """Images of a few colours, which each pixel mixes: flat areas are flat, and edges are sharp."""
 
+import torch
 from torch import Tensor, nn
 
+MIXINGS = ("softmax", "sparsemax")
 SHARPNESS = 4.0  # factor of the maps: pixels of a single colour appear early in the training
 
 
@@ -16,24 +18,52 @@ def maps_needed(colours: int, channels: int) -> int:
     return colours or channels
 
 
+def make_palette(features: int, colours: int, channels: int, mixing: str) -> "Palette | None":
+    """A `Palette`, or None for 0 colours.
+
+    Raises:
+        ValueError: an unknown `mixing`, or one that nothing uses.
+    """
+    if mixing not in MIXINGS:
+        raise ValueError(f"mixing={mixing} is unknown: use {' or '.join(MIXINGS)}")
+    if not colours and mixing != MIXINGS[0]:
+        raise ValueError(f"mixing={mixing} needs a palette: add for example palette=16")
+    return Palette(features, colours, channels, mixing) if colours else None
+
+
 class Palette(nn.Module):
     """Mixes K colours: maps [N, K, H, W] and vectors [N, F] to images [N, C, H, W].
 
-    A linear layer computes the colours of an image from its vector. The softmax of the maps says how much of each
-    colour a pixel has, as the masks of Burgess et al., 2019 (arXiv:1901.11390), here each of a single colour.
+    A linear layer computes the colours of an image from its vector. The maps say how much of each colour a pixel has,
+    as the masks of Burgess et al., 2019 (arXiv:1901.11390), here each of a single colour.
 
     Args:
         features: F, the length of the vectors.
         colours: K.
         channels: C.
+        mixing: turns maps into shares: `softmax`, or `sparsemax`, which makes most of them exactly 0.
     """
 
-    def __init__(self, features: int, colours: int, channels: int):
+    def __init__(self, features: int, colours: int, channels: int, mixing: str = "softmax"):
         super().__init__()
-        self.colours = nn.Linear(features, colours * channels)
+        self.colours, self.mixing = nn.Linear(features, colours * channels), mixing
 
     def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
         """Maps and vectors to images."""
-        shares = (SHARPNESS * maps).softmax(1).flatten(2)
+        maps = SHARPNESS * maps
+        shares = maps.softmax(1) if self.mixing == "softmax" else sparsemax(maps.float())
         colours = self.colours(vectors).unflatten(1, (-1, shares.shape[1]))
-        return (colours @ shares).unflatten(2, maps.shape[2:])
+        return (colours @ shares.flatten(2)).unflatten(2, maps.shape[2:])
+
+
+def sparsemax(scores: Tensor) -> Tensor:
+    """The shares [N, K, ...], not negative with sum 1 over K, that are nearest to the scores (same shape).
+
+    Martins and Astudillo, 2016 (arXiv:1602.02068): each score minus a threshold, or 0 if that is negative.
+    """
+    ordered = scores.sort(1, descending=True).values
+    ranks = torch.arange(1, scores.shape[1] + 1, device=scores.device, dtype=scores.dtype)
+    ranks = ranks.view(-1, *[1] * (scores.ndim - 2))
+    beyond = ordered.cumsum(1) - 1  # what the sum of the first scores has above 1
+    count = (ranks * ordered > beyond).sum(1, keepdim=True)  # how many shares are above 0
+    return (scores - beyond.gather(1, count - 1) / count).clamp_min(0)

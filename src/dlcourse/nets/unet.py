@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.palette import Palette, maps_needed
+from dlcourse.nets.palette import make_palette, maps_needed
 
 FREQUENCIES = 32  # of the time's sines and cosines
 
@@ -28,6 +28,7 @@ class UNet(nn.Module):
         patch: side of the squares.
         attention: self-attention between all places of the smallest size (Vaswani et al., 2017, arXiv:1706.03762).
         palette: number of colours that an image mixes, see `Palette`; 0: no limit.
+        mixing: `softmax` or `sparsemax`, see `Palette`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class UNet(nn.Module):
         patch: int = 2,
         attention: bool = True,
         palette: int = 0,
+        mixing: str = "softmax",
     ):
         super().__init__()
         if len(in_shape) != 3:
@@ -70,7 +72,7 @@ class UNet(nn.Module):
             below = width
         last = nn.Conv2d(widths[0], maps_needed(palette, in_shape[0]) * patch**2, 3, padding=1)
         self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), last)
-        self.palette = Palette(widths[-1] + embedding, palette, in_shape[0]) if palette else None
+        self.palette = make_palette(widths[-1] + embedding, palette, in_shape[0], mixing)
         if not palette:  # with a palette, the maps of its colours must differ from the start
             for values in last.parameters():
                 nn.init.zeros_(values)

@@ -1,4 +1,4 @@
-"""Plots of a flow: steps against distance, the way from noise to an image, filled-in images, samples of each value."""
+"""Plots of a flow: steps against distance, the way from noise to an image, filled-in images."""
 
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,11 @@ HALVES = ("right", "bottom", "middle")
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
-    """`steps.png` with its numbers, `path.png`, `inpainting.png` and, of a conditional model, `conditions.png`."""
+    """`steps.png` with its numbers, `path.png` and `inpainting.png`."""
     plots = folder / "plots"
     _draw_steps(plots, model, data)
     _draw_path(plots / "path.png", model)
     _draw_inpainting(plots / "inpainting.png", model, data)
-    if model.conditional:
-        _draw_conditions(plots / "conditions.png", model)
 
 
 def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
@@ -68,7 +66,7 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
 def _draw_path(path: Path, model: Any) -> None:
     """The points of some paths at five times."""
     z, rows, names = model.sample_latents(COLUMNS, seeded(model.seed, 4, 1)), [], []
-    noise, condition = model._parts(z)
+    noise, condition = model.start(z)
     wanted = {round(model.steps * i / 4) for i in range(1, 5)}
 
     def keep(x: torch.Tensor, time: float) -> torch.Tensor:
@@ -95,23 +93,7 @@ def _draw_inpainting(path: Path, model: Any, data: DataModule) -> None:
         seen[:, mask] = 128
         draws = [model.sample_latents(len(images), seeded(model.seed, 8, i)) for i in range(2)]
         for z in draws:
-            z[:, model.pixels :] = 0  # the factors of the image are unknown
+            z[:, model.noise_length :] = 0  # the factors of the image are unknown
         rows += [seen, *(model.inpaint(images, mask, z) for z in draws)]
         names += [f"{part} hidden", "drawn", "drawn again"]
     draw_rows(path, rows, names, f"{model.split.capitalize()} images with a hidden part, filled in")
-
-
-def _draw_conditions(path: Path, model: Any) -> None:
-    """A row of samples for each value of the factor with the most values, from the same noise in each row."""
-    categories = model.task.categories
-    place = max(range(len(categories)), key=lambda i: categories[i])
-    name, count = model.task.factors[place], max(2, categories[place])
-    fixed, rows = model.fixed, []
-    try:
-        for value in range(count):
-            model.fix_factors(fixed | {name: value})
-            rows.append(model.decode_images(model.sample_latents(COLUMNS, seeded(model.seed, 4, 1))))
-    finally:
-        model.fix_factors(fixed)
-    names = [f"{name} {value}" for value in range(count)]
-    draw_rows(path, rows, names, f"Samples of each value of {name}, from the same noise and other factors")

@@ -42,6 +42,8 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     if hasattr(model.net, "encoder"):
         _draw_reconstructions(plots / "reconstructions.png", model, own)
         _draw_between_pictures(plots / "interpolation_pictures.png", model, own)
+    if model.conditional:
+        _draw_conditions(plots / "conditions.png", model)
     if model.has_directions:
         _draw_traversals(plots / "traversals.png", model, own)
 
@@ -143,3 +145,19 @@ def _nearest_by_pixels(model: Any, samples: Tensor, train: Tensor, part: int = 2
             nearer = distances < best
             best[nearer], found[nearer] = distances[nearer].to(best), seen[places[nearer]]
     return found
+
+
+def _draw_conditions(path: Path, model: Any) -> None:
+    """A row of samples for each value of the factor with the most values, from the same noise in each row."""
+    categories = model.task.categories
+    place = max(range(len(categories)), key=lambda i: categories[i])
+    name, count = model.task.factors[place], max(2, categories[place])
+    fixed, rows = model.fixed, []
+    try:
+        for value in range(count):
+            model.fix_factors(fixed | {name: value})
+            rows.append(model.decode_images(model.sample_latents(ROW, seeded(model.seed, 4, 1))))
+    finally:
+        model.fix_factors(fixed)
+    names = [f"{name} {value}" for value in range(count)]
+    draw_rows(path, rows, names, f"Samples of each value of {name}, from the same noise and other factors")

@@ -1,0 +1,68 @@
+"""A conditional GAN: what its nets are told, and what samples with given factors share."""
+
+import pytest
+import torch
+
+from dlcourse.analysis.latents import directions
+from dlcourse.config import compose
+from dlcourse.data.batches import seeded
+from dlcourse.errors import UserError
+from dlcourse.models.build import build_data, build_model
+from dlcourse.nets.dcgan import Discriminator
+from tests.conftest import FACE_NET, FACES
+from tests.families import FAMILIES
+
+
+@pytest.fixture
+def model(tmp_path):
+    cfg = compose(*FAMILIES["gan"], f"data_dir={tmp_path}")
+    data = build_data(cfg)
+    data.prepare_data()
+    data.setup()
+    torch.manual_seed(0)
+    model = build_model(cfg, data.task)
+    model.known.copy_(data.arrays["train"][1][torch.arange(len(model.known)) % 64])
+    return model.eval()
+
+
+def test_the_generator_is_told_the_factors(model):
+    model.fix_factors({"hair": 2})
+    first = model.sample_latents(4, seeded(0))
+    model.fix_factors({"hair": 3})
+    second = model.sample_latents(4, seeded(0))
+    noise, condition = model.parts(first)
+    assert noise.shape == (4, 6) and torch.equal(noise, model.parts(second)[0])
+    assert ((condition != model.parts(second)[1]).sum(1) == 2).all()  # one hair less, another more
+    assert not torch.allclose(model.decode(first), model.decode(second))
+
+
+def test_a_condition_changes_the_weights_of_the_discriminators_last_layer():
+    torch.manual_seed(0)
+    net = Discriminator((3, 32, 32), codes=2, conditions=4, width=4, layers=3).eval()
+    x, condition = torch.randn(2, 3, 32, 32), torch.tensor([[1.0, 0, 1, 0], [1.0, 0, 0, 1]])
+    weight = net.head.weight[:1] + condition @ net.projection.weight.T
+    expected = (weight * net.features(x)).sum(1) + net.head.bias[0]
+    logits, codes = net.discriminate_with_codes(x, condition)
+    assert torch.allclose(logits, expected, atol=1e-5) and codes.shape == (2, 2)
+    assert torch.equal(net(x), net(x, torch.zeros(2, 4)))  # zeros: any image
+
+
+def test_both_losses_reach_what_reads_the_conditions(model):
+    images = torch.randint(0, 256, (8, 32, 32, 3), dtype=torch.uint8)
+    model.training_loss(images, model.known[:8]).backward()
+    told = model.net.stem.weight.grad[:, model.noise_length :]
+    assert told.abs().sum() > 0 and model.discriminator.projection.weight.grad.abs().sum() > 0
+
+
+def test_directions_leave_the_condition_as_it_is(model):
+    start, ways, _, _ = directions(model, torch.empty(0))
+    assert start.shape == (model.latent,) and ways.shape == (6, model.latent)
+    assert (ways[:, model.noise_length :] == 0).all()
+
+
+def test_images_without_labels_are_refused(faces):
+    cfg = compose("model=gan", *FACES, f"data.path={faces}", *FACE_NET, "model.conditional=true")
+    data = build_data(cfg)
+    data.setup()
+    with pytest.raises(UserError, match="model.conditional=true needs labels, but faces has none"):
+        build_model(cfg, data.task)
