@@ -17,10 +17,9 @@ from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
 from dlcourse.models.conditional import Conditional, condition_length
 from dlcourse.models.diff_augment import CHANGES, diff_augment
+from dlcourse.models.gan_losses import LOSSES, discriminator_loss, generator_loss
 from dlcourse.training.ema import follow
 from dlcourse.training.optimizers import skip_graph_capture_check
-
-LOSSES = ("logistic", "hinge", "relativistic")
 
 
 class GAN(Conditional):
@@ -31,17 +30,13 @@ class GAN(Conditional):
     Args:
         discriminator: makes it from (in_shape, codes), and of a conditional model also from the length of conditions.
         latent: length of the noise that an image is drawn from.
-        objective: `logistic`, the original one in its non-saturating form (Goodfellow et al., 2014, arXiv:1406.2661);
-            `hinge` (Lim and Ye, 2017, arXiv:1705.02894); or `relativistic`, the logistic one of the difference
-            between a real and a drawn image's logits, without collapsed minima (R3GAN; Huang et al., 2024,
-            arXiv:2501.05441).
+        objective: `logistic`, `hinge` or `relativistic`, see `gan_losses`.
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
         penalty_every: number of steps between two applications of these penalties, which are weighted by it.
         augment: augmentations of the discriminator's inputs: any of flip, colour, translation, cutout.
         ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
-        smoothing: what real images' labels fall short of 1 in the discriminator's loss, such as 0.1 (one-sided label
-            smoothing; Salimans et al., 2016, arXiv:1606.03498); for `logistic` alone.
+        smoothing: of real images' labels, see `gan_losses`; for `logistic` alone.
         codes: how many of the first noise numbers the discriminator predicts from a generated image, so that they
             influence the image and counteract mode collapse (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         code_weight: weight of the mean squared error of the codes in both losses.
@@ -138,21 +133,6 @@ class GAN(Conditional):
         """Weighted mean squared error of codes [N, codes] against the latents [N, L] of the images."""
         return self.code_weight * F.mse_loss(codes, z[:, : self.codes]) if self.codes else codes.new_zeros(())
 
-    def discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """Discriminator loss from the logits [N] of real and of generated images."""
-        if self.objective == "relativistic":
-            return F.softplus(drawn - real).mean()
-        if self.objective == "hinge":
-            return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
-        certain = F.softplus(-real) + self.smoothing * real  # cross-entropy with the label 1 - smoothing
-        return certain.mean() + F.softplus(drawn).mean()
-
-    def generator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """Generator loss from the same logits; only `relativistic` uses those of the real images."""
-        if self.objective == "relativistic":
-            return F.softplus(real - drawn).mean()
-        return -drawn.mean() if self.objective == "hinge" else F.softplus(-drawn).mean()
-
     def penalty(self, x: Tensor, *condition: Tensor) -> Tensor:
         """Mean squared gradient of the logits with respect to images [N, C, H, W] (Mescheder et al., 2018)."""
         x = x.detach().requires_grad_()
@@ -165,7 +145,8 @@ class GAN(Conditional):
         z = torch.cat([torch.randn(len(real), self.noise_length, device=self.device), *condition], 1)
         answer, codes = self.discriminate_with_codes(self.net(z), *condition)
         logits = self.discriminate(real, *condition), answer
-        return self.discriminator_loss(*logits) + self.generator_loss(*logits) + self.code_loss(codes, z)
+        both = discriminator_loss(self.objective, *logits, self.smoothing) + generator_loss(self.objective, *logits)
+        return both + self.code_loss(codes, z)
 
     def configure_callbacks(self) -> list[Any]:
         """No callbacks; this hook checks the Trainer before Lightning raises its own errors.
@@ -192,7 +173,7 @@ class GAN(Conditional):
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
         answer, codes = self.discriminate_with_codes(drawn.detach(), *condition)
         logits = self.discriminate(real, *condition), answer
-        loss = self.discriminator_loss(*logits)
+        loss = discriminator_loss(self.objective, *logits, self.smoothing)
         discriminator.zero_grad()
         # two calls free the activations of the loss before the penalty allocates its own
         self.manual_backward(loss + self.code_loss(codes, z))
@@ -204,7 +185,7 @@ class GAN(Conditional):
         with torch.no_grad():
             known = self.discriminate(real, *condition) if self.objective == "relativistic" else logits[0]
         answer, codes = self.discriminate_with_codes(drawn, *condition)
-        adversarial, code_loss = self.generator_loss(known.detach(), answer), self.code_loss(codes, z)
+        adversarial, code_loss = generator_loss(self.objective, known.detach(), answer), self.code_loss(codes, z)
         generator.zero_grad()
         self.manual_backward(adversarial + code_loss)
         self.discriminator.requires_grad_(True)
@@ -270,7 +251,8 @@ class GAN(Conditional):
         with _batch_statistics(self.discriminator):
             real = self.discriminator(self.normalize(inputs), *_told(self.conditions(labels))).float()
             drawn = self.discriminator(self.decode(z), *_told(self.parts(z)[1])).float()
-        loss = (self.discriminator_loss(real, drawn) + self.generator_loss(real, drawn)).expand(len(labels))
+        loss = discriminator_loss(self.objective, real, drawn, self.smoothing)
+        loss = (loss + generator_loss(self.objective, real, drawn)).expand(len(labels))
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
 
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
