@@ -24,10 +24,10 @@ def test_each_pixel_is_a_mixture_of_the_colours():
     assert (images <= colours.max(2).values[:, :, None, None] + 1e-5).all()
 
 
-@pytest.mark.parametrize("scale", [0.01, 1, 100])
+@pytest.mark.parametrize("scale", [0.01, 0.3, 1, 100, 1e20])
 def test_sparsemax_is_the_nearest_point_of_the_simplex(scale):
     """Nearest: at an obtuse angle, seen from there, lie the scores and every corner."""
-    scores = scale * torch.randn(50, 6, 3, dtype=torch.float64)
+    scores = scale * torch.randn(50, 64, 3, dtype=torch.float64)
     shares = sparsemax(scores)
     assert (shares >= 0).all() and torch.allclose(shares.sum(1), torch.ones(50, 3, dtype=torch.float64))
     gap = scores - shares

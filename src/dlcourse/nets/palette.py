@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 MIXINGS = ("softmax", "sparsemax")
+ROUNDS = 8  # of `sparsemax`: enough for 256 colours
 SHARPNESS = 4.0  # factor of the maps: pixels of a single colour appear early in the training
 
 
@@ -59,11 +60,14 @@ class Palette(nn.Module):
 def sparsemax(scores: Tensor) -> Tensor:
     """The shares [N, K, ...], not negative with sum 1 over K, that are nearest to the scores (same shape).
 
-    Martins and Astudillo, 2016 (arXiv:1602.02068): each score minus a threshold, or 0 if that is negative.
+    Martins and Astudillo, 2016 (arXiv:1602.02068): each score minus a threshold, or 0 if that is negative. The
+    threshold follows from the scores above it, which are found in rounds (Michelot, 1986, doi:10.1007/BF00938486).
     """
-    ordered = scores.sort(1, descending=True).values
-    ranks = torch.arange(1, scores.shape[1] + 1, device=scores.device, dtype=scores.dtype)
-    ranks = ranks.view(-1, *[1] * (scores.ndim - 2))
-    beyond = ordered.cumsum(1) - 1  # what the sum of the first scores has above 1
-    count = (ranks * ordered > beyond).sum(1, keepdim=True)  # how many shares are above 0
-    return (scores - beyond.gather(1, count - 1) / count).clamp_min(0)
+    scores = scores - scores.detach().amax(1, keepdim=True)  # which leaves the shares as they are
+    with torch.no_grad():
+        threshold = torch.full_like(scores[:, :1], -1)  # no share above 0 lies below
+        for _ in range(ROUNDS):
+            above = (scores >= threshold).to(scores.dtype)
+            threshold = ((above * scores).sum(1, keepdim=True) - 1) / above.sum(1, keepdim=True)
+    threshold = ((above * scores).sum(1, keepdim=True) - 1) / above.sum(1, keepdim=True)  # now with its gradient
+    return (scores - threshold).clamp_min(0)
