@@ -60,9 +60,16 @@ def test_directions_leave_the_condition_as_it_is(model):
     assert (ways[:, model.noise_length :] == 0).all()
 
 
-def test_images_without_labels_are_refused(faces):
-    cfg = compose("model=gan", *FACES, f"data.path={faces}", *FACE_NET, "model.conditional=true")
+@pytest.mark.parametrize(
+    ("conditional", "said"),
+    [
+        ("true", "model.conditional=true needs labels, but faces has none"),
+        ("maybe", "conditional=maybe is not true or false: use for example conditional=true"),
+    ],
+)
+def test_images_without_labels_and_other_words_are_refused(faces, conditional, said):
+    cfg = compose("model=gan", *FACES, f"data.path={faces}", *FACE_NET, f"model.conditional={conditional}")
     data = build_data(cfg)
     data.setup()
-    with pytest.raises(UserError, match="model.conditional=true needs labels, but faces has none"):
+    with pytest.raises(UserError, match=said):
         build_model(cfg, data.task)

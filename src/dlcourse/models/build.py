@@ -46,6 +46,8 @@ def build(node: DictConfig, **more: Any) -> Any:
         elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
             wanted = "an integer" if kind is int else "a number"
             raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
+        elif kind is bool and isinstance(value, str):
+            raise UserError(f"{key}={value} is not true or false: use for example {key}=true")
         if OmegaConf.is_dict(value) and "_target_" in value:
             _check_types(key, value)
     try:
