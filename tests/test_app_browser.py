@@ -169,20 +169,27 @@ def test_what_the_net_looks_at(page):
     page.get_by_text("covering this place").wait_for()
 
 
-def test_two_visitors_at_once(browser, page, address):
-    from playwright.sync_api import TimeoutError as TookTooLong
+def start_training(visitor):
+    """Click Train until the page sends it: a page that still loads ignores a click."""
+    from playwright.sync_api import TimeoutError as NothingSent
 
+    tab(visitor, "Train on points")
+    for _ in range(10):
+        try:
+            with visitor.expect_request("**/queue/join*", timeout=WAIT / 10):
+                visitor.locator("#points-train").click()
+            return
+        except NothingSent:
+            continue
+    pytest.fail("the page sends nothing when Train is clicked")
+
+
+def test_two_visitors_at_once(browser, page, address):
     other = browser.new_page()
     other.set_default_timeout(WAIT)
     other.goto(address)
     for visitor in (page, other):
-        tab(visitor, "Train on points")
-        visitor.locator("#points-train").click()
+        start_training(visitor)
     for visitor in (page, other):
-        ended = visitor.locator("#points-text .big", has_text="step 600")
-        try:
-            ended.wait_for(timeout=WAIT / 4)
-        except TookTooLong:  # a page that still loads can miss a click
-            visitor.locator("#points-train").click()
-            ended.wait_for()
+        visitor.locator("#points-text .big", has_text="step 600").wait_for()
     other.close()

@@ -142,11 +142,15 @@ class GAN(Conditional):
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Sum of the losses of a batch; a training step minimises them alternately."""
         real, condition = self.normalize(inputs), _told(self.conditions(labels))
-        z = torch.cat([torch.randn(len(real), self.noise_length, device=self.device), *condition], 1)
+        z = self._latents(len(real), *condition)
         answer, codes = self.discriminate_with_codes(self.net(z), *condition)
         logits = self.discriminate(real, *condition), answer
         both = discriminator_loss(self.objective, *logits, self.smoothing) + generator_loss(self.objective, *logits)
         return both + self.code_loss(codes, z)
+
+    def _latents(self, count: int, *condition: Tensor) -> Tensor:
+        """Random noise, followed by the conditions [N, K] of a conditional model: [N, L]."""
+        return torch.cat([torch.randn(count, self.noise_length, device=self.device), *condition], 1)
 
     def configure_callbacks(self) -> list[Any]:
         """No callbacks; this hook checks the Trainer before Lightning raises its own errors.
@@ -168,7 +172,7 @@ class GAN(Conditional):
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
         real, condition = self.normalize(batch[0]), _told(self.conditions(batch[1]))
-        z = torch.cat([torch.randn(len(real), self.noise_length, device=self.device), *condition], 1)
+        z = self._latents(len(real), *condition)
         drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
         answer, codes = self.discriminate_with_codes(drawn.detach(), *condition)
