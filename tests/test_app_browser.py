@@ -32,6 +32,7 @@ def address(tmp_path_factory):
         for name, words in {
             "digits": ["model=cnn", "data=digits8", "data.view=picture"],
             "faces": ["model=vae", "data=toons", *small, *net],
+            "told": ["model=gan", "model.conditional=true", "data=toons", "data.style=simple", *small, *net],
         }.items():
             run(compose(*words, *few), folder=folder / "outputs" / name, overrides=[*words, *few])
     command = [sys.executable, "-u", "-m", "dlcourse.app", "port=0", f"folders=[{folder / 'outputs'}]"]
@@ -126,9 +127,28 @@ def test_a_digit_is_read(page):
     page.locator("#digit-text .big", has_text=first).wait_for()
 
 
-def test_a_face_slides_and_becomes_another(page):
+def open_faces(page, run):
+    """Open the tab of faces with a run."""
     tab(page, "Slide a face")
+    page.get_by_label("Run").locator("visible=true").click()
+    page.get_by_role("option", name=re.compile(run)).click()
     page.locator("#face img").wait_for()
+
+
+def test_a_conditional_model_is_told_the_factors(page):
+    open_faces(page, "gan on toons")
+    slider = page.locator("#face-factor-0 input[type=range]")
+    slider.wait_for()
+    page.get_by_label("hair", exact=False).first.wait_for()
+    before = page.locator("#face img").get_attribute("src")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("before => document.querySelector('#face img').src != before", arg=before)
+
+
+def test_a_face_slides_and_becomes_another(page):
+    open_faces(page, "vae on toons")
+    page.locator("#face-factor-0").wait_for(state="hidden")
     before = page.locator("#face img").get_attribute("src")
     slider = page.locator("#face-0 input[type=range]")
     slider.focus()

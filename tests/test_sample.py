@@ -23,11 +23,18 @@ def runs(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("runs")
     np.savez(folder / "faces.npz", train_x=small_faces())
     found = {}
-    for model in ("autoencoder", "vae", "gan"):
-        net = ["model.discriminator.width=4"] * (model == "gan")
-        words = [f"model={model}", *FACES, *FACE_NET, *net, "plots=false", "debug=fast"]
-        words += [f"data.path={folder / 'faces.npz'}", f"data_dir={folder}"]
-        found[model] = run(compose(*words), folder=folder / model)["folder"]
+    colours = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    np.savez(folder / "colours.npz", train_x=colours)
+    for name, model, own in (
+        ("autoencoder", "autoencoder", []),
+        ("vae", "vae", []),
+        ("gan", "gan", ["model.discriminator.width=4"]),
+        ("small", "vae", ["data.size=16"]),
+        ("colour", "vae", ["data.size=16", f"data.path={folder / 'colours.npz'}"]),
+    ):
+        words = [f"model={model}", *FACES, *FACE_NET, "plots=false", "debug=fast"]
+        words += [f"data.path={folder / 'faces.npz'}", f"data_dir={folder}", *own]
+        found[name] = run(compose(*words), folder=folder / name)["folder"]
     return found
 
 
@@ -170,10 +177,12 @@ def test_what_cannot_be_done_gets_a_sentence(command, runs, tmp_path, model, wor
 
 
 def test_several_runs_are_compared(command, runs):
-    code, out, _ = command("sample", f"compare=[{runs['vae']},{runs['gan']}]", "n=5", where())
+    """Their images may have different sizes."""
+    code, out, _ = command("sample", f"compare=[{runs['vae']},{runs['gan']},{runs['small']}]", "n=5", where())
     assert code == 0 and "Frechet distance" in out
     table = (Path("out") / "one" / "families.md").read_text().splitlines()
-    assert len(table) == 4 and "| random" in table[2] and "| vae |" in table[2] and "| gan |" in table[3]
+    assert len(table) == 5 and "| random" in table[2] and "| vae |" in table[2] and "| gan |" in table[3]
+    assert "| 32 x 32 |" in table[3] and "| 16 x 16 |" in table[4]
     with Image.open(Path("out") / "one" / "families.png") as sheet:
         assert sheet.width > 5 * 70
 
@@ -184,6 +193,7 @@ def test_several_runs_are_compared(command, runs):
         (["vae", "autoencoder"], [], "(Autoencoder) cannot draw samples"),
         (["vae"], [], "does not name two runs"),
         (["vae", "gan"], ["interpolate=9"], "interpolate and compare are mutually exclusive"),
+        (["vae", "colour"], [], "are of different data"),
         (["vae", "gan"], ["n=0"], "n=0 is not an integer of at least 1"),
     ],
 )

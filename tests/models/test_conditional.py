@@ -36,6 +36,18 @@ def test_the_generator_is_told_the_factors(model):
     assert not torch.allclose(model.decode(first), model.decode(second))
 
 
+def test_factors_of_a_latent_are_read_and_replaced(model):
+    model.fix_factors({"hair": 2, "smile": 0.25})
+    z = model.sample_latents(1, seeded(0))[0]
+    found = model.factors_of(z)
+    assert list(found) == list(model.task.factors) and (found["hair"], found["smile"]) == (2, 0.25)
+    assert torch.allclose(model.with_factors(z, found), z, atol=1e-6)
+    other = model.with_factors(z, found | {"hair": 0, "smile": 1.0})
+    assert torch.equal(other[:6], z[:6]) and model.factors_of(other) == found | {"hair": 0, "smile": 1.0}
+    z[model.noise_length :] = 0  # any image
+    assert model.factors_of(z) == {}
+
+
 def test_a_condition_changes_the_weights_of_the_discriminators_last_layer():
     torch.manual_seed(0)
     net = Discriminator((3, 32, 32), codes=2, conditions=4, width=4, layers=3).eval()

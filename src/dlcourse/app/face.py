@@ -15,8 +15,10 @@ from dlcourse.app.saved_runs import Loaded, SavedRuns
 from dlcourse.data.batches import seeded
 from dlcourse.data.given_images import stored_inputs
 from dlcourse.errors import UserError
+from dlcourse.models.conditional import Conditional
 
 SLIDERS = 8
+FACTORS = 48  # factors of a conditional model that the page has room for
 DRAWN = 400  # samples that replace the images of a missing data set
 STEPS = 9
 SD = 3.0  # standard deviations that a slider goes either way
@@ -83,6 +85,32 @@ def slid(start: Tensor, found: Space, values: Sequence[float]) -> Tensor:
     """A latent [L] moved along each direction by a number of standard deviations."""
     count = len(found.ways)
     return start + (torch.tensor(list(values)[:count]) * found.deviations) @ found.ways if count else start
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What a conditional model is told of an image: name, value, the largest value, and the step between two."""
+
+    name: str
+    value: float
+    largest: float
+    step: float
+
+
+def factors(model: Any, z: Tensor) -> list[Factor]:
+    """The factors of a latent [L]; none if the model is not told any, or of an image that it has encoded."""
+    if not isinstance(model, Conditional):
+        return []
+    rows = zip(model.factors_of(z).items(), model.task.categories, strict=False)
+    return [Factor(name, round(value, 2), k - 1 if k else 1, 1 if k else 0.01) for (name, value), k in rows]
+
+
+def told(model: Any, z: Tensor, values: Sequence[float]) -> Tensor:
+    """A latent [L] with the first of its `factors` replaced by `values`."""
+    if not isinstance(model, Conditional):
+        return z
+    known = model.factors_of(z)
+    return model.with_factors(z, known | dict(zip(known, values, strict=False))) if known else z
 
 
 def draw_face(model: Any, z: Tensor, side: int = 384) -> np.ndarray:

@@ -26,6 +26,8 @@ POLICY = (
 CSS = """
 .gradio-container {width: 100% !important; max-width: 1080px !important; margin: 0 auto !important}
 .runs button {align-self: center}
+.factors > .form {display: grid !important; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); flex: 1;
+  background: var(--block-background-fill)}
 .answer {padding: 6px 2px} .answer .big {font-size: 2.4rem; font-weight: 650; line-height: 1.2}
 .bars {padding: 4px 2px} .bar {display: flex; align-items: center; gap: 10px; margin: 5px 0}
 .bar .name {width: 6.5em; text-align: right; overflow: hidden; text-overflow: ellipsis}

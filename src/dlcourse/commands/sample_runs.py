@@ -38,16 +38,17 @@ KNOWN = ("compare", "trust", "n", "seed")  # options that work with several runs
 def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> list[Tensor]:
     """Write families.png, a row of samples for each run, families.md, their scores, and result.json into `folder`.
 
-    The scores are those of each run's own test; distances in different feature spaces are not comparable. The time to
-    draw 1,000 samples is measured here.
+    The scores are those of each run's own test; distances in different feature spaces or of different image sizes are
+    not comparable. The time to draw 1,000 samples is measured here.
 
     Args:
-        cfg: composed from conf/sample.yaml, with `compare` a list of run folders of the same data set.
+        cfg: composed from conf/sample.yaml, with `compare` a list of run folders of the same data set; the sizes of
+            their images may differ.
         folder: output folder.
         overrides: recorded in result.json.
 
     Returns:
-        The samples of each run, stored images uint8 [n, H, W] or [n, H, W, 3].
+        The samples of each run, stored images uint8 [n, H, W] or [n, H, W, 3]; H and W may differ between runs.
 
     Raises:
         UserError: a run does not exist, its model cannot draw samples, the runs are of different data, or another
@@ -57,15 +58,16 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
     given = {word.lstrip("+~").partition("=")[0] for word in overrides}
     _check(cfg, given)
     count = cfg.n if "n" in given else SHOWN
-    start, rows, drawn, names, data = time.perf_counter(), [], [], [], {}
+    start, rows, drawn, names, sets = time.perf_counter(), [], [], [], {}
     for run in runs:
         model = load_run(run, cfg.trust)[1]
         if not isinstance(model, Generative) or not model.samples:
             raise UserError(f"{run} ({type(model).__name__}) cannot draw samples: use runs of vae, gan or flow")
         channels, high, wide = model.task.in_shape
-        data.setdefault(f"{model.task.data}, {wide} x {high} pixels{' in colour' if channels == 3 else ''}", run)
-        if len(data) > 1:
-            raise UserError(f"the runs are of different images: {'; '.join(data)}: compare models of the same images")
+        sets.setdefault(f"{model.task.data}{' in colour' if channels == 3 else ''}", run)
+        if len(sets) > 1:
+            found = ", ".join(f"{run} of {name}" for name, run in sets.items())
+            raise UserError(f"the runs are of different data: {found}: compare models of the same data")
         drawn.append(model.decode_images(model.sample_latents(count, seeded(cfg.seed))))
         begun = time.perf_counter()
         model.decode_images(model.sample_latents(TIMED, seeded(cfg.seed)))
@@ -73,15 +75,16 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
         result = read_result(run)
         scores, trained = (result.metrics, result.seconds.get("fit")) if result else ({}, None)
         name = result.model or run.name if result else run.name
+        measured = [figure(f"test/{key}", scores.get(f"test/{key}")) for key in SCORES.values()]
         rows.append(
-            [str(run), name, *(figure(f"test/{key}", scores.get(f"test/{key}")) for key in SCORES.values()),
+            [str(run), name, f"{wide} x {high}", *measured,
              result.features if result else None, duration(trained), f"{seconds:.1f} s"]
         )  # fmt: skip
         names.append(f"{name}, {duration(trained)}" if trained else name)
     folder.mkdir(parents=True, exist_ok=True)
     with plotting("the samples"):
-        draw_rows(folder / SHEET, drawn, names, f"Samples of {next(iter(data))}, with the time of training")
-    header = ["run", "model", *SCORES, "feature space", "training", "1,000 samples"]
+        draw_rows(folder / SHEET, drawn, names, f"Samples of {next(iter(sets))}, with the time of training")
+    header = ["run", "model", "pixels", *SCORES, "feature space", "training", "1,000 samples"]
     write_text(folder / TABLE, text_table(header, rows, markdown=True) + "\n")
     write_result(
         folder,

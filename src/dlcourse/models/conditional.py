@@ -108,6 +108,26 @@ class Conditional(Generative):
             labels[:, place] = value / max(1, self.task.categories[place] - 1)
         return torch.cat([noise.to(self.device), self.conditions(labels)], 1)  # ty: ignore[invalid-argument-type]
 
+    def factors_of(self, z: Tensor) -> dict[str, float]:
+        """The factors of a latent [L] in the units of `fix_factors`; empty if its condition stands for any image."""
+        place = self.noise_length
+        if not self.conditional or not z[place]:
+            return {}
+        found: dict[str, float] = {}
+        for name, part in zip(self.task.factors, z[place + 1 :].split(self._lengths()), strict=True):
+            found[name] = float(part.argmax() if len(part) > 1 else part)
+        return found
+
+    def with_factors(self, z: Tensor, values: Mapping[str, float]) -> Tensor:
+        """A latent [L] whose factors are replaced by `values`, one for each, in the units of `fix_factors`."""
+        labels = [values[name] / max(1, k - 1) for name, k in zip(self.task.factors, self.task.categories, strict=True)]
+        condition = self.conditions(torch.tensor([labels]))
+        return z if condition is None else torch.cat([z[: self.noise_length], condition[0].to(z)])
+
+    def _lengths(self) -> list[int]:
+        """How many numbers of a condition each factor has."""
+        return [max(1, k) for k in self.task.categories]
+
     def parts(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """Noise [N, `noise_length`] and conditions [N, K] of latents [N, L]; no conditions if not conditional."""
         return z[:, : self.noise_length], z[:, self.noise_length :] if self.conditional else None

@@ -18,7 +18,8 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """The face on the left, its sliders on the right, and below the way from face A to face B."""
     gr.Markdown(
         "Each slider moves the latent along one direction, in standard deviations: of an autoencoder or a VAE its "
-        "principal directions, of a GAN its codes or the directions that its first layer stretches most."
+        "principal directions, of a GAN its codes or the directions that its first layer stretches most. A conditional "
+        "model (`model.conditional=true`) also has a slider for each factor that it is told."
     )
     chosen = run_list(page, runs, generative, COMMAND)
     code, ends, number = gr.State(None), gr.State({}), gr.State(0)
@@ -38,6 +39,11 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
                 )
                 for i in range(face.SLIDERS)
             ]
+    with gr.Row(elem_classes="factors"):
+        factors = [
+            gr.Slider(0, 1, 0, step=0.01, label=f"factor {i + 1}", visible=False, elem_id=f"face-factor-{i}")
+            for i in range(face.FACTORS)
+        ]
     between = output_image("From A to B", elem_id="face-between")
 
     def started(loaded: Any, z: torch.Tensor) -> list[Any]:
@@ -47,11 +53,18 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
             for i in range(face.SLIDERS)
         ]
         note = gr.update(value=NO_DIRECTIONS, visible=not found.names)
-        return [z.tolist(), face.draw_face(loaded.model, z), note, *shapes]
+        known = [
+            gr.update(
+                value=one.value, maximum=one.largest, step=one.step, label=one.name.replace("_", " "), visible=True
+            )
+            for one in face.factors(loaded.model, z)[: face.FACTORS]
+        ]
+        hidden = [gr.update(visible=False)] * (face.FACTORS - len(known))
+        return [z.tolist(), face.draw_face(loaded.model, z), note, *shapes, *known, *hidden]
 
     def begin(folder: str | None, count: int) -> list[Any]:
         if not folder:
-            return [gr.skip()] * (5 + face.SLIDERS)
+            return [gr.skip()] * (2 + len(outputs))
         with runs.use(folder) as loaded:
             return [count + 1, {}, *started(loaded, face.new_face(runs, loaded, count))]
 
@@ -64,7 +77,8 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
             return started(loaded, face.code_of(loaded, opened(path, "no image was chosen: choose a file")))
 
     def moved(loaded: Any, z: list[float], values: tuple[float, ...]) -> torch.Tensor:
-        return face.slid(torch.tensor(z), face.space(runs, loaded), values)
+        z_moved = face.slid(torch.tensor(z), face.space(runs, loaded), values[: face.SLIDERS])
+        return face.told(loaded.model, z_moved, values[face.SLIDERS :])
 
     def slide(folder: str | None, z: list[float] | None, *values: float) -> Any:
         if z is None:
@@ -84,11 +98,12 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
         return keep
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    outputs = [code, shown, note, *sliders]
+    every = [*sliders, *factors]
+    outputs = [code, shown, note, *every]
     chosen.change(spoken(begin), [chosen, number], [number, ends, *outputs], **quiet)
     fresh.click(spoken(renew), [chosen, number], [number, *outputs], **quiet)
     given.upload(spoken(from_image), [chosen, given], outputs, **quiet)
-    for slider in sliders:
-        slider.input(spoken(slide), [chosen, code, *sliders], shown, trigger_mode="always_last", **quiet)
+    for slider in every:
+        slider.input(spoken(slide), [chosen, code, *every], shown, trigger_mode="always_last", **quiet)
     for name, button in (("A", keep_a), ("B", keep_b)):
-        button.click(spoken(keeping(name)), [chosen, code, ends, *sliders], [ends, between], **quiet)
+        button.click(spoken(keeping(name)), [chosen, code, ends, *every], [ends, between], **quiet)
