@@ -3,11 +3,13 @@
 import base64
 import io
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image, ImageDraw
 
 from dlcourse.app import attention, clock, digit, face, points
@@ -16,6 +18,7 @@ from dlcourse.app.saved_runs import SavedRuns, generative
 from dlcourse.app.server import address_of, bound
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
+from dlcourse.runs.stored_config import read_stored
 from tests.conftest import NET
 
 
@@ -149,6 +152,9 @@ def test_a_face_slides_along_directions(faces_library, tmp_path):
         assert face.draw_face(loaded.model, moved, 64).shape == (64, 64)
         assert face.steps_between(loaded.model, z, moved).shape == (128, 9 * 128)
     Path(folder, "checkpoints/best.ckpt").unlink()
+    shutil.copytree(folder, "outputs/own")  # a run of a model object, whose config does not describe it
+    own = read_stored(Path("outputs/own/config.yaml"))
+    OmegaConf.save({key: value for key, value in own.items() if key != "model"}, "outputs/own/config.yaml")
     ((label, folder),) = faces_library.choices(generative)
     assert "checkpoint missing" in label
     with pytest.raises(UserError, match="not found"), faces_library.use(folder):

@@ -122,6 +122,15 @@ def test_wrong_options_are_refused(options, word):
         Augment(**options)
 
 
+@pytest.mark.parametrize(("options", "most"), [({"crop": 16}, "at most 15"), ({"blur": 8}, "at most 7.25")])
+def test_options_that_exceed_the_images_are_refused(options, most):
+    images = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    with pytest.raises(UserError, match=f"is too large for 16 pixels: use {most}"):
+        Augment(**options)(images, seeded(0))
+    largest = {name: float(most.split()[-1]) if name == "blur" else 15 for name in options}
+    assert Augment(**largest)(images, seeded(0)).shape == images.shape
+
+
 def test_strokes_on_black_come_from_nowhere():
     strokes = torch.full((20, 16, 16), -1.0)
     strokes[:, :, 0] = 1.0  # at the border, whose mirror image would double it

@@ -144,6 +144,9 @@ def test_course_files_are_resized_without_aliases(tmp_path):
     images, _ = data.arrays["test"]
     assert data.task.in_shape == (1, 16, 16) and images.dtype == torch.uint8
     assert (images[:, :, 2:-2].float() - 100).abs().max() < 30
+    data = course(tmp_path, np.repeat(stripes[..., None], 3, 3), size=16)
+    data.setup()
+    assert torch.equal(data.arrays["test"][0], images[..., None].expand(-1, -1, -1, 3))
     with pytest.raises(UserError, match="data.size=2 is out of range"):
         course(tmp_path, size=2)
     with pytest.raises(UserError, match="data.fresh=true renders new images"):

@@ -52,6 +52,7 @@ def test_class_folders_are_split_by_class_and_kept(own, tmp_path, monkeypatch):
     assert data.task.class_counts == (14, 14, 14) and not data.is_published
     for x, y in data.arrays.values():
         assert torch.bincount(y).unique().numel() == 1
+        assert len(set(y[: len(y) // 2].tolist())) > 1  # not sorted by class: the first images are a sample
         brightness = torch.tensor([60.0, 140.0, 220.0])
         assert ((x.float().mean((1, 2)) - brightness[y]).abs() < 25).all()
     monkeypatch.setattr(module, "decode", lambda *_: pytest.fail("decoded again"))

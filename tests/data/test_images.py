@@ -80,6 +80,12 @@ def test_without_validation_everything_is_trained_on(tmp_path):
     assert set(data.arrays) == {"train", "test"} and len(data.train_dataloader()) == 300 // 128
 
 
+def test_a_class_without_images_is_counted(tmp_path):
+    labels = np.arange(300) % 9
+    data = opened(save(tmp_path / "a.npz", train_y=labels), validation=0)
+    assert data.task.class_counts == (34,) * 3 + (33,) * 6 + (0,)
+
+
 @pytest.mark.parametrize("shape", [(50, 8, 9), (50, 8, 9, 3)])
 def test_statistics_are_exact(shape):
     x = torch.randint(0, 256, shape, dtype=torch.uint8)

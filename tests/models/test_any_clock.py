@@ -83,6 +83,14 @@ def test_both_nets_learn(model, shown):
         model.training_loss(images, labels[:, :2])
 
 
+def test_a_batch_without_a_clock_teaches_the_finder_only(model, shown):
+    images, labels = shown[0][:2], shown[1][:2].clone()
+    labels[:, 3:] = 0
+    noted = {}
+    model.note = lambda name, value: noted.update({name: value})
+    assert torch.isfinite(model.training_loss(images, labels)) and noted["read_loss"] == 0
+
+
 def test_images_of_any_shape_are_read(model, shown):
     model.eval()
     with torch.inference_mode():

@@ -76,7 +76,7 @@ def test_directions_leave_the_condition_as_it_is(model):
     ("conditional", "said"),
     [
         ("true", "model.conditional=true needs labels, but faces has none"),
-        ("maybe", "conditional=maybe is not true or false: use for example conditional=true"),
+        ("maybe", "conditional=maybe is not true or false: use for example model.conditional=true"),
     ],
 )
 def test_images_without_labels_and_other_words_are_refused(faces, conditional, said):

@@ -275,16 +275,19 @@ def test_a_perceptual_distance_grows_with_blur_and_is_part_of_the_loss(faces, ne
     assert "_distance" not in dict(model.named_modules()) and model.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_a_classifier_judges_samples(face_run, tmp_path):
+def test_a_classifier_judges_samples(monkeypatch, tmp_path):
     """Each class's share of the samples, and how sure the classifier is, stand beside the distance."""
     from dlcourse.commands.train import run
+    from dlcourse.runs.stored_config import read_stored
 
     judge = tmp_path / "judge"
     words = ["model=mlp", "data=digits8", "data.validation=200", "trainer=cpu", "trainer.max_epochs=1", "plots=false"]
     run(compose(*words), folder=judge)
     tiny = ["model.net.width=4", "model.net.layers=1", "trainer=cpu", "trainer.max_epochs=1", "plots=false"]
-    cfg = compose("model=vae", "data=digits8", "data.validation=200", f"model.features='{judge}'", *tiny)
+    monkeypatch.chdir(tmp_path)
+    cfg = compose("model=vae", "data=digits8", "data.validation=200", "model.features=judge", *tiny)
     result = run(cfg, folder=tmp_path / "vae")
+    assert read_stored(tmp_path / "vae" / "config.yaml").model.features == str(judge)  # found from anywhere
     metrics, shares = result["metrics"], result["class_shares"]
     assert len(shares) == 10 and sum(shares) == pytest.approx(1, abs=0.01)
     assert metrics["test/largest_class"] == pytest.approx(max(shares), abs=1e-3)

@@ -165,6 +165,13 @@ def test_gives_the_sum_of_the_heads_and_a_gradient_everywhere(make, shape):
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("name", ["cnn", "resnet", "three_conv", "polar"])
+def test_works_in_double_precision(name):
+    net = build(config(name), in_shape=(1, 40, 40), outputs=(12, 5)).double().eval()
+    with torch.no_grad():
+        assert net(torch.rand(2, 1, 40, 40, dtype=torch.float64)).dtype == torch.float64
+
+
 def test_small_stem_keeps_the_size():
     small, original = made("resnet50", CIFAR), made("resnet50", CIFAR, stem="original")
     x = torch.empty(1, 3, 32, 32, device="meta")

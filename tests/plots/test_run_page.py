@@ -1,6 +1,8 @@
 """The page of a run, and the page that shows it while it trains."""
 
+import inspect
 import re
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,8 @@ from PIL import Image
 from dlcourse.commands.finish import finish
 from dlcourse.config import compose
 from dlcourse.plots import run_page
+from dlcourse.plots.captions import CAPTIONS
+from dlcourse.plots.dispatch import MODULES
 from dlcourse.plots.live import LIVE, LivePage, end_live_page
 from dlcourse.runs.result import Result, write_result
 from tests.reporting.browser import BROWSER
@@ -25,6 +29,12 @@ def folder(tmp_path):
         "epoch,step,train/loss,val/loss,lr\n0,1,2.0,1.5,0.1\n1,2,1.0,1.2,\n2,3,nan,x,\n"
     )
     return tmp_path
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES.values())))
+def test_each_plot_of_a_run_has_a_sentence(module):
+    stems = re.findall(r'"([a-z_]+)\.png"', inspect.getsource(import_module(module)))
+    assert not set(stems) - set(CAPTIONS)
 
 
 def found():

@@ -82,7 +82,8 @@ class SavedRuns:
         if key not in self._kinds:
             kind = None
             with suppress(UserError):
-                kind = target(read_stored(folder / CONFIG, self.trust).model)
+                node = read_stored(folder / CONFIG, self.trust).get("model")
+                kind = target(node) if node is not None else None  # a model object that was passed to `run`
             # assigned once: other tabs read it at the same time
             self._kinds[key] = kind if isinstance(kind, type) and issubclass(kind, BaseModule) else None
         return self._kinds[key]

@@ -56,6 +56,8 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         data, model = _sources(cfg)
         inputs, labels = _samples(cfg, data, max(chosen.smallest, 2 * TRUSTED + 1))
         thumbnails = _thumbnails(inputs, data.title) if cfg.thumbnails else None
+        if model is not None:
+            model.to("cuda" if torch.cuda.is_available() else "cpu")
         points = (inputs if model is None else features(model, inputs)).flatten(1).float().numpy()
     with _timed(seconds, "compile"):
         chosen.warm_up(points)

@@ -20,6 +20,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
+from dlcourse.models.conditional import Conditional
 from dlcourse.models.generative import Generative
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.stored_config import read_stored
@@ -42,6 +43,15 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
         raise UserError(
             f"{run} was trained on the classes {_listed(learnt.classes)} of {learnt.data}, but {asked.data} has "
             f"{_listed(asked.classes)}: choose other data"
+        )
+
+
+def _check_factors(run: Path, learnt: Task, asked: Task) -> None:
+    """Refuse data whose factors differ from those that a conditional model is told."""
+    if (asked.factors, asked.categories) != (learnt.factors, learnt.categories):
+        raise UserError(
+            f"{run} is told the factors {_listed(learnt.factors)} of {learnt.data}, but {asked.data} has "
+            f"{_listed(asked.factors) or 'none'}: choose other data"
         )
 
 
@@ -117,6 +127,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if model.kind == "pictures":
         data.as_pictures()
     _check_fit(run, model.task, data.task)
+    if isinstance(model, Conditional) and model.conditional:
+        _check_factors(run, model.task, data.task)
     if cfg.robustness:
         robustness.needs_scenes(data, "robustness=true")
     playable = None

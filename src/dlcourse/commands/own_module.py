@@ -65,7 +65,7 @@ class OwnModuleExperiment(Experiment):
         return self._has("val")
 
     def _new_model(self) -> LightningModule:
-        return self.given_model or build(self.cfg.model)
+        return self.given_model or build(self.cfg.model, "model.")
 
     def _parameter_count(self) -> int:
         return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
@@ -119,7 +119,7 @@ def evaluate_own(cfg: DictConfig, run: Path, run_cfg: DictConfig, folder: Path, 
         raise UserError(f"{path} not found: the run has not saved a checkpoint")
     chosen = cfg if cfg.get("data") is not None else run_cfg
     data = named_data(chosen, build_any_data(chosen))
-    model = build(run_cfg.model)
+    model = build(run_cfg.model, "model.")
     tested = is_overridden("test_step", model, LightningModule)
     if not (tested and is_overridden("test_dataloader", data, LightningDataModule)):
         missing = "the data's test_dataloader" if tested else f"{run_cfg.model._target_}.test_step"

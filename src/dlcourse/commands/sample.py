@@ -184,7 +184,7 @@ def _columns(count: int) -> int:
 def _between_pictures(cfg: DictConfig, model: Generative) -> Drawn:
     """The first image, the interpolation between the latents of both, and the second image."""
     names = cfg.between
-    if isinstance(names, str) or len(names) != 2:
+    if not OmegaConf.is_list(names) or len(names) != 2:
         raise UserError(f"between={names} does not name two images: use between=[A.png,B.png]")
     files = [Path(str(name)) for name in names]
     for file in files:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.commands.sample import check_numbers
@@ -54,9 +54,9 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
         UserError: a run does not exist, its model cannot draw samples, the runs are of different data, or another
             option was given.
     """
-    runs = [Path(str(run)) for run in cfg.compare]
     given = {word.lstrip("+~").partition("=")[0] for word in overrides}
     _check(cfg, given)
+    runs = [Path(str(run)) for run in cfg.compare]
     count = cfg.n if "n" in given else SHOWN
     start, rows, drawn, names, sets = time.perf_counter(), [], [], [], {}
     for run in runs:
@@ -98,8 +98,8 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
 
 
 def _check(cfg: DictConfig, given: set[str]) -> None:
-    if len(cfg.compare) < 2:
-        raise UserError(f"compare={list(cfg.compare)} does not name two runs: use compare=[DIR,DIR], or run=DIR")
+    if not OmegaConf.is_list(cfg.compare) or len(cfg.compare) < 2:
+        raise UserError(f"compare={cfg.compare} does not name two runs: use compare=[DIR,DIR], or run=DIR")
     for name in sorted(given - set(KNOWN)):
         if not name.startswith("hydra."):
             raise UserError(f"{name} and compare are mutually exclusive: remove one, or use run=DIR for a single run")

@@ -93,6 +93,10 @@ class Augment:
             return images
         if images.ndim < 3:
             raise UserError("features cannot be augmented as images: use data/augment=none")
+        side = min(images.shape[1:3])
+        for name, value, most in (("crop", self.crop, side - 1), ("blur", self.blur, (side - 1.5) / 2)):
+            if value > most:
+                raise UserError(f"data.augment.{name}={value} is too large for {side} pixels: use at most {most:.3g}")
 
         def uniform(*shape: int) -> Tensor:
             """Random values in [-1, 1]."""

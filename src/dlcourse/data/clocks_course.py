@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from torch.nn.functional import interpolate
 
 from dlcourse.data.batches import Augment
 from dlcourse.data.clock_splits import Copies, check_size, checked, checked_percent, split_indices, time_task
+from dlcourse.data.images import resized
 from dlcourse.data.module import Arrays
 from dlcourse.data.npz import check_header
 from dlcourse.errors import UserError
@@ -78,8 +78,8 @@ class ClocksCourse(Copies):
         images, labels = checked(Path(self.path), first, second)
         if len(images) < 10:
             raise UserError(f"{self.path} has {len(images)} images: three splits need at least 10")
-        if self.size not in (None, images.shape[1]):
-            images = interpolate(images[:, None], self.size, mode="bilinear", antialias=True)[:, 0]
+        if self.size is not None:
+            images = resized(images, (self.size, self.size))
         splits = split_indices(len(images), self.scene_seed, self.split)
         self.task = time_task(self.title, images[splits["train"]])
         return {split: (images[index], labels[index]) for split, index in splits.items()}

@@ -2,6 +2,7 @@
 
 import logging
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.module import Arrays, DataModule
@@ -134,6 +136,7 @@ class LabelledImages(DataModule):
         images = splits["train"][0]
         height, width = images.shape[1:3]
         mean, std = statistics(images)
+        fine = splits["train"][1].reshape(len(images), -1)[:, 0]
         self.task = Task(
             self.title,
             "classes",
@@ -143,7 +146,7 @@ class LabelledImages(DataModule):
             self.CLASSES,
             self.GROUPS,
             self.GROUP_OF,
-            class_counts=tuple(torch.bincount(splits["train"][1].reshape(len(images), -1)[:, 0]).tolist()),
+            class_counts=tuple(torch.bincount(fine, minlength=len(self.CLASSES)).tolist()),
         )
         return splits
 
@@ -205,6 +208,15 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         total += torch.stack([values.sum(0, dtype=torch.float64), values.square().sum(0, dtype=torch.float64)])
     mean, square = total / (images.numel() / channels)
     return tuple(mean.tolist()), tuple((square - mean**2).clamp_min(0).sqrt().tolist())
+
+
+def resized(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Stored images [N, H, W] or [N, H, W, C] resized to a height and a width."""
+    if list(images.shape[1:3]) == list(size):
+        return images
+    x = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    x = interpolate(x, size, mode="bilinear", antialias=True)
+    return x[:, 0] if images.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
 
 
 def mean_picture(images: Tensor) -> Tensor:

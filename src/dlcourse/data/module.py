@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -90,17 +91,22 @@ class DataModule(LightningDataModule, ABC):
         if shape is None or not self.arrays:
             raise UserError(f"a generative model needs images, but {self.title} has {task.shape_text()}: choose others")
         low, high = task.levels
+        scale = 255 / (high - low)
         found: dict[str, Arrays] = {}
         for split, (x, y) in self.arrays.items():
             images = x.reshape(-1, *shape[1:]) if x.ndim == 2 else x
             if images.dtype != torch.uint8:
-                images = ((images - low) * (255 / (high - low))).clamp(0, 255).round().byte()
+                images = ((images - low) * scale).clamp(0, 255).round().byte()
             found[split] = images, _as_factor(y, len(task.classes))
         self.arrays = found  # a new dict: another module may share the old one
         self._on_device.clear()
         factors = {"factors": ("class",), "categories": (len(task.classes),)} if task.classes else {}
-        self.task = replace(task, kind="pictures", in_shape=shape, levels=(0, 255), classes=(), groups=(),
-                            group_of=(), class_counts=(), **factors)  # fmt: skip
+        mean, std = (
+            tuple((np.atleast_1d(values) * scale - shift).tolist())
+            for values, shift in ((task.mean, low * scale), (task.std, 0))
+        )
+        self.task = replace(task, kind="pictures", in_shape=shape, mean=mean, std=std, levels=(0, 255), classes=(),
+                            groups=(), group_of=(), class_counts=(), **factors)  # fmt: skip
 
     @property
     def device(self) -> torch.device:

@@ -90,7 +90,8 @@ class OwnImages(DataModule):
     def split_indices(self, labels: np.ndarray, given: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
         """Indices of the images of each split; see `split_by_class` for the arguments.
 
-        If `whole` is set, all images are the test split, or those that the user gave as `test`.
+        Each split is shuffled: models and plots take the first images of a split as a sample of it. If `whole` is set,
+        all images are the test split in their stored order, or those that the user gave as `test`.
         """
         if self.whole:
             test = np.flatnonzero(given == "test")
@@ -100,7 +101,8 @@ class OwnImages(DataModule):
             labels, given, classes, self.validation, self.test, self.split_seed, self.folds, self.fold
         )
         log.info("%s: %s images", self.title, " + ".join(f"{len(index)} {name}" for name, index in splits.items()))
-        return splits
+        order = np.random.default_rng(self.split_seed)
+        return {name: order.permutation(index) for name, index in splits.items()}
 
     def train_dataloader(self) -> Batches:
         """As in `DataModule`; a batch is at most the training set."""

@@ -11,18 +11,17 @@ BATCH = 500
 
 
 def features(model: BaseModule, inputs: Tensor) -> Tensor:
-    """The inputs of the last linear layer of a model's net: stored inputs [N, ...] to features [N, D].
+    """The inputs of the last linear layer of a model's net: stored inputs [N, ...] to features [N, D] on the CPU.
 
     Raises:
         UserError: the net does not have a linear layer.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).eval()
+    model.eval()
     found = []
     with torch.inference_mode(), layer_inputs(model.net) as seen:
         for batch in inputs.split(BATCH):
             seen.clear()
-            model(batch.to(device))
+            model(batch.to(model.device))
             if not seen:
                 raise UserError(f"{type(model).__name__} does not have a linear layer, which features are taken from")
             found.append(seen[-1].float().cpu())  # of the last layer that was used

@@ -75,12 +75,14 @@ class AnyClockReader(ClockReader):
         whole = F.interpolate(images, (LOOK, LOOK), mode="bilinear", antialias=True, align_corners=False)
         find = finder_loss(self.net.finder(_channels_last(whole) - 0.5), pose)
         here = (pose[:, 7] > 0) & (radius(pose) > 0.12)
-        guess = self._jittered(pose[here])
-        strip = unroll(pyramid(images[here]), guess)
-        read = self.encoding.angle_loss(self.net.reader(_channels_last(strip)).flatten(1), minutes[here], turn[here])
+        read = find.new_zeros(())  # as it stays if no image shows a clock
+        if here.any():
+            strip = unroll(pyramid(images[here]), self._jittered(pose[here]))
+            answer = self.net.reader(_channels_last(strip)).flatten(1)
+            read = self.encoding.angle_loss(answer, minutes[here], turn[here]).mean()
         self.note("find_loss", find)
-        self.note("read_loss", read.mean())
-        return find + read.mean()
+        self.note("read_loss", read)
+        return find + read
 
     def _jittered(self, pose: Tensor) -> Tensor:
         """Poses with errors as the finder makes them."""

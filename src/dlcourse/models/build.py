@@ -24,11 +24,16 @@ from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
 
 
-def build(node: DictConfig, **more: Any) -> Any:
+def build(node: DictConfig, under: str = "", /, **more: Any) -> Any:
     """The object that a config node describes.
 
     Keys that its class does not take (name, references, values that others refer to) are for the config alone;
     `dlcourse.config.check_keys` has refused all others.
+
+    Args:
+        node: with `_target_` and the arguments.
+        under: where the node is in the config, such as `data.`, for messages.
+        more: arguments that are not in the config.
 
     Raises:
         UserError: a value that the class refuses.
@@ -45,11 +50,11 @@ def build(node: DictConfig, **more: Any) -> Any:
             kept[key] = int(value)  # 1e4
         elif kind in (int, float) and not isinstance(value, int if kind is int else (int, float)):
             wanted = "an integer" if kind is int else "a number"
-            raise UserError(f"{key}={value} is not {wanted}: use for example {key}=10")
+            raise UserError(f"{under}{key}={value} is not {wanted}: use for example {under}{key}=10")
         elif kind is bool and isinstance(value, str):
-            raise UserError(f"{key}={value} is not true or false: use for example {key}=true")
+            raise UserError(f"{under}{key}={value} is not true or false: use for example {under}{key}=true")
         if OmegaConf.is_dict(value) and "_target_" in value:
-            _check_types(key, value)
+            _check_types(f"{under}{key}", value)
     try:
         # An ordinary call, since Hydra would turn a dataclass among the arguments into a config.
         return instantiate(OmegaConf.create(kept), _partial_=True)(**more)
@@ -73,7 +78,7 @@ def _check_types(name: str, node: DictConfig) -> None:
         default = takes[str(key)].default if key in takes else None
         if isinstance(value, str) and isinstance(default, (int, float)):
             wanted = "true or false" if isinstance(default, bool) else "a number"
-            option = f"model.{name}.{key}"
+            option = f"{name}.{key}"
             raise UserError(f"{option}={value} is not {wanted}: use for example {option}={str(default).lower()}")
 
 
@@ -108,7 +113,7 @@ def build_any_data(cfg: DictConfig) -> LightningDataModule:
     """The same for a LightningModule of the user, with which any LightningDataModule works."""
     require(cfg, "data")
     OmegaConf.resolve(cfg)
-    data = build(cfg.data)
+    data = build(cfg.data, "data.")
     if not isinstance(data, LightningDataModule):
         raise UserError(f"data={cfg.data.get('name')} is not a data set ({cfg.data._target_}): choose one of conf/data")
     if isinstance(data, DataModule):
@@ -120,7 +125,7 @@ def build_model(cfg: DictConfig, task: Task) -> BaseModule:
     """The family that `model=NAME` chose, for this task."""
     require(cfg, "model")
     OmegaConf.resolve(cfg)
-    model = build(cfg.model, task=task)
+    model = build(cfg.model, "model.", task=task)
     if not isinstance(model, BaseModule):
         raise UserError(
             f"model={cfg.model.get('name')} is not a model ({cfg.model._target_}): choose one of conf/model"

@@ -14,6 +14,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.checks import at_least_one, one_of
 from dlcourse.models.conditional import Conditional, condition_length
+from dlcourse.models.generative import DRAW
 from dlcourse.models.ode import SOLVERS, solve
 from dlcourse.training.ema import follow
 
@@ -172,12 +173,17 @@ class Flow(Conditional):
             hidden: mask [H, W], True where the image is unknown.
             z: latents [N, L] that the drawn part depends on.
         """
-        self.eval()
-        x = self.normalize(images.to(self.device))
-        noise, condition = self.start(z.to(self.device))
+        hidden = hidden.to(self.device)
+        with self.evaluating():
+            parts = zip(images.split(DRAW), z.split(DRAW), strict=True)
+            return torch.cat([self._filled_in(part.to(self.device), hidden, at.to(self.device)) for part, at in parts])
+
+    def _filled_in(self, images: Tensor, hidden: Tensor, z: Tensor) -> Tensor:
+        x = self.normalize(images)
+        noise, condition = self.start(z)
 
         def known(points: Tensor, time: float) -> Tensor:
-            return torch.where(hidden.to(points.device), points, torch.lerp(noise, x, time))
+            return torch.where(hidden, points, torch.lerp(noise, x, time))
 
         return self.to_uint8(self.integrate(noise, condition, after_step=known))
 

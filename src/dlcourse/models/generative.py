@@ -1,15 +1,16 @@
 """Base class of the generative models: scaling, samples, and snapshots during training."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from dlcourse.analysis import latents
 from dlcourse.data.batches import Batch, seeded
+from dlcourse.data.images import resized
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.compared import ComparedImages
@@ -93,7 +94,7 @@ class Generative(ComparedImages):
         """Choose factors of the samples, by name; only a conditional model can.
 
         Raises:
-            UserError: always; a conditional family overrides it.
+            UserError: any are given; a conditional family overrides it.
         """
         if values:
             raise UserError(
@@ -116,21 +117,23 @@ class Generative(ComparedImages):
 
     def resize_like(self, images: Tensor) -> Tensor:
         """Stored images resized to the size of the model's images."""
-        if images.shape[1:3] == self.task.in_shape[1:]:
-            return images
-        x = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-        x = interpolate(x, self.task.in_shape[1:], mode="bilinear", antialias=True)
-        return x[:, 0] if images.ndim == 3 else x.permute(0, 2, 3, 1).contiguous()
+        return resized(images, self.task.in_shape[1:])
+
+    @contextmanager
+    def evaluating(self) -> Generator[None]:
+        """The net in evaluation mode, and back in its mode afterwards."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
 
     @torch.no_grad()
     def decode_images(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images as they are stored, with the net in evaluation mode."""
-        training = self.training
-        self.eval()
-        try:
+        with self.evaluating():
             return torch.cat([self.to_uint8(self.decode(part.to(self.device))) for part in z.split(DRAW)])
-        finally:
-            self.train(training)
 
     @torch.no_grad()
     def reconstructed(self, images: Tensor) -> Tensor:
@@ -140,13 +143,8 @@ class Generative(ComparedImages):
     @torch.no_grad()
     def latents(self, images: Tensor) -> Tensor:
         """Latents [N, L] of stored images, on the CPU."""
-        training = self.training
-        self.eval()
-        try:
-            parts = [self.encode(part.to(self.device)).float().cpu() for part in images.split(DRAW)]
-        finally:
-            self.train(training)
-        return torch.cat(parts)
+        with self.evaluating():
+            return torch.cat([self.encode(part.to(self.device)).float().cpu() for part in images.split(DRAW)])
 
     def sampled(self, count: int, *step: int) -> Tensor:
         """Generate `count` samples as stored images, a function of (seed, step)."""

@@ -122,8 +122,9 @@ class PolarNet(nn.Module):
         x = self.far(x + self.whole(x.mean((2, 3)))[:, :, None, None])
         # The outputs stay in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
         with torch.autocast(x.device.type, enabled=False):
-            weights = self.weigh(x.float()).flatten(1).softmax(1)
-            features = self.read(x.float()).flatten(2)
+            x = x.to(self.head.weight.dtype)
+            weights = self.weigh(x).flatten(1).softmax(1)
+            features = self.read(x).flatten(2)
             return self.head((features @ weights[:, self.shifted]).flatten(1))
 
 

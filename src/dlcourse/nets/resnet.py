@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from dlcourse.nets.layers import GlobalAverage, Head
 
 
 class Block(nn.Module):
@@ -67,14 +68,11 @@ class ResNet(nn.Module):
                 inner = width
         self.stages = nn.Sequential(*layers)
         self.norm = nn.BatchNorm2d(inner)
-        self.head = nn.Linear(inner, sum(outputs))
+        self.pool, self.head = GlobalAverage(), Head(inner, sum(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
         rows, columns = self.margin
         x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         x = self.stages(self.stem(F.pixel_unshuffle(x, self.patch)))
-        x = F.relu(self.norm(x), inplace=True)
-        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head(x.mean((2, 3), dtype=torch.float32))
+        return self.head(self.pool(F.relu(self.norm(x), inplace=True)))

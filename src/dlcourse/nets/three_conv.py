@@ -6,7 +6,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import dense_layers, each, initialise
+from dlcourse.nets.layers import Head, dense_layers, each, initialise
 
 
 class ThreeConv(nn.Module):
@@ -50,16 +50,13 @@ class ThreeConv(nn.Module):
         for head, size in enumerate(outputs):
             units = (inner * height * width, *dense[head % len(dense)])
             self.stacks.append(dense_layers(units[0], units[1:], dropout=each_dropout[head]))
-            self.heads.append(nn.Linear(units[-1], size))
+            self.heads.append(Head(units[-1], size))
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to the outputs of all heads, concatenated [N, sum(outputs)]."""
         features = self.features(x)
-        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
-        hidden = [stack(features) for stack in self.stacks]
-        with torch.autocast(x.device.type, enabled=False):
-            return torch.cat([head(h.float()) for head, h in zip(self.heads, hidden, strict=True)], 1)
+        return torch.cat([head(stack(features)) for stack, head in zip(self.stacks, self.heads, strict=True)], 1)
 
     def penalty(self) -> Tensor | None:
         """What is added to the training loss, a scalar; None without `l2`."""

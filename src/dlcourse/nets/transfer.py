@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcourse.nets.layers import Head
+
 log = logging.getLogger(__name__)
 
 # Mean and standard deviation of the pixels (0 to 1) in pretraining, one number for each colour.
@@ -71,7 +73,7 @@ class Transfer(nn.Module):
             raise ValueError(f"train={train} is unknown: use head, all, or the number of last layers to train")
         if len(in_shape) != 3 or in_shape[0] not in (1, 3):
             raise ValueError(f"{name} needs grey or colour images, not inputs of the shape {list(in_shape)}")
-        self.name, self.pretrained, self.average = name, pretrained, average
+        self.name, self.average = name, average
         self.body, (mean, std), fixed = _body(name)
         self.size = size or fixed
         self.register_buffer("pixel_mean", torch.tensor(mean)[:, None, None], persistent=False)
@@ -88,7 +90,7 @@ class Transfer(nn.Module):
             layers += [nn.Dropout(dropout), nn.Linear(units, hidden), nn.ReLU()]
             layers += [nn.BatchNorm1d(hidden)] if dense_batch_norm else []
             units = hidden
-        self.dense, self.head = nn.Sequential(*layers), nn.Linear(units, sum(outputs))
+        self.dense, self.head = nn.Sequential(*layers), Head(units, sum(outputs))
         self.train()
         self._frozen = [
             layer
@@ -151,10 +153,7 @@ class Transfer(nn.Module):
         """Images of 0 to 1, [N, 1 or 3, H, W], to [N, sum(outputs)]."""
         for layer in self._frozen:  # here, since Lightning warns if a fit starts with some layers in eval mode
             layer.training = False
-        x = self.dense(self._features(x).flatten(1))
-        # The output stays in float32: a step of bfloat16 is minutes wide if one number encodes the whole dial.
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head(x.float())
+        return self.head(self.dense(self._features(x).flatten(1)))
 
 
 class _Lite(nn.Module):

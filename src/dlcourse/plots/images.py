@@ -14,7 +14,6 @@ from PIL import Image
 TELLING = (
     "curves",
     "confusion",
-    "answers",
     "errors",
     "per_class",
     "worst",

@@ -50,14 +50,14 @@ class LivePage(Callback):
         """Write the page with the epochs of a resumed run, or an empty one."""
         self.rows = read_rows(self.folder / "metrics.csv")
         self.started, self.first_step = time.perf_counter(), _steps(trainer)
-        self._write(trainer, pl_module)
+        self._write(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write the page if the last version is some seconds old."""
         if time.perf_counter() - self.written > self.every:
-            self._write(trainer, pl_module)
+            self._write(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the epoch; Lightning calls this after its validation."""
@@ -65,22 +65,22 @@ class LivePage(Callback):
         self.rows = [r for r in self.rows if r.get("epoch") != str(trainer.current_epoch)]
         self.rows.append({"epoch": str(trainer.current_epoch)} | row)
         self._look(trainer, pl_module)
-        self._write(trainer, pl_module)
+        self._write(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the last images, and say that the test follows."""
         self._look(trainer, pl_module)
-        self._write(trainer, pl_module, "The training has ended; the test and the plots follow.")
+        self._write(trainer, "The training has ended; the test and the plots follow.")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Stop reloading."""
-        self._write(trainer, pl_module, f"The training stopped: {type(exception).__name__}.", refresh=0)
+        self._write(trainer, f"The training stopped: {type(exception).__name__}.", refresh=0)
 
     def _look(self, trainer: Trainer, model: LightningModule) -> None:
         with plotting("the images of the live page"), torch.no_grad():
             self.caption, self.pictures = _images(trainer, model)
 
-    def _write(self, trainer: Trainer, model: LightningModule, said: str = "", refresh: float = EVERY) -> None:
+    def _write(self, trainer: Trainer, said: str = "", refresh: float = EVERY) -> None:
         if not trainer.is_global_zero:
             return
         done, total = _steps(trainer), _total(trainer)

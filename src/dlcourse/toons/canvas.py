@@ -98,10 +98,6 @@ class Canvas:
         self.fill(distance - line, self.face.ink)
         self.fill(distance, colour)
 
-    def stroke(self, distance: Tensor, half_width: Tensor | float, colour: Tensor | None = None) -> None:
-        """Paint a line where the distance is zero."""
-        self.fill(distance.abs() - half_width, self.face.ink if colour is None else colour)
-
 
 def length(x: Tensor, y: Tensor) -> Tensor:
     """The root of x^2 + y^2."""

@@ -22,7 +22,6 @@ DAY = ["24", *map(str, range(13, 24))]
 MINUTES = ["60", *map(str, range(5, 60, 5))]
 WORDS = ["QUARTZ", "Atelier", "PARIS", "NORTH", "Studio", "SINCE", "1887", "MODERN", "Aurora", "Lumen", "SWEEP", "CITY"]
 SETS = (ARABIC, ROMAN, DAY, MINUTES, WORDS)  # the rows of a font
-DATES = [str(day) for day in range(1, 32)]
 # Fonts of matplotlib, and of the machine where it has them; a missing one is left out.
 FONTS = (
     *("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf", "DejaVuSansMono.ttf"),

@@ -38,7 +38,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     overrides = best.overrides
     preset = folder / "experiment" / "best.yaml"
     preset.parent.mkdir(exist_ok=True)
-    words = _header(study, job, measured, cfg)
+    words = _header(study, job, measured)
     write_text(preset, words + _preset(read_stored(job / CONFIG, builds=False), overrides, cfg, loader))
     from dlcourse.plots.style import plotting
     from dlcourse.sweeps.plots.search import draw_history, draw_importance
@@ -77,7 +77,7 @@ def _test(job: Path, search_cfg: DictConfig) -> Result:
         return evaluate(cfg, folder)
 
 
-def _header(study: "Study", job: Path, measured: Result, cfg: DictConfig) -> str:
+def _header(study: "Study", job: Path, measured: Result) -> str:
     """The header of the preset."""
     result = read_result(job)
     assert result is not None
