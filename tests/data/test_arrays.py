@@ -46,7 +46,9 @@ def test_given_splits_and_floats(tmp_path):
     x = X[..., 0].astype(np.float32) / 255
     data = own(tmp_path, {"x_train": x, "y_train": Y, "x_test": x[:9], "y_test": Y[:9]}, validation=6)
     assert data.task.in_shape == (1, 12, 10) and data.task.levels == (0.0, 1.0)
-    assert torch.equal(data.arrays["test"][0], torch.from_numpy(x[:9])) and len(data.arrays["val"][0]) == 6
+    test = {image.numpy().tobytes(): label for image, label in zip(*data.arrays["test"], strict=True)}
+    assert test == {image.tobytes(): label for image, label in zip(x[:9], Y[:9], strict=True)}
+    assert len(data.arrays["val"][0]) == 6
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_confusion_matrix
 
+from dlcourse.data.task import fine
+
 BINS = 15  # of confidence, the usual number where calibration errors are reported
 TOP = 5
 # torchmetrics takes anything above 1, as rounding makes it, for logits, and gives a bin of its own to exactly 1.
@@ -85,8 +87,7 @@ def metrics(answers: Mapping[str, Tensor], task: Classes) -> dict[str, float]:
 
 def true_class(answers: Mapping[str, Tensor]) -> Tensor:
     """The true class [N]; of two label columns, the fine one."""
-    labels = answers["labels"]
-    return labels[:, 0] if labels.ndim == 2 else labels
+    return fine(answers["labels"])
 
 
 def answered_class(answers: Mapping[str, Tensor]) -> Tensor:

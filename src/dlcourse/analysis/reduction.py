@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.data.task import fine
 from dlcourse.errors import UserError
 from dlcourse.numba_cache import import_compiled
 
@@ -232,7 +233,7 @@ def quality(points: np.ndarray, places: np.ndarray, labels: np.ndarray | None) -
 
     found = {"trustworthiness": float(trustworthiness(points, places, n_neighbors=TRUSTED))}
     if labels is not None:
-        labels = labels if labels.ndim == 1 else labels[:, 0]
+        labels = fine(labels)
         near = NearestNeighbors(n_neighbors=VOTERS).fit(places).kneighbors(return_distance=False)
         counted = np.eye(labels.max() + 1, dtype=np.int32)[labels[near]].sum(1)
         found["neighbour_accuracy"] = float((counted.argmax(1) == labels).mean())

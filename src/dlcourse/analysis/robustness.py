@@ -4,8 +4,6 @@ Each curve uses its own images, drawn from the data set's ranges except for one 
 range wider than that of the training.
 """
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,14 +15,13 @@ from torch import Tensor
 
 from dlcourse.analysis.classification import Bin as Calibrated
 from dlcourse.analysis.classification import calibration_bins, calibration_error
-from dlcourse.clocks.encodings import MINUTES, circular_error, confidence
+from dlcourse.clocks.encodings import MINUTES, circular_error, confidence, minutes_of, time_labels
 from dlcourse.clocks.scene import draw_scenes
 from dlcourse.data.batches import mix, seeded
-from dlcourse.data.clock_splits import time_labels
 from dlcourse.data.clocks import Clocks
 from dlcourse.data.module import DataModule
 from dlcourse.errors import UserError
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import write_csv
 
 PER_CURVE = 2 * MINUTES  # images of a curve, each time of the dial equally often
 BINS = 8
@@ -224,7 +221,7 @@ def examine(model: Any, data: Clocks) -> Examined:
     hard = images, answers["minutes"], minutes
     if "probabilities" not in model.last_predictions:
         return Examined(metrics, rows, hard, [], [], data.kind)
-    truth = model.last_predictions["labels"] @ torch.tensor([60, 1])
+    truth = minutes_of(model.last_predictions["labels"])
     error = circular_error(model.last_predictions["minutes"], truth)
     sure = confidence(model.last_predictions["probabilities"], model.last_predictions["minutes"])[0]
     found = risks(sure, error)
@@ -236,14 +233,6 @@ def examine(model: Any, data: Clocks) -> Examined:
 
 def write_tables(folder: Path, examined: Examined) -> None:
     """robustness.csv, and where there are risks risk_coverage.csv."""
-    _write(folder / "robustness.csv", Bin._fields, examined.curves)
+    write_csv(folder / "robustness.csv", Bin._fields, examined.curves)
     if examined.risks:
-        _write(folder / "risk_coverage.csv", Risk._fields, examined.risks)
-
-
-def _write(path: Path, header: tuple[str, ...], rows: list[Any]) -> None:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{x:.6g}" if isinstance(x, float) else x for x in row] for row in rows)
-    write_text(path, table.getvalue())
+        write_csv(folder / "risk_coverage.csv", Risk._fields, examined.risks)

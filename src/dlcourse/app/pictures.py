@@ -61,9 +61,9 @@ def enlarged(image: np.ndarray, side: int = 320) -> np.ndarray:
     return image.repeat(factor, 0).repeat(factor, 1)
 
 
-def frame(side: int = 480, width: int | None = None) -> tuple[Figure, Any]:
+def frame(side: int) -> tuple[Figure, Any]:
     """A figure of `side` pixels a side, and axes without frame that fill it."""
-    figure = Figure(figsize=((width or side) / 100, side / 100), dpi=100)
+    figure = Figure(figsize=(side / 100, side / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     return figure, axes

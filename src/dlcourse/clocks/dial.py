@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dlcourse.clocks.encodings import MINUTES, circular_difference, table_on
+from dlcourse.clocks.encodings import MINUTES, circular_difference, table_on, time_labels
 from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.varied.scene import pose, twelve
 
@@ -96,7 +96,7 @@ def labels_of(scene: Scene) -> Tensor:
     """
     place = pose(scene)
     shape = place.shape.flatten(1)[:, [0, 1, 3]]
-    time = torch.stack([scene.minutes // 60, scene.minutes % 60], 1)
+    time = time_labels(scene.minutes)
     return torch.cat([time, twelve(scene)[:, None], place.centre, shape, place.bend, 1 - scene.absent[:, None]], 1)
 
 
@@ -107,7 +107,7 @@ def course_labels_of(scene: Scene) -> Tensor:
     squeeze = (1 - tilt.cos())[:, None, None] * away[:, :, None] * away[:, None, :]
     shape = (scene.zoom[:, None, None] * (torch.eye(2) - squeeze)).flatten(1)[:, [0, 1, 3]]
     bend = (scene.zoom / scene.focal * tilt.sin())[:, None] * away
-    time = torch.stack([scene.minutes // 60, scene.minutes % 60], 1)
+    time = time_labels(scene.minutes)
     centre = torch.stack([scene.centre_x, scene.centre_y], 1)
     return torch.cat([time, (scene.azimuth - scene.roll)[:, None], centre, shape, bend, torch.ones(len(time), 1)], 1)
 

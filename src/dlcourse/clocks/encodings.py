@@ -15,6 +15,16 @@ MINUTES = 720  # of the dial, 12 hours
 RUNNER_UP_DISTANCE = 5  # smallest distance in minutes of a runner-up from the predicted time
 
 
+def minutes_of(labels: Tensor) -> Tensor:
+    """Hour and minute, the first two of the labels [N, 2 or more], as minutes of the dial [N]."""
+    return labels[:, 0] * 60 + labels[:, 1]
+
+
+def time_labels(minutes: Tensor) -> Tensor:
+    """Minutes of the dial [N] as hour 0-11 and minute 0-59 [N, 2]."""
+    return torch.stack([minutes // 60, minutes % 60], 1)
+
+
 def circular_difference(a: Tensor, b: Tensor, period: float = MINUTES) -> Tensor:
     """a - b along the shorter arc, in [-period / 2, period / 2), elementwise."""
     return torch.remainder(a - b + period / 2, period) - period / 2

@@ -16,6 +16,7 @@ from dlcourse.commands.measure import evaluation, measure_split, testing_trainer
 from dlcourse.commands.own_module import evaluate_own, is_own
 from dlcourse.config import check_keys
 from dlcourse.data.clock_folder import ClockFolder
+from dlcourse.data.module import DataModule
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
@@ -92,6 +93,28 @@ def forget_eval(model: BaseModule) -> None:
         layer.register_forward_pre_hook(stay)
 
 
+def _data(cfg: DictConfig, run: Path, run_cfg: DictConfig, model: BaseModule, overrides: Sequence[str]) -> DataModule:
+    """The data set to test on, loaded: the run's own, or the one that was given.
+
+    Raises:
+        UserError: it is not there, or the model cannot be tested on it.
+    """
+    given = cfg.get("data")
+    if given is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
+        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
+    data = build_data(run_cfg if given is None else cfg)
+    # If the run was not trained on these images of the user, all of them are tested.
+    data.whole = given is not None and _place(given) != _place(run_cfg.data)
+    data.prepare_data()
+    data.setup()
+    if model.kind == "pictures":
+        data.as_pictures()
+    _check_fit(run, model.task, data.task)
+    if isinstance(model, Conditional) and model.conditional:
+        _check_factors(run, model.task, data.task)
+    return data
+
+
 def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Result:
     """Test a run's best checkpoint again, on its own test split or on that of another data set.
 
@@ -117,20 +140,8 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         check_choice(str(cfg.features))
         model.features = str(cfg.features)
     before = read_result(run) or Result("train", "completed")
-    if cfg.get("data") is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
-        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
-    data = build_data(cfg if cfg.get("data") is not None else run_cfg)
-    # If the run was not trained on these images of the user, all of them are tested.
-    data.whole = cfg.get("data") is not None and _place(cfg.data) != _place(run_cfg.data)
-    data.prepare_data()
-    data.setup()
-    if model.kind == "pictures":
-        data.as_pictures()
-    _check_fit(run, model.task, data.task)
-    if isinstance(model, Conditional) and model.conditional:
-        _check_factors(run, model.task, data.task)
-    if cfg.robustness:
-        robustness.needs_scenes(data, "robustness=true")
+    data = _data(cfg, run, run_cfg, model, overrides)
+    scenes = robustness.needs_scenes(data, "robustness=true") if cfg.robustness else None
     playable = None
     if cfg.game:
         playable = data if isinstance(data, ClockFolder) else robustness.needs_scenes(data, "game=true")
@@ -152,20 +163,20 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)
+    from dlcourse.plots.style import plotting
+
     if cfg.plots:
         from dlcourse.plots.dispatch import draw
-        from dlcourse.plots.style import plotting
 
         with plotting():
             draw(folder, model, data)
-    if cfg.robustness:
-        examined = robustness.examine(model, robustness.needs_scenes(data, "robustness=true"))
+    if scenes is not None:
+        from dlcourse.plots.robustness import draw_examined
+
+        examined = robustness.examine(model, scenes)
         result.metrics.update(examined.metrics)
         (folder / "plots").mkdir(exist_ok=True)
         robustness.write_tables(folder / "plots", examined)
-        from dlcourse.plots.robustness import draw_examined
-        from dlcourse.plots.style import plotting
-
         with plotting("plots of the robustness"):
             draw_examined(folder / "plots", examined)
     if playable is not None:

@@ -53,12 +53,14 @@ ADAPT = 5000  # training inputs from which a net may compute the statistics of i
 
 
 class Experiment:
-    """One run and its record; the arguments are those of `commands.train.run`, and:
-
-    `commands.own_module` has the run of a LightningModule that is not a BaseModule.
+    """One run and its record; `commands.own_module` has the run of a LightningModule that is not a BaseModule.
 
     Args:
+        cfg, model, data, folder, overrides, callbacks: as in `commands.train.run`.
+        experiment: name of the chosen preset, or None.
+        tested: whether the best checkpoint is tested at the end.
         trained: epochs of the completed training that this one continues to more epochs, or None.
+        sweep: folder of the sweep that the run belongs to, or None.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from dlcourse.analysis.robustness import hard_clocks, read_clocks
-from dlcourse.clocks.encodings import MINUTES, circular_error
+from dlcourse.clocks.encodings import MINUTES, circular_error, minutes_of
 from dlcourse.data.batches import seeded
 from dlcourse.data.clock_folder import ClockFolder
 from dlcourse.data.clocks import Clocks
@@ -37,7 +37,7 @@ def write_game(folder: Path, model: BaseModule, data: Clocks | ClockFolder, roun
     else:
         images, labels = data.arrays["test"]
         order = torch.randperm(len(images), generator=seeded(data.seed))
-        images, minutes = images[order], labels[order] @ torch.tensor([60, 1])
+        images, minutes = images[order], minutes_of(labels[order])
         how = "Your own photographs."
     images, minutes = images[:rounds], minutes[:rounds]
     answers = read_clocks(model, images, minutes)

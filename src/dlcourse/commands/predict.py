@@ -1,7 +1,5 @@
 """Predictions of a run for a user's own images."""
 
-import csv
-import io
 from collections.abc import Generator, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -17,7 +15,7 @@ from dlcourse.models.answers import BATCH, Predictions, predict_batches
 from dlcourse.models.build import any_clock_reader, load_run
 from dlcourse.plots.dispatch import draw_predictions
 from dlcourse.plots.style import plotting
-from dlcourse.runs.files import replaced, write_text
+from dlcourse.runs.files import replaced, write_csv
 from dlcourse.runs.table import text_table
 
 SHOWN = 60  # images of the contact sheet
@@ -95,12 +93,9 @@ def predict(
 def _write_table(path: Path, rows: list[dict[str, Any]], answers: Predictions) -> None:
     """Write the printed rows, followed by a column for each probability."""
     columns = answers.columns()
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow([*rows[0], *columns])
     numbers = zip(*columns.values(), strict=True) if columns else [()] * len(rows)
-    writer.writerows([*row.values(), *(f"{p:.6g}" for p in some)] for row, some in zip(rows, numbers, strict=True))
-    write_text(path, table.getvalue())
+    cells = ([*row.values(), *map(float, some)] for row, some in zip(rows, numbers, strict=True))
+    write_csv(path, [*rows[0], *columns], cells)
 
 
 def _shown(file: Path, source: Path, several: bool) -> str:

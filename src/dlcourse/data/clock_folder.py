@@ -5,9 +5,10 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from dlcourse.clocks.encodings import time_labels
 from dlcourse.data.batches import Augment
 from dlcourse.data.clock_names import find_clocks
-from dlcourse.data.clock_splits import time_labels, time_task
+from dlcourse.data.clock_splits import time_task
 from dlcourse.data.folder import ImageFolder
 from dlcourse.data.image_files import printable
 from dlcourse.data.labelled_files import Labelled

@@ -20,11 +20,6 @@ SPLITS = ("train", "val", "test")
 FRESH_SAMPLE = MINUTES  # images that represent an endless training set in statistics, metrics and plots
 
 
-def time_labels(minutes_N: Tensor) -> Tensor:
-    """Minutes of the dial [N] as hour 0-11 and minute 0-59 [N, 2]."""
-    return torch.stack([minutes_N // 60, minutes_N % 60], 1)
-
-
 def split_indices(
     count: int, seed: int, percent: Sequence[int] = (80, 10, 10), groups_N: Tensor | None = None
 ) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.clocks.course import COURSE_VERSION, CourseRanges
 from dlcourse.clocks.dial import course_labels_of, labels_of
-from dlcourse.clocks.encodings import MINUTES
+from dlcourse.clocks.encodings import MINUTES, time_labels
 from dlcourse.clocks.render import RENDERER_VERSION, render
 from dlcourse.clocks.scene import Ranges, Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.varied.render import VERSION, render_varied
@@ -24,7 +24,6 @@ from dlcourse.data.clock_splits import (
     checked,
     checked_percent,
     split_indices,
-    time_labels,
     time_task,
 )
 from dlcourse.data.module import Arrays

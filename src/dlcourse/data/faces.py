@@ -8,7 +8,8 @@ import torch
 from PIL import Image, ImageOps
 
 from dlcourse.data.batches import Augment, seeded
-from dlcourse.data.image_files import UNREADABLE, as_text, files_below, printable, read_picture, why_unreadable
+from dlcourse.data.folder import decode
+from dlcourse.data.image_files import as_text, files_below
 from dlcourse.data.images import statistics
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import Npz, cached_npz, read_npz, settings_hash
@@ -17,7 +18,7 @@ from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of the preparation; a part of the cached file's name
+VERSION = 3  # of the preparation; a part of the cached file's name
 SHARE = 10  # at most one image in ten is held out for the test, and the same for validation
 NAMED = 20  # skipped files that are listed by name
 
@@ -130,23 +131,12 @@ class Faces(DataModule):
         return cached_npz(cached, lambda: {"train_x": self._read(files)})
 
     def _read(self, files: list[Path]) -> np.ndarray:
-        shape = (1 if self.colour is False else 3, self.size, self.size)
-        images, broken = [], []
-        for file in files:
-            try:
-                images.append(read_picture(file, shape))
-            except UNREADABLE as error:
-                broken.append(file)
-                if len(broken) <= NAMED:
-                    log.warning("skipped %s: %s", printable(file.relative_to(self.path)), why_unreadable(error))
-        if not images:
+        found, _ = decode(files, self.size, {None: "auto", True: "colour", False: "grey"}[self.colour])
+        if not len(found):
             raise UserError(
                 f"{self.path} does not contain an image that can be decoded: give PNG, JPEG or similar files"
             )
-        if broken:
-            log.warning("%d of %d files skipped", len(broken), len(files))
-        found = np.stack(images)
-        return found if self.colour or _has_colour(found) or found.ndim == 3 else np.ascontiguousarray(found[..., 0])
+        return found
 
     def _checked(self, x: np.ndarray, split: str) -> np.ndarray:
         """Stored images, as [N, H, W] if they have one channel."""

@@ -16,7 +16,7 @@ from dlcourse.data.batches import Augment, seeded
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import AGAIN, Npz, cached_npz
 from dlcourse.data.published_files import DIGESTS, digest, keras_names
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, fine
 from dlcourse.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,6 @@ class LabelledImages(DataModule):
         images = splits["train"][0]
         height, width = images.shape[1:3]
         mean, std = statistics(images)
-        fine = splits["train"][1].reshape(len(images), -1)[:, 0]
         self.task = Task(
             self.title,
             "classes",
@@ -146,7 +145,7 @@ class LabelledImages(DataModule):
             self.CLASSES,
             self.GROUPS,
             self.GROUP_OF,
-            class_counts=tuple(torch.bincount(fine, minlength=len(self.CLASSES)).tolist()),
+            class_counts=tuple(torch.bincount(fine(splits["train"][1]), minlength=len(self.CLASSES)).tolist()),
         )
         return splits
 

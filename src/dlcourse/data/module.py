@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlcourse.data.batches import Augment, Batch, Batches, seeded
 from dlcourse.data.memory_cache import loaded, stamp_of
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, fine
 from dlcourse.errors import UserError
 
 Arrays = tuple[
@@ -205,12 +205,12 @@ def _as_factor(labels: Tensor, count: int) -> Tensor:
     """Classes [N], or the fine ones of [N, 2], as a factor in [0, 1]: float32 [N, 1]; without classes, empty [N, 0]."""
     if not count:
         return torch.empty(len(labels), 0)
-    return ((labels if labels.ndim == 1 else labels[:, 0]).float() / max(1, count - 1))[:, None]
+    return (fine(labels).float() / max(1, count - 1))[:, None]
 
 
 def class_weights(labels: Tensor) -> Tensor:
     """The inverse frequency of each image's class [N], from labels [N], or fine and coarse ones [N, 2]."""
-    _, inverse, counts = (labels if labels.ndim == 1 else labels[:, 0]).unique(return_inverse=True, return_counts=True)
+    _, inverse, counts = fine(labels).unique(return_inverse=True, return_counts=True)
     return 1 / counts[inverse]
 
 

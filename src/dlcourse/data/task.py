@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
+Labels = TypeVar("Labels", torch.Tensor, np.ndarray)
 SMALLEST_SIDE = 8  # fewer features than its square are table columns, not an image
 
 
@@ -16,14 +18,14 @@ class Task:
     Attributes:
         data: name of the data set.
         kind: of the labels: `time`, hour and minute [N, 2]; `classes`, a class [N], or a fine and a coarse one
-            [N, 2]; `images`, images for generative models, without labels or with factors.
+            [N, 2]; `pictures`, images for generative models, without labels or with factors.
         in_shape: channels, height and width of an image, or the number of plain features.
         mean: mean of the training inputs in the units they are stored in; one for each channel, or one for all.
         std: their standard deviation, in the same form.
         classes: names of the classes; of the fine ones if there are two levels.
         groups: names of the coarse classes, or empty.
         group_of: the coarse class of each fine one, or empty.
-        factors: names of the factors that the labels of `images` give, float32 [N, F] in [0, 1]; or empty.
+        factors: names of the factors that the labels of `pictures` give, float32 [N, F] in [0, 1]; or empty.
         categories: number of values K of each factor, value k stored as k / (K - 1); 0 for a continuous factor.
         levels: stored values of black and white.
         class_counts: training images of each class, or empty.
@@ -83,3 +85,8 @@ def as_stored(images: torch.Tensor, task: Task) -> torch.Tensor:
     if (low, high) != (0, 255):
         images = low + (high - low) / 255 * images.float()
     return images.flatten(1) if len(task.in_shape) == 1 else images
+
+
+def fine(labels: Labels) -> Labels:
+    """The labels [N] unchanged, or the fine labels of [N, 2]."""
+    return labels if labels.ndim == 1 else labels[:, 0]

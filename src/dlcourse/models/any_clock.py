@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcourse.clocks.dial import POSE, DialAngles, chunks, pyramid, radius, sample, seen_at, unrolled, window
-from dlcourse.clocks.encodings import clock_text, confidence
+from dlcourse.clocks.encodings import clock_text, confidence, minutes_of
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.clock import ClockReader
@@ -71,7 +71,7 @@ class AnyClockReader(ClockReader):
         images = _prepared(inputs)
         pale = torch.rand(len(images), 1, 1, 1, device=images.device) < self.grey
         images = torch.where(pale, images.mean(1, keepdim=True), images)
-        minutes, turn, pose = labels[:, 0] * 60 + labels[:, 1], labels[:, 2], labels[:, 3:]
+        minutes, turn, pose = minutes_of(labels), labels[:, 2], labels[:, 3:]
         whole = F.interpolate(images, (LOOK, LOOK), mode="bilinear", antialias=True, align_corners=False)
         find = finder_loss(self.net.finder(_channels_last(whole) - 0.5), pose)
         here = (pose[:, 7] > 0) & (radius(pose) > 0.12)

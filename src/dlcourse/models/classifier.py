@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcourse.analysis import classification
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, fine
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 
@@ -148,8 +148,3 @@ class Classifier(BaseModule):
                 row["group"] = self.task.groups[self.task.group_of[first]]
             rows.append(row | {"runner_up": self.task.classes[second]})
         return rows
-
-
-def fine(labels: Tensor) -> Tensor:
-    """The labels [N] unchanged, or the fine labels of [N, 2]."""
-    return labels if labels.ndim == 1 else labels[:, 0]

@@ -6,7 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dlcourse.clocks.encodings import MINUTES, RUNNER_UP_DISTANCE, Encoding, circular_error, clock_text, confidence
+from dlcourse.clocks.encodings import (
+    MINUTES,
+    RUNNER_UP_DISTANCE,
+    Encoding,
+    circular_error,
+    clock_text,
+    confidence,
+    minutes_of,
+)
 from dlcourse.data.task import Task
 from dlcourse.models.base import BaseModule
 
@@ -41,7 +49,7 @@ class ClockReader(BaseModule):
 
     def loss(self, output: Tensor, labels: Tensor) -> Tensor:
         """The encoding's loss against labels [N, 2], hour and minute."""
-        return self.encoding.loss(output, labels[:, 0] * 60 + labels[:, 1])
+        return self.encoding.loss(output, minutes_of(labels))
 
     def predictions(self, output: Tensor) -> dict[str, Tensor]:
         """`minutes` [N]; also `probabilities` [N, 720] if the encoding has a distribution."""
@@ -52,7 +60,7 @@ class ClockReader(BaseModule):
     def compute_metrics(self, answers: dict[str, Tensor]) -> dict[str, float]:
         """Errors in minutes; shares of correct hours, minutes and both, and within 1 and 5 minutes, after rounding."""
         labels, minutes = answers["labels"], answers["minutes"]
-        truth = labels[:, 0] * 60 + labels[:, 1]
+        truth = minutes_of(labels)
         error = circular_error(minutes, truth)
         whole = minutes.round() % MINUTES
         whole_error = circular_error(whole, truth)
@@ -73,7 +81,7 @@ class ClockReader(BaseModule):
         answers = self.last_predictions
         if "probabilities" not in answers:
             return None
-        truth = answers["labels"] @ torch.tensor([60, 1])
+        truth = minutes_of(answers["labels"])
         sure, _ = confidence(answers["probabilities"], answers["minutes"])
         return sure, circular_error(answers["minutes"], truth) <= 1
 

@@ -11,10 +11,9 @@ from dlcourse.analysis.distances import centre_distances, class_centres, distanc
 from dlcourse.analysis.reduction import Reduction, check_enough, reduction
 from dlcourse.config.values import check_reduce
 from dlcourse.data.batches import Batch
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, fine
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
-from dlcourse.models.classifier import fine
 from dlcourse.training.schedules import constant
 
 TYPES = {"float64": torch.float64, "float32": torch.float32}

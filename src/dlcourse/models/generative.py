@@ -23,11 +23,11 @@ DRAW = 250  # images generated at once
 class Generative(ComparedImages):
     """Base class of models that generate images from a latent vector.
 
-    The nets use images in -1 to 1. The checkpoint from which a run resumes contains snapshots of the same images
-    after each epoch (`frames`). `ComparedImages` scores them at the end of a run.
+    The nets use images in -1 to 1. The checkpoint from which a run resumes contains snapshots of the same images,
+    at most about 60 of them (`frames`). `ComparedImages` scores them at the end of a run.
 
     Args:
-        task: description of the data, of kind `images`.
+        task: description of the data, of kind `pictures`.
         net: makes the net from (in_shape, outputs).
         outputs: sizes of its heads, the first of them the latent.
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.

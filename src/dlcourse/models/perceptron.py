@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.data.task import Task
+from dlcourse.data.task import Task, fine
 from dlcourse.models.batched_nets import ManyNets
 from dlcourse.models.checks import above_zero, at_least_one, one_of
-from dlcourse.models.classifier import fine
 from dlcourse.nets.perceptrons import OnlinePass, Perceptrons, batch_pass
 
 UPDATES = ("batch", "online")

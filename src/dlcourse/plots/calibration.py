@@ -14,7 +14,7 @@ def draw_calibration(path: Path, bins: Sequence[Bin], error: float) -> None:
 
     Args:
         path: of the PNG.
-        bins: from `analysis.calibration_bins`.
+        bins: from `analysis.classification.calibration_bins`.
         error: the expected calibration error, a share of 1.
     """
     figure = Figure(figsize=(5.6, 6.2), layout="constrained")

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from dlcourse.analysis.distances import centre_distances, extreme_pairs
 from dlcourse.data.module import DataModule
-from dlcourse.models.classifier import fine
+from dlcourse.data.task import fine
 from dlcourse.models.distance import DistanceClassifier
 from dlcourse.plots.curves import ANSWER, TRUTH, save
 from dlcourse.plots.maps import coloured, draw_maps
-from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import contact_sheet, displayable, plain, shorten
+from dlcourse.runs.files import write_csv
 
 NUMBERED = 20  # classes up to which the table shows its numbers
 
@@ -29,7 +29,7 @@ def draw(folder: Path, model: DistanceClassifier, data: DataModule) -> None:
     plots, names, centres = folder / "plots", model.task.classes, model.centres.cpu()
     distance = centre_distances(centres)
     rows = [[name, *row] for name, row in zip(names, distance.tolist(), strict=True)]
-    write_numbers(plots / "centre_distances.csv", ["class", *names], rows)
+    write_csv(plots / "centre_distances.csv", ["class", *names], rows)
     draw_centre_distances(plots / "centre_distances.png", distance, names)
     if model.reduce != "none":
         shown = coloured(model.places.cpu().double().numpy(), model.labels.cpu().numpy(), model.task)

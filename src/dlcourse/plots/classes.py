@@ -9,12 +9,13 @@ from torch import Tensor
 
 from dlcourse.analysis import classification
 from dlcourse.data.module import DataModule
+from dlcourse.data.task import fine
 from dlcourse.plots.calibration import draw_calibration
 from dlcourse.plots.confusion import draw_class_errors, draw_confusion, draw_pairs
 from dlcourse.plots.curves import draw_curves
-from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import contact_sheet, displayable, ending, note, shorten, shown_sample, unsure_marks
 from dlcourse.plots.size_and_time import draw_size_and_time
+from dlcourse.runs.files import write_csv
 
 __all__ = ["draw", "draw_predictions", "draw_size_and_time"]
 
@@ -49,7 +50,7 @@ def draw(folder: Path, model: Classifier, data: DataModule) -> None:
     truth, answered = classification.true_class(answers), classification.answered_class(answers)
     pictures = displayable(data.arrays[model.split][0][: len(truth)])
     matrix = classification.confusion(answered, truth, len(task.classes))
-    write_numbers(plots / "confusion.csv", ["true class", *task.classes], _named(task.classes, matrix.tolist()))
+    write_csv(plots / "confusion.csv", ["true class", *task.classes], _named(task.classes, matrix.tolist()))
     draw_confusion(plots / "confusion.png", matrix, task)
     _draw_class_errors(plots, matrix, answers, task)
     _draw_pairs(plots, matrix, answers, task, pictures)
@@ -57,7 +58,7 @@ def draw(folder: Path, model: Classifier, data: DataModule) -> None:
     confidence, right = classification.confidences(answers), answered == truth
     if confidence is not None:
         bins = classification.calibration_bins(confidence, right)
-        write_numbers(plots / "calibration.csv", classification.Bin._fields, bins)
+        write_csv(plots / "calibration.csv", classification.Bin._fields, bins)
         draw_calibration(plots / "calibration.png", bins, classification.calibration_error(confidence, right))
     _draw_samples(plots / "samples.png", *shown_sample(model, data), task)
 
@@ -70,13 +71,13 @@ def _draw_class_errors(
     plots: Path, matrix: Tensor, answers: Mapping[str, Tensor], task: classification.Classes
 ) -> None:
     classes, groups = classification.class_errors(matrix, task.classes), []
-    write_numbers(plots / "per_class.csv", classification.ClassError._fields, classes)
+    write_csv(plots / "per_class.csv", classification.ClassError._fields, classes)
     if answers["labels"].ndim == 2:
         found = classification.answered_group(answers, task)
         groups = classification.class_errors(
             classification.confusion(found, answers["labels"][:, 1], len(task.groups)), task.groups
         )
-        write_numbers(plots / "per_group.csv", classification.ClassError._fields, groups)
+        write_csv(plots / "per_group.csv", classification.ClassError._fields, groups)
     draw_class_errors(plots / "per_class.png", classes, groups)
 
 
@@ -85,7 +86,7 @@ def _draw_pairs(
 ) -> None:
     pairs = classification.confused_pairs(matrix)
     rows = [(task.classes[pair.truth], task.classes[pair.answered], pair.count, pair.share) for pair in pairs]
-    write_numbers(plots / "confused_pairs.csv", classification.Pair._fields, rows)
+    write_csv(plots / "confused_pairs.csv", classification.Pair._fields, rows)
     examples = None
     if pictures is not None:
         surest = classification.worst_mistakes(answers, len(answers["labels"]))
@@ -104,7 +105,7 @@ def _draw_worst(
     sure = classification.confidences(answers)
     sure = [None] * len(worst) if sure is None else sure[worst].tolist()
     table = list(zip(worst.tolist(), answered, sure, truth, strict=True))
-    write_numbers(plots / "worst.csv", ["place", "answered", "confidence", "truth"], table)
+    write_csv(plots / "worst.csv", ["place", "answered", "confidence", "truth"], table)
     if pictures is None:
         return
     if not table:
@@ -125,7 +126,7 @@ def _short(share: float) -> str:
 
 def _draw_samples(path: Path, x: Tensor, labels: Tensor, title: str, task: classification.Classes) -> None:
     """Images class by class; with many classes one of each."""
-    labels = (labels[:, 0] if labels.ndim == 2 else labels).cpu()
+    labels = fine(labels).cpu()
     rounds = max(1, SAMPLES // len(task.classes))
     order = labels.argsort(stable=True)
     counts = torch.bincount(labels, minlength=len(task.classes))

@@ -28,7 +28,7 @@ def draw_confusion(path: Path, matrix: Tensor, task: Classes) -> None:
 
     Args:
         path: of the PNG.
-        matrix: from `analysis.confusion`.
+        matrix: from `analysis.classification.confusion`.
         task: names of the classes and groups.
     """
     count = len(matrix)
@@ -90,7 +90,7 @@ def draw_class_errors(path: Path, classes: Sequence[ClassError], groups: Sequenc
 
     Args:
         path: of the PNG.
-        classes: from `analysis.class_errors`.
+        classes: from `analysis.classification.class_errors`.
         groups: the same of the coarse classes, may be empty.
     """
     known = [row for row in classes if row.count]
@@ -127,7 +127,7 @@ def draw_pairs(path: Path, pairs: Sequence[Pair], names: Sequence[str], examples
 
     Args:
         path: of the PNG.
-        pairs: from `analysis.confused_pairs`.
+        pairs: from `analysis.classification.confused_pairs`.
         names: of the classes.
         examples: a picture uint8 [H, W] or [H, W, 3] of each pair, None without images.
     """

@@ -1,12 +1,13 @@
 """Loss curves, metrics and the learning rate over the epochs, from metrics.csv."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from dlcourse.runs.files import by_epoch, read_rows
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
 TEST = "#222222"
@@ -30,8 +31,7 @@ def draw_curves(folder: Path, *metrics: str) -> None:
         folder: the run folder.
         metrics: names in metrics.csv of what the second panel shows: val/error_minutes, or one metric of two splits.
     """
-    with (folder / "metrics.csv").open(encoding="utf8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(folder / "metrics.csv")
     if not any(_points(rows, name)[0] for name in ("train/loss", "val/loss", *metrics)):
         return  # a model that learns in one pass writes one row
     rates = _points(rows, "lr")
@@ -110,7 +110,7 @@ def _marker(epochs: Sequence[int]) -> str:
 
 
 def _points(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
-    found = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
+    found = by_epoch(rows, name)
     return [epoch for epoch, _ in found], [value for _, value in found]
 
 

@@ -14,7 +14,7 @@ from dlcourse.data.module import DataModule
 from dlcourse.models.ode import SOLVERS
 from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
 from dlcourse.plots.mosaic import draw_rows
-from dlcourse.plots.numbers import write_numbers
+from dlcourse.runs.files import write_csv
 
 EVALUATIONS = (2, 4, 8, 16, 32)  # of the net for an image
 COMPARED = 200  # samples of each distance: a plot of trends, not a score
@@ -45,7 +45,7 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
                 rows.append((model.solver, evaluations, distance))
     finally:
         model.steps, model.solver = before
-    write_numbers(plots / "steps.csv", ["solver", "evaluations", "frechet_distance"], [*rows, ("real", 0, floor)])
+    write_csv(plots / "steps.csv", ["solver", "evaluations", "frechet_distance"], [*rows, ("real", 0, floor)])
     figure = Figure(figsize=(5.5, 4), layout="constrained")
     axes = figure.subplots()
     for solver, colour, marker in zip(SOLVERS, (TRAIN, VALIDATION), "os", strict=True):

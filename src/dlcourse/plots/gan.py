@@ -1,6 +1,5 @@
 """Plots of a GAN: both losses, and the accuracy of the discriminator."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TEST, TRAIN, VALIDATION, save
+from dlcourse.runs.files import by_epoch, read_rows
 
 PANELS = {
     "Losses": (
@@ -28,16 +28,13 @@ PANELS = {
 def draw(folder: Path, model: Any, data: DataModule) -> None:
     """`plots/adversaries.png`, from metrics.csv."""
     del model, data
-    path = folder / "metrics.csv"
-    if not path.exists():
+    rows = read_rows(folder / "metrics.csv")
+    if not rows:
         return
-    with path.open(encoding="utf8", newline="") as file:
-        rows = list(csv.DictReader(file))
     figure = Figure(figsize=(9, 4), layout="constrained")
     for axes, (title, lines) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
         for name, label, colour, dashes in lines:
-            points = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
-            if points:
+            if points := by_epoch(rows, name):
                 axes.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, label=label, marker=".")
         axes.set(xlabel="epoch", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

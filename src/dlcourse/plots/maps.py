@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
-from dlcourse.data.task import Task
+from dlcourse.clocks.encodings import MINUTES
+from dlcourse.data.task import Task, fine
 from dlcourse.plots.curves import save
-from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain, shorten
+from dlcourse.runs.files import write_csv
 
 NAMED = 20  # classes up to which there is a legend
 METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -51,10 +52,9 @@ def coloured(places: np.ndarray, labels: np.ndarray | None, task: Task, pictures
     if labels is None:
         return Map(places, None, (), pictures)
     if task.kind == "time":
-        return Map(places, (60 * labels[:, 0] + labels[:, 1]) / 720, (), pictures)
+        return Map(places, (60 * labels[:, 0] + labels[:, 1]) / MINUTES, (), pictures)
     if task.groups:
-        fine = labels if labels.ndim == 1 else labels[:, 0]
-        return Map(places, np.asarray(task.group_of)[fine], task.groups, pictures)
+        return Map(places, np.asarray(task.group_of)[fine(labels)], task.groups, pictures)
     return Map(places, labels, task.classes, pictures)
 
 
@@ -63,7 +63,7 @@ def write_map(path: Path, shown: Map) -> None:
     values = [math.nan] * len(shown.places) if shown.values is None else shown.values.tolist()
     labels = [shown.names[int(value)] for value in values] if shown.names else [None] * len(values)
     rows = [(*place, *of) for place, of in zip(shown.places.tolist(), zip(values, labels, strict=True), strict=True)]
-    write_numbers(path, ["x", "y", "value", "label"], rows)
+    write_csv(path, ["x", "y", "value", "label"], rows)
 
 
 def read_map(path: Path) -> Map:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
 from dlcourse.data.module import DataModule
 from dlcourse.plots.curves import TRAIN, save
-from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain
+from dlcourse.runs.files import write_csv
 
 PIXELS = "#bbbbbb"
 LEARNT = 3000  # training images for the probes of raw pixels, as many as the model's has
@@ -48,14 +48,14 @@ def draw_probe(
 
     Args:
         path: of the PNG.
-        scores: from `probe.linear_probe`; R^2 of numbers, accuracy of categories.
+        scores: from `analysis.linear_probe.linear_probe`; R^2 of numbers, accuracy of categories.
         pixels: likewise, from raw pixels' principal components of the same dimension.
-        guessing: from `probe.baseline`.
+        guessing: from `analysis.linear_probe.baseline`.
         categories: for each factor, in the order of `scores`, how many values it has; 0 for a number.
         source: what was probed, for the legend.
     """
     kinds = dict(zip(scores, categories, strict=True))
-    write_numbers(
+    write_csv(
         path.with_suffix(".csv"),
         ["factor", "values", source, "pixels", "guessing"],
         [(name, kinds[name] or None, scores[name], pixels[name], guessing[name]) for name in scores],

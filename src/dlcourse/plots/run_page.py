@@ -2,7 +2,6 @@
 
 import base64
 import logging
-import math
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from dlcourse.plots.chart import Line, chart
 from dlcourse.plots.images import Album, pictures_of
 from dlcourse.plots.page import write_page
 from dlcourse.runs.conclusions import Conclusion
-from dlcourse.runs.files import read_rows
+from dlcourse.runs.files import by_epoch, read_rows
 from dlcourse.runs.metrics import is_share
 from dlcourse.runs.result import CONFIG, Result
 
@@ -74,24 +73,12 @@ def charts(rows: Sequence[dict[str, str]]) -> list[tuple[str, Markup]]:
         lines = []
         for split, style, label in (("train", "line-a train", "training"), ("val", "line-b", "validation"),
                                     ("", "line-a", "")):  # fmt: skip
-            points = _points(rows, f"{split}/{short}" if split else short)
+            points = by_epoch(rows, f"{split}/{short}" if split else short)
             if points:
                 lines.append(Line(points, style, label))
         if any(len(line.points) > 1 for line in lines):
             found.append((short, chart(lines, short, is_share=is_share(short))))
     return found[:MOST_CHARTS]
-
-
-def _points(rows: Sequence[dict[str, str]], name: str) -> list[tuple[float, float]]:
-    found = []
-    for row in rows:
-        try:
-            point = float(row["epoch"]) + 1, float(row[name])
-        except (KeyError, TypeError, ValueError):
-            continue
-        if math.isfinite(point[1]):
-            found.append(point)
-    return found
 
 
 def open_page(page: Path) -> None:

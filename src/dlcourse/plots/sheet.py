@@ -19,8 +19,8 @@ def displayable(x: Tensor) -> Tensor | None:
     """The arrays of a split as images; None if they are not images.
 
     Args:
-        x: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3]; or floats [N, H, W] or [N, H * W] of any range, which
-            become 0-255 over all of them.
+        x: [N, H, W], [N, H, W, C] with 1, 3 or 4 channels, of which the fourth is left out, or [N, H * W]; uint8, or
+            floats of any range, which become 0-255 over all of them.
 
     Returns:
         uint8 [N, H, W] or [N, H, W, 3] on the CPU.

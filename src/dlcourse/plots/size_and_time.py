@@ -11,8 +11,8 @@ from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLoca
 
 from dlcourse.errors import UserError
 from dlcourse.plots.curves import ANSWER, TRAIN, save
-from dlcourse.plots.numbers import write_numbers
 from dlcourse.plots.sheet import plain, shorten
+from dlcourse.runs.files import write_csv
 from dlcourse.runs.result import Result, read_result
 
 METRIC = "test/accuracy"
@@ -61,7 +61,7 @@ def draw_size_and_time(folder: Path, result: Result) -> None:
         return
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
-    write_numbers(plots / "size_and_time.csv", Point._fields, points)
+    write_csv(plots / "size_and_time.csv", Point._fields, points)
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     figure.suptitle(plain(f"{own.model} (red) among {len(points)} runs on {result.data}"))
     size, time = figure.subplots(1, 2, sharey=True)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
-from dlcourse.clocks.encodings import MINUTES, circular_error, clock_text, confidence
+from dlcourse.clocks.encodings import MINUTES, circular_error, clock_text, confidence, minutes_of
 from dlcourse.data.module import DataModule
 from dlcourse.models.base import BaseModule
 from dlcourse.plots.curves import ANSWER, TRAIN, TRUTH, draw_curves, save
@@ -21,7 +21,7 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     """Draw all plots of a tested clock reader into `folder`/plots, from the predictions of its last split."""
     plots = folder / "plots"
     answers = model.last_predictions
-    truth, minutes = answers["labels"] @ torch.tensor([60, 1]), answers["minutes"]
+    truth, minutes = minutes_of(answers["labels"]), answers["minutes"]
     pictures = data.arrays[model.split][0][: len(truth)]
     if (folder / "metrics.csv").exists():
         draw_curves(folder, "val/error_minutes")
@@ -30,7 +30,7 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
     worst = error.argsort(descending=True)[:24]
     draw_answers(plots / "worst.png", pictures[worst], minutes[worst], truth[worst], "The worst answers")
     sample, labels, title = shown_sample(model, data)
-    draw_answers(plots / "samples.png", sample[:24], None, labels[:24] @ torch.tensor([60, 1]), title)
+    draw_answers(plots / "samples.png", sample[:24], None, minutes_of(labels[:24]), title)
     if "probabilities" in answers:
         chosen = torch.cat([worst[:3], error.argsort()[:1]])
         _draw_distributions(

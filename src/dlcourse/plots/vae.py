@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from dlcourse.data.module import DataModule
 from dlcourse.models.vae import ACTIVE
 from dlcourse.plots.curves import TRAIN, VALIDATION, save
-from dlcourse.plots.numbers import write_numbers
+from dlcourse.runs.files import write_csv
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
@@ -18,7 +18,7 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     kl, variance = answers["kl"].mean(0), answers["latent"].var(0, correction=0)
     order = kl.argsort(descending=True).tolist()
     rows = [(i, kl[i].item(), variance[i].item(), int(variance[i] > ACTIVE)) for i in order]
-    write_numbers(plots / "kl.csv", ["latent", "kl_nats", "variance_of_mean", "active"], rows)
+    write_csv(plots / "kl.csv", ["latent", "kl_nats", "variance_of_mean", "active"], rows)
     figure = Figure(figsize=(min(max(5.0, 0.16 * len(order) + 2), 11), 5), layout="constrained")
     axes, beside = figure.subplots(2, 1, sharex=True)
     places = range(len(order))

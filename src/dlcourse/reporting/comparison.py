@@ -13,7 +13,7 @@ from dlcourse.plots.chart import Line, chart
 from dlcourse.plots.page import write_page
 from dlcourse.reporting.collect import Run, read_run
 from dlcourse.runs import metrics
-from dlcourse.runs.files import read_rows, write_text
+from dlcourse.runs.files import by_epoch, read_rows, write_text
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
 from dlcourse.runs.metrics import lower_is_better
 from dlcourse.runs.result import CONFIG, RESULT
@@ -183,23 +183,10 @@ def _charts(a: Run, b: Run) -> list[tuple[str, Markup]]:
     return charts[:MOST_CHARTS]
 
 
-def _curves(run: Run) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {}
-    for row in _table(run, "metrics.csv"):
-        try:
-            epoch = float(row["epoch"]) + 1
-        except (KeyError, TypeError, ValueError):
-            continue
-        for name, text in row.items():
-            if name in ("epoch", "step") or not isinstance(text, str):
-                continue
-            try:
-                value = float(text)
-            except ValueError:
-                continue
-            if math.isfinite(value):
-                found.setdefault(name, []).append((epoch, value))
-    return found
+def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
+    rows = _table(run, "metrics.csv")
+    names = [name for name in (rows[0] if rows else ()) if name not in ("epoch", "step")]
+    return {name: points for name in names if (points := by_epoch(rows, name))}
 
 
 def _cells(row: Change) -> list[str]:

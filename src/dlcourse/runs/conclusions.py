@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dlcourse.config import choices, shell_command
-from dlcourse.runs.files import read_rows
+from dlcourse.runs.files import by_epoch, read_rows
 from dlcourse.runs.metrics import figure, finite, is_share, leading_metric, lower_is_better, metric, reported
 from dlcourse.runs.result import Result
 from dlcourse.runs.verdicts import NOT_COMPARABLE, RENDERED, other_settings, verdict
@@ -211,7 +211,7 @@ def _best_epoch(folder: Path, result: Result) -> tuple[int, int]:
     rows = read_rows(folder / "metrics.csv")
     name = leading_metric(result.metrics, result.references) or ""
     held_out = f"val/{name.partition('/')[2]}"
-    points = [(int(row["epoch"]) + 1, float(row[held_out])) for row in rows if row.get(held_out) and row.get("epoch")]
+    points = by_epoch(rows, held_out)
     if not points or metric(held_out).better is None:
         return 0, 0
     choose = min if lower_is_better(held_out) else max

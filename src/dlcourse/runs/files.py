@@ -3,9 +3,12 @@
 import contextlib
 import csv
 import errno
+import io
+import math
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dlcourse.errors import UserError
 
@@ -41,6 +44,40 @@ def write_text(path: Path, text: str) -> None:
     """Write a file completely or not at all."""
     with replaced(path) as part:
         part.write_text(text, "utf8")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table, with six digits per number and empty cells for missing values.
+
+    Args:
+        path: of the CSV.
+        header: names of the columns.
+        rows: their values; None and NaN are missing.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    write_text(path, table.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def by_epoch(rows: Iterable[Mapping[str, str]], name: str) -> list[tuple[int, float]]:
+    """The finite values of a column of metrics.csv with their epochs, counted from 1; cells may be empty or damaged."""
+    found = []
+    for row in rows:
+        try:
+            point = int(row["epoch"]) + 1, float(row[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if math.isfinite(point[1]):
+            found.append(point)
+    return found
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

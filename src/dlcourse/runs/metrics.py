@@ -104,18 +104,17 @@ def reported(name: str, value: float) -> str:
     return f"{value:,.10g} min" if unit(name) == " min" else figure(name, value)
 
 
-def spread_text(name: str, found: Spread, suffix: str | None = None) -> str:
+def spread_text(name: str, found: Spread) -> str:
     """`99.47 ± 0.03 %`, or `99.47 %` for one run and for equal values.
 
     Args:
         name: of the metric.
         found: mean and standard deviation, which is printed with the digits of the mean.
-        suffix: after the number; None: the unit of the metric.
     """
     mean = number(name, found.mean)
     digits, factor = len(mean.partition(".")[2]), 100 if is_share(name) else 1
     spread = f" ± {factor * found.sd:,.{digits}f}" if found.sd else ""
-    return f"{mean}{spread}{unit(name) if suffix is None else suffix}"
+    return f"{mean}{spread}{unit(name)}"
 
 
 def duration(seconds: float | None) -> str:

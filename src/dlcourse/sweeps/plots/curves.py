@@ -1,6 +1,5 @@
 """The learning curves of a sweep's jobs."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dlcourse.plots.curves import LINES, MARKS, save
+from dlcourse.runs.files import by_epoch, read_rows
 from dlcourse.sweeps.plots.sweep import LONGEST_LABEL, job_label, number, sweep_title
 from dlcourse.sweeps.table import Configuration, Sweep
 
@@ -28,7 +28,7 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
         rows: the configurations to draw, best first; seeds of one share a colour.
     """
     short = sweep.metric.partition("/")[2]
-    tables = {job.name: _read(sweep.folder / job.name / "metrics.csv") for row in rows for job in row.jobs}
+    tables = {job.name: read_rows(sweep.folder / job.name / "metrics.csv") for row in rows for job in row.jobs}
     panels = [name for name in dict.fromkeys((short, "loss")) if _splits(tables, name)]
     if not panels:
         return
@@ -86,13 +86,6 @@ def _colours(rows: Sequence[Configuration]) -> list:
     return [ramp(0.8 * place / (len(rows) - 1)) for place in range(len(rows))]
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(encoding="utf8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def _points(table: list[dict[str, str]], metric: str) -> Points:
-    found = [(float(row["epoch"]) + 1, float(row[metric])) for row in table if row.get(metric) and row.get("epoch")]
+    found = by_epoch(table, metric)
     return [epoch for epoch, _ in found], [value for _, value in found]
