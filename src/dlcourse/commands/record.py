@@ -71,7 +71,7 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
         model=chosen.get("name", type(model).__name__),
         data=data.title,
         rendered=data.rendered,
-        references=[{k: row[k] for k in ("id", "metric", "value", "better")} for row in references(ids)],
+        references=references(ids),
         seed=cfg.seed,
         seconds=dict(before.seconds) if before else {},
         cpu_seconds=before.cpu_seconds if before else None,

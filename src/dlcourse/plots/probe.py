@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from dlcourse.analysis.linear_probe import baseline, linear_probe, principal_components
 from dlcourse.data.module import DataModule
+from dlcourse.models.autoencoder import PROBED
 from dlcourse.plots.curves import TRAIN, save
 from dlcourse.plots.sheet import plain
 from dlcourse.runs.files import write_csv
 
 PIXELS = "#bbbbbb"
-LEARNT = 3000  # training images for the probes of raw pixels, as many as the model's has
 
 
 def draw(folder: Path, model: Any, data: DataModule) -> None:
@@ -29,8 +29,8 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
         return
     task, (pictures, factors) = model.task, data.arrays["train"]
     asked, truth = data.arrays[model.split]
-    known = factors[:LEARNT].numpy(), truth.numpy()
-    learnt, places = principal_components(pictures[:LEARNT].numpy(), asked.numpy(), model.latent)
+    known = factors[:PROBED].numpy(), truth.numpy()
+    learnt, places = principal_components(pictures[:PROBED].numpy(), asked.numpy(), model.latent)
     pixels = linear_probe(learnt, known[0], places, known[1], task.factors, task.categories)
     guessing = baseline(*known, task.factors, task.categories)
     draw_probe(folder / "plots" / "probe.png", model.probe, pixels, guessing, task.categories, "latent")

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from dlcourse.data.task import SMALLEST_SIDE
 from dlcourse.plots.curves import save
 
 LINE = 0.15  # inches that a line of a title takes
-SMALLEST_SIDE = 8  # fewer features than its square are numbers of a table, not a picture
 
 
 def displayable(x: Tensor) -> Tensor | None:

@@ -24,7 +24,7 @@ def known_references(ids: Iterable[str]) -> list[str]:
 
 
 def references(ids: Iterable[str]) -> list[dict[str, Any]]:
-    """The rows of references.yaml with these ids.
+    """The figures of references.yaml with these ids: `id`, `metric`, `value` and `better`.
 
     Raises:
         UserError: an id does not exist.
@@ -34,5 +34,5 @@ def references(ids: Iterable[str]) -> list[dict[str, Any]]:
     for name in ids:
         if name not in rows:
             raise UserError(f"unknown reference {name}{nearest(name, rows)}")
-        found.append({"id": name, **rows[name]})
+        found.append({"id": name, **{key: rows[name][key] for key in ("metric", "value", "better")}})
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from dlcourse.runs.result import RESULT, read_result
+from dlcourse.sweeps.jobs import folder_order
 from dlcourse.sweeps.summary import SweepSummary
 
 MOST = 6  # maps in one picture
@@ -16,7 +17,7 @@ class MapsSummary(SweepSummary):
     def summarise(self, folder: Path, config: DictConfig) -> None:
         """Write and print the summary, then draw the maps."""
         super().summarise(folder, config)
-        jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda p: (len(p.name), p.name))
+        jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda path: folder_order(path.name))
         jobs = [job for job in jobs if (job / "plots" / "map.csv").exists()]
         if not jobs:
             return

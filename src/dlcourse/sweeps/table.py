@@ -10,7 +10,7 @@ from typing import Any
 from dlcourse.runs.keys import REPETITION, keys_of_kind
 from dlcourse.runs.metrics import leading_metric, lower_is_better
 from dlcourse.runs.result import Result
-from dlcourse.sweeps.jobs import job_result, names_job, read_jobs, split_overrides, status
+from dlcourse.sweeps.jobs import folder_order, job_result, names_job, read_jobs, split_overrides, status
 
 REPEATED = frozenset(keys_of_kind(REPETITION))  # keys whose values are averaged: seeds and folds
 WIDEST = 70  # characters of an error in a table
@@ -98,7 +98,7 @@ class Sweep:
         """The configurations, best mean first."""
         places = [number for number, key in enumerate(self.keys) if key not in REPEATED]
         found: dict[tuple[str, ...], list[Job]] = {}
-        for job in sorted(self.jobs, key=lambda job: (len(job.name), job.name)):
+        for job in sorted(self.jobs, key=lambda job: folder_order(job.name)):
             found.setdefault(tuple(job.values[place] for place in places), []).append(job)
         rows = [Configuration(values, jobs) for values, jobs in found.items()]
         return sorted(rows, key=lambda row: self.rank(row.mean(self.metric)))
@@ -191,7 +191,7 @@ def configuration_rows(sweep: Sweep) -> tuple[list[str], list[list[Any]]]:
 def failures(sweep: Sweep) -> list[Job]:
     """Jobs that are neither completed nor pruned, in numeric order."""
     found = [job for job in sweep.jobs if job.status not in ("completed", "pruned")]
-    return sorted(found, key=lambda job: (len(job.name), job.name))
+    return sorted(found, key=lambda job: folder_order(job.name))
 
 
 def verdicts(sweep: Sweep, margin: float) -> list[str]:

@@ -12,6 +12,7 @@ from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SPEED, TRACKING, keys_
 from dlcourse.runs.metrics import leading_metric
 from dlcourse.runs.result import CONFIG, Result, read_result
 from dlcourse.runs.stored_config import read_stored
+from dlcourse.sweeps.jobs import job_result
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,11 +30,11 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
 
     trials = study.get_trials(deepcopy=False)
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
-        errors = [r.error for t in trials if (r := _result(folder / str(t.number))) and r.error]
+        errors = [r.error for t in trials if (r := job_result(folder / str(t.number))) and r.error]
         raise UserError(f"all trials of {folder} failed{f'; the first error: {errors[0]}' if errors else ''}")
     job = folder / str(study.best_trial.number)
     measured = _test(job, cfg)
-    best = _result(job)
+    best = job_result(job)
     assert best is not None  # the study takes its value from there
     overrides = best.overrides
     preset = folder / "experiment" / "best.yaml"
@@ -51,13 +52,6 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     monitor = study.user_attrs["settings"]["monitor"]
     print(f"best trial: {job.name}, chosen by {monitor} {study.best_value:.4g}; run it again with:")
     print(f"  python -m dlcourse.train --config-dir {folder} experiment=best", flush=True)
-
-
-def _result(job: Path) -> Result | None:
-    try:
-        return read_result(job)
-    except UserError:
-        return None
 
 
 def _test(job: Path, search_cfg: DictConfig) -> Result:
