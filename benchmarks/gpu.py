@@ -58,23 +58,24 @@ def renderers(device: Any, quick: bool) -> Iterator[Row]:
     """Clocks and cartoon faces; the aim for clocks is 100,000 a second."""
     import torch
 
-    from dlcourse.clocks.render import render_clocks
-    from dlcourse.toons.render import render
-    from dlcourse.toons.scene import draw_scenes
+    from dlcourse.clocks.render import render as render_clocks
+    from dlcourse.clocks.scene import draw_scenes
+    from dlcourse.toons.render import render as render_faces
+    from dlcourse.toons.scene import draw_scenes as draw_faces
 
     count = 32 if quick else 20_000
     minutes_N = torch.arange(count) % 720
 
     def clocks(size: int) -> Callable[[int], Any]:
-        return lambda count: render_clocks(minutes_N[:count], 1, size, device=device)
+        return lambda count: render_clocks(draw_scenes(minutes_N[:count], 1), size, device)
 
     for size in (75, 150):
         row = drawn(f"clocks of {size} pixels", clocks(size), device, count)
         row.value, row.kind = row.ours / 1e5, "of 100,000"
         yield row
-    faces = draw_scenes(count // 4, seed=0)
+    faces = draw_faces(count // 4, seed=0)
     yield drawn(
-        "cartoon faces of 64 pixels", lambda count: render(faces[:count], 64, device=device), device, count // 4
+        "cartoon faces of 64 pixels", lambda count: render_faces(faces[:count], 64, device=device), device, count // 4
     )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dlcourse.clocks.course import VIEWPOINTS, CourseRanges, mirrored_lamp
 from dlcourse.clocks.geometry import Camera
-from dlcourse.clocks.render import render, render_clocks
+from dlcourse.clocks.render import render
 from dlcourse.clocks.scene import Scene, draw_scenes
 
 
@@ -20,7 +20,8 @@ def _apart(a: Tensor, b: Tensor | float, period: float) -> Tensor:
 
 
 def test_free_scenes_are_drawn_as_before():
-    images, scene = render_clocks(torch.tensor([0, 70, 300, 719]), 3, 48, return_scene=True)
+    scene = draw_scenes(torch.tensor([0, 70, 300, 719]), 3)
+    images = render(scene, 48)
     factors = [1553.4566544666886, 2207.160443553701, 2320.5949098733254, 2179.5504636834376]
     assert scene.factors.double().sum(1).tolist() == pytest.approx(factors, rel=1e-6)
     pixels = [[195, 198, 189, 136, 72], [204, 202, 73, 195, 167], [180, 186, 192, 184, 100], [202, 191, 200, 197, 115]]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.clocks.course import CourseRanges
 from dlcourse.clocks.geometry import Camera, compass
-from dlcourse.clocks.render import render, render_clocks
+from dlcourse.clocks.render import render
 from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
 from dlcourse.clocks.textures import DIAL_VARIANTS, clock_atlas
 
@@ -45,14 +45,15 @@ def _at(pictures: Tensor, scene: Scene, degrees: Tensor, radii: Tensor, height: 
 
 @pytest.fixture(scope="module")
 def clean() -> tuple[Tensor, Scene]:
-    return render_clocks(_times(64), 5, SIZE, SceneRanges(**CLEAN), return_scene=True)
+    scene = draw_scenes(_times(64), 5, SceneRanges(**CLEAN))
+    return render(scene, SIZE), scene
 
 
 def test_a_seed_fixes_the_pictures_and_another_changes_them() -> None:
     minutes = _times(6)
-    first = render_clocks(minutes, 1, 64)
-    assert torch.equal(first, render_clocks(minutes, 1, 64))
-    assert not torch.equal(first, render_clocks(minutes, 2, 64))
+    first = render(draw_scenes(minutes, 1), 64)
+    assert torch.equal(first, render(draw_scenes(minutes, 1), 64))
+    assert not torch.equal(first, render(draw_scenes(minutes, 2), 64))
 
 
 def test_pictures_do_not_depend_on_chunks_blocks_or_threads() -> None:
@@ -81,14 +82,14 @@ def test_a_longer_draw_begins_with_the_shorter_one() -> None:
 
 @pytest.mark.parametrize("size", [64, 75, 150, 224])
 def test_pictures_are_square_bytes_of_any_size(size: int) -> None:
-    pictures = render_clocks(_times(2), 1, size)
+    pictures = render(draw_scenes(_times(2), 1), size)
     assert pictures.dtype == torch.uint8
     assert pictures.shape == (2, size, size)
     assert float(pictures.float().std()) > 20
 
 
 def test_no_times_give_no_pictures() -> None:
-    assert render_clocks(torch.zeros(0, dtype=torch.int64), 1, 64).shape == (0, 64, 64)
+    assert render(draw_scenes(torch.zeros(0, dtype=torch.int64), 1), 64).shape == (0, 64, 64)
 
 
 def test_sizes_show_the_same_scene() -> None:
@@ -156,8 +157,9 @@ def test_reflections_and_haze_pale_the_hands() -> None:
     lamp = {**CLEAN, "reflection_probability": 1.0, "haze": [0.5, 0.5], "reflection_strength": [1.3, 1.3]}
     lamp |= {"reflection_x": [-0.3, 0.3], "reflection_y": [0.1, 0.5]}
     minutes = _times(16)
-    plain, scene = render_clocks(minutes, 8, SIZE, SceneRanges(**CLEAN), return_scene=True)
-    lit = render_clocks(minutes, 8, SIZE, SceneRanges(**lamp))
+    scene = draw_scenes(minutes, 8, SceneRanges(**CLEAN))
+    plain = render(scene, SIZE)
+    lit = render(draw_scenes(minutes, 8, SceneRanges(**lamp)), SIZE)
     assert bool((lit.flatten(1).amax(1) == 255).all())
     centre = torch.full((16, 1), 0.02)
     paler = _at(lit, scene, centre, centre) - _at(plain, scene, centre, centre)
@@ -253,7 +255,7 @@ def test_a_tapered_hand_is_narrower_at_its_tip() -> None:
 
     def dark(taper: float, row: int) -> int:
         ranges = SceneRanges(**look | {"hand_taper": [taper, taper]})
-        picture = render_clocks(torch.tensor([360]), 0, 300, ranges)[0].float()  # 6:00, the minute hand straight up
+        picture = render(draw_scenes(torch.tensor([360]), 0, ranges), 300)[0].float()  # 6:00: a hand points up
         middle = int(draw_scenes(torch.tensor([360]), 0, ranges).centre_y[0] * 300)
         return int((picture[middle - row, 110:190] < 110).sum())
 

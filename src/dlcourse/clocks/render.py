@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Literal, overload
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.clocks.layers import DIAL_TEXTURE, RIM, ROWS, Parameters, picture_parameters
-from dlcourse.clocks.scene import Scene, SceneRanges, draw_scenes
+from dlcourse.clocks.scene import Scene
 from dlcourse.clocks.textures import Atlas, clock_atlas
 from dlcourse.numba_cache import import_compiled
 
@@ -85,46 +84,6 @@ def render(
         list(pool.map(draw, blocks))
     torch.set_num_threads(threads)  # the workers' setting is per thread for OpenMP, but per process for MKL
     return images
-
-
-@overload
-def render_clocks(
-    minutes_N: Tensor,
-    seed: int,
-    size: int = 150,
-    ranges: SceneRanges | None = None,
-    device: torch.device | str | None = None,
-    return_scene: Literal[False] = False,
-) -> Tensor: ...
-
-
-@overload
-def render_clocks(
-    minutes_N: Tensor,
-    seed: int,
-    size: int = 150,
-    ranges: SceneRanges | None = None,
-    device: torch.device | str | None = None,
-    *,
-    return_scene: Literal[True],
-) -> tuple[Tensor, Scene]: ...
-
-
-def render_clocks(
-    minutes_N: Tensor,
-    seed: int,
-    size: int = 150,
-    ranges: SceneRanges | None = None,
-    device: torch.device | str | None = None,
-    return_scene: bool = False,
-) -> Tensor | tuple[Tensor, Scene]:
-    """Images uint8 [N, size, size] of clocks that show `minutes_N` (int64 [N], 0..719), and their scene on request.
-
-    Raises ValueError for bad minutes or a bad size.
-    """
-    scene = draw_scenes(minutes_N, seed, ranges)
-    images = render(scene, size, device if device is not None else minutes_N.device)
-    return (images, scene) if return_scene else images
 
 
 def _draw_block(scene: Scene, images: Tensor, chunk: int, compiled: bool) -> None:
