@@ -277,6 +277,7 @@ def test_a_perceptual_distance_grows_with_blur_and_is_part_of_the_loss(faces, ne
 
 def test_a_classifier_judges_samples(monkeypatch, tmp_path):
     """Each class's share of the samples, and how sure the classifier is, stand beside the distance."""
+    from dlcourse.commands.export import export
     from dlcourse.commands.train import run
     from dlcourse.runs.stored_config import read_stored
 
@@ -294,6 +295,9 @@ def test_a_classifier_judges_samples(monkeypatch, tmp_path):
     assert metrics["test/smallest_class"] == pytest.approx(min(shares), abs=1e-3)
     assert 0 <= metrics["test/judge_sure"] <= 1 and 0 < metrics["test/real_judge_sure"] <= 1
     assert sum(result["real_class_shares"]) == pytest.approx(1, abs=0.01)
+    exported, folder = export(tmp_path / "vae", tmp_path / "packed")
+    assert exported.metrics["test/judge_sure"] == pytest.approx(metrics["test/judge_sure"], abs=0.1)
+    assert str(tmp_path) not in (folder / "config.yaml").read_text()  # nor the judge's folder
 
 
 def test_the_penalty_is_the_squared_gradient(faces):

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.analysis.feature_spaces import CHOICES
 from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.base import SCHEMA
@@ -69,6 +70,8 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     data = build_data(cfg)
     data.prepare_data()
     data.setup()
+    if model.kind == "pictures":
+        data.as_pictures()
     model.load_state_dict(weights_of({"state_dict": state}))
     settings = cfg.trainer.copy()
     settings.accelerator, settings.devices, settings.strategy, settings.precision = "cpu", 1, "auto", "32-true"
@@ -90,14 +93,8 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
         checkpoint_mb=round(size / 2**20, 2),
         bits=bits,
         rendered=data.rendered,
+        overrides=_drop_paths(cfg, before.overrides),
     )
-    for key in keys_of_kind(PLACE, SOURCE):  # paths of the machine that trained it
-        if OmegaConf.select(cfg, key) is not None:
-            OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
-    kept = [word for word in before.overrides if word.partition("=")[0] not in keys_of_kind(PLACE, SOURCE)]
-    result = replace(result, overrides=kept)
-    if OmegaConf.select(cfg, "begun.overrides") is not None:
-        OmegaConf.update(cfg, "begun.overrides", kept)
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -107,6 +104,21 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     shutil.rmtree(output, ignore_errors=True)
     part.rename(output)
     return result, output
+
+
+def _drop_paths(cfg: DictConfig, overrides: Iterable[str]) -> list[str]:
+    """Remove the paths of the machine that trained a run from its config, and return its overrides without them."""
+    places = set(keys_of_kind(PLACE, SOURCE))
+    for key in places:
+        if OmegaConf.select(cfg, key) is not None:
+            OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
+    if OmegaConf.select(cfg, "model.features") not in (None, *CHOICES):  # the folder of a run
+        OmegaConf.update(cfg, "model.features", CHOICES[0])
+        places.add("model.features")
+    kept = [word for word in overrides if word.partition("=")[0] not in places]
+    if OmegaConf.select(cfg, "begun.overrides") is not None:
+        OmegaConf.update(cfg, "begun.overrides", kept)
+    return kept
 
 
 def _check_output(output: Path) -> None:
