@@ -40,6 +40,7 @@ def test_sparsemax_passes_gradients_to_the_shares_above_zero():
     assert torch.allclose(shares, torch.tensor([[0.6, 0.4, 0.0]]))
     (slope,) = torch.autograd.grad(shares[0, 0], scores)
     assert torch.allclose(slope, torch.tensor([[0.5, -0.5, 0.0]]))
+    assert torch.autograd.gradcheck(sparsemax, torch.randn(3, 5, 2, dtype=torch.float64, requires_grad=True))
 
 
 def test_a_mixing_that_is_unknown_or_unused_is_refused():
