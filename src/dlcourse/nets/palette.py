@@ -54,7 +54,7 @@ class Palette(nn.Module):
 
     def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
         """Maps and vectors to images."""
-        maps = SHARPNESS * maps
+        maps = SHARPNESS * maps.contiguous()  # sums over the colours are twice as fast than with the channels last
         shares = maps.softmax(1) if self.mixing == "softmax" else sparsemax(maps.float())
         colours = self.colours(vectors).unflatten(1, (-1, shares.shape[1]))
         return (colours @ shares.flatten(2)).unflatten(2, maps.shape[2:])
@@ -75,15 +75,15 @@ class _Sparsemax(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor) -> Tensor:
         """The threshold is found by Newton's method on the sum of the shares, from below (Michelot, 1986)."""
         scores = scores - scores.amax(1, keepdim=True)
-        threshold = torch.full_like(scores[:, :1], -1)  # no share above 0 lies below
+        threshold, shares = torch.full_like(scores[:, :1], -1), torch.empty_like(scores)  # no share above 0 lies below
         for _ in range(ROUNDS):
-            shares = (scores - threshold).clamp_min_(0)
+            torch.sub(scores, threshold, out=shares).clamp_min_(0)
             excess = shares.sum(1, keepdim=True) - 1
             step = excess / shares.sign_().sum(1, keepdim=True)
             threshold += step
             if step.max() < TOLERANCE:
                 break
-        shares = (scores - threshold).clamp_min_(0)
+        torch.sub(scores, threshold, out=shares).clamp_min_(0)
         ctx.save_for_backward(shares)
         return shares
 
@@ -92,5 +92,5 @@ class _Sparsemax(torch.autograd.Function):
         """Scores with a share above 0 get the gradient minus its mean over them, the others 0."""
         (shares,) = ctx.saved_tensors
         above = shares.sign()
-        mean = (gradient * above).sum(1, keepdim=True) / above.sum(1, keepdim=True)
-        return (gradient - mean) * above
+        gradient = gradient * above
+        return gradient - above * (gradient.sum(1, keepdim=True) / above.sum(1, keepdim=True))
