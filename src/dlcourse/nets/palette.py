@@ -54,7 +54,7 @@ class Palette(nn.Module):
 
     def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
         """Maps and vectors to images."""
-        maps = SHARPNESS * maps.contiguous()  # sums over the colours are twice as fast than with the channels last
+        maps = SHARPNESS * maps.contiguous()  # sums over colours are faster than with the channels last
         shares = maps.softmax(1) if self.mixing == "softmax" else sparsemax(maps.float())
         colours = self.colours(vectors).unflatten(1, (-1, shares.shape[1]))
         return (colours @ shares.flatten(2)).unflatten(2, maps.shape[2:])
@@ -69,7 +69,7 @@ def sparsemax(scores: Tensor) -> Tensor:
 
 
 class _Sparsemax(torch.autograd.Function):
-    """With its own gradient, since autograd would store each round: a third of the time."""
+    """With its own gradient: autograd would store every round and take three times as long."""
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor) -> Tensor:
