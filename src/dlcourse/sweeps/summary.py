@@ -1,5 +1,7 @@
 """The summary of a multirun: sweep.csv after each job; sweep.md, plots and the printed table at the end."""
 
+import csv
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse.errors import UserError
 from dlcourse.plots.dispatch import draw_jobs
 from dlcourse.plots.style import plotting
-from dlcourse.runs.files import write_csv, write_text
+from dlcourse.runs.files import write_text
 from dlcourse.runs.table import text_table
 from dlcourse.sweeps.jobs import check_folder
 from dlcourse.sweeps.table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
@@ -105,4 +107,6 @@ def _values(sweep: Sweep, values: tuple[str, ...]) -> str:
 
 def _write_csv(folder: Path) -> None:
     header, rows, *_ = sweep_rows(folder)
-    write_csv(folder / "sweep.csv", header, rows)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_text(folder / "sweep.csv", text.getvalue())
