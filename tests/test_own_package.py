@@ -87,6 +87,14 @@ def test_a_kind_of_task_has_its_own_plots_or_none(command, package, monkeypatch)
     assert not list(Path("run/evaluations").rglob("product.png"))
 
 
+def test_a_lightning_module_object_is_trained_on_a_data_set_of_the_project(package, tmp_path):
+    from mypackage.spiral import Spiral
+
+    words = ["data=xor", "trainer=cpu", "trainer.max_epochs=1", "plots=false", "checkpoints.best=null"]
+    result = run(compose(*words), model=Spiral(), folder=tmp_path / "run")
+    assert result["status"] == "completed" and result["model"] == "Spiral"
+
+
 @pytest.mark.whole
 def test_a_lightning_module_is_trained_swept_resumed_and_reported_as_it_is(command, package):
     one, sweep = COMMANDS[4:]

@@ -105,7 +105,7 @@ def factors(model: Any, z: Tensor) -> list[Factor]:
     return [Factor(name, round(value, 2), k - 1 if k else 1, 1 if k else 0.01) for (name, value), k in rows]
 
 
-def told(model: Any, z: Tensor, values: Sequence[float]) -> Tensor:
+def set_factors(model: Any, z: Tensor, values: Sequence[float]) -> Tensor:
     """A latent [L] with the first of its `factors` replaced by `values`."""
     if not isinstance(model, Conditional):
         return z

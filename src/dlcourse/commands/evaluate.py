@@ -23,12 +23,13 @@ from dlcourse.models.base import BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load_run
 from dlcourse.models.conditional import Conditional
 from dlcourse.models.generative import Generative
+from dlcourse.plots.style import plotting
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table, show, text_table
 from dlcourse.training.trainer import quiet
 
-LISTED = 4  # names of classes in a message
+LISTED = 4  # names of classes or factors in a message
 
 
 def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
@@ -56,10 +57,10 @@ def _check_factors(run: Path, learnt: Task, asked: Task) -> None:
         )
 
 
-def _listed(classes: Sequence[str]) -> str:
-    """The first names of classes, and how many more there are."""
-    more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
-    return ", ".join(classes[:LISTED]) + more
+def _listed(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def _any_clock(data: DictConfig | None) -> bool:
@@ -163,8 +164,6 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_result(folder, result)
-    from dlcourse.plots.style import plotting
-
     if cfg.plots:
         from dlcourse.plots.dispatch import draw
 

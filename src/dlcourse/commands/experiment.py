@@ -18,8 +18,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.analysis import feature_spaces
 from dlcourse.analysis.classification import doubt_threshold
+from dlcourse.analysis.feature_spaces import CHOICES
 from dlcourse.commands.budget import chosen_epochs
 from dlcourse.commands.callbacks import configured_callbacks
 from dlcourse.commands.finish import finish
@@ -186,9 +186,10 @@ class Experiment:
         for key in ("data.path", "init_from", *keys_of_kind(PLACE)):
             if OmegaConf.select(self.cfg, key) is not None:
                 OmegaConf.update(self.cfg, key, str(Path(OmegaConf.select(self.cfg, key)).absolute()))
-        space = OmegaConf.select(self.cfg, "model.features")
-        if space is not None and space not in feature_spaces.CHOICES:  # the folder of a run
-            OmegaConf.update(self.cfg, "model.features", str(Path(space).expanduser().absolute()))
+        if model_kind(self.given_model, self.cfg) == Generative.kind:
+            space = str(OmegaConf.select(self.cfg, "model.features", default=CHOICES[0]))
+            if space not in CHOICES:  # the folder of a run
+                OmegaConf.update(self.cfg, "model.features", str(Path(space).expanduser().absolute()))
         if self.leader and self.trained is not None:
             keep_result(self.folder)
         if self.leader and (self.trained is not None or not stored.exists()):

@@ -18,6 +18,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader
 from dlcourse.models.base import SCHEMA
 from dlcourse.models.build import ANY_READER, READER, build_data, load_run
+from dlcourse.models.generative import Generative
 from dlcourse.models.quantization import packed, weights_of
 from dlcourse.runs.files import write_text
 from dlcourse.runs.keys import PLACE, SOURCE, keys_of_kind
@@ -93,7 +94,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
         checkpoint_mb=round(size / 2**20, 2),
         bits=bits,
         rendered=data.rendered,
-        overrides=_drop_paths(cfg, before.overrides),
+        overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
     )
     part = output.with_name(f".{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -106,13 +107,13 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     return result, output
 
 
-def _drop_paths(cfg: DictConfig, overrides: Iterable[str]) -> list[str]:
+def _drop_paths(cfg: DictConfig, overrides: Iterable[str], generative: bool) -> list[str]:
     """Remove the paths of the machine that trained a run from its config, and return its overrides without them."""
     places = set(keys_of_kind(PLACE, SOURCE))
     for key in places:
         if OmegaConf.select(cfg, key) is not None:
             OmegaConf.update(cfg, key, "data" if key.endswith("data_dir") else None)
-    if OmegaConf.select(cfg, "model.features") not in (None, *CHOICES):  # the folder of a run
+    if generative and cfg.model.features not in CHOICES:  # the folder of a run
         OmegaConf.update(cfg, "model.features", CHOICES[0])
         places.add("model.features")
     kept = [word for word in overrides if word.partition("=")[0] not in places]

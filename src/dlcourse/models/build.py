@@ -143,11 +143,9 @@ def check_model(cfg: DictConfig, data: DataModule) -> None:
             kind.check_kind(data.title, data.task_kind)
 
 
-def model_kind(model: BaseModule | None, cfg: DictConfig) -> str | None:
+def model_kind(model: LightningModule | None, cfg: DictConfig) -> str | None:
     """The kind of task that a model, or the one that a config describes, supports; None where it does not tell."""
-    if model is not None:
-        return model.kind
-    return getattr(target(cfg.model), "kind", None)
+    return getattr(model if model is not None else target(cfg.model), "kind", None)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

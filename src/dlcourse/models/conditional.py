@@ -25,7 +25,12 @@ def condition_length(task: Task, conditional: bool) -> int:
         raise UserError(
             f"model.conditional=true needs labels, but {task.data} has none: remove it, or use data=toons or mnist"
         )
-    return 1 + sum(max(1, k) for k in task.categories) if conditional else 0
+    return 1 + sum(_lengths(task)) if conditional else 0
+
+
+def _lengths(task: Task) -> list[int]:
+    """How many numbers of a condition each factor has."""
+    return [max(1, k) for k in task.categories]
 
 
 class Conditional(Generative):
@@ -114,7 +119,7 @@ class Conditional(Generative):
         if not self.conditional or not z[place]:
             return {}
         found: dict[str, float] = {}
-        for name, part in zip(self.task.factors, z[place + 1 :].split(self._lengths()), strict=True):
+        for name, part in zip(self.task.factors, z[place + 1 :].split(_lengths(self.task)), strict=True):
             found[name] = float(part.argmax() if len(part) > 1 else part)
         return found
 
@@ -123,10 +128,6 @@ class Conditional(Generative):
         labels = [values[name] / max(1, k - 1) for name, k in zip(self.task.factors, self.task.categories, strict=True)]
         condition = self.conditions(torch.tensor([labels]))
         return z if condition is None else torch.cat([z[: self.noise_length], condition[0].to(z)])
-
-    def _lengths(self) -> list[int]:
-        """How many numbers of a condition each factor has."""
-        return [max(1, k) for k in self.task.categories]
 
     def parts(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """Noise [N, `noise_length`] and conditions [N, K] of latents [N, L]; no conditions if not conditional."""

@@ -77,8 +77,8 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
             return started(loaded, face.code_of(loaded, opened(path, "no image was chosen: choose a file")))
 
     def moved(loaded: Any, z: list[float], values: tuple[float, ...]) -> torch.Tensor:
-        z_moved = face.slid(torch.tensor(z), face.space(runs, loaded), values[: face.SLIDERS])
-        return face.told(loaded.model, z_moved, values[face.SLIDERS :])
+        slid = face.slid(torch.tensor(z), face.space(runs, loaded), values[: face.SLIDERS])
+        return face.set_factors(loaded.model, slid, values[face.SLIDERS :])
 
     def slide(folder: str | None, z: list[float] | None, *values: float) -> Any:
         if z is None:
