@@ -28,6 +28,10 @@ FAMILIES = {
         "model.conditional=true",
     ],
     "perceptron": ["model=perceptron", "data=xor", "model.seeds=3", "model.chunk=4", "model.update=online"],
+    "vae": [
+        *("model=vae", *TINY_TOONS, "data.style=simple", "model.conditional=true", "model.prior=mixture"),
+        *("model.latent=5", "model.net.width=4", "model.net.layers=3", "model.features=random"),
+    ],
     "xor": ["model=xor", "data=xor", "model.restarts=8", "model.chunk=250"],
 }
 DENSE = ["model=mlp", "data=digits8", "data.validation=200", "data.batch_size=400", "model.optimizer.lr=0.01"]

@@ -198,3 +198,26 @@ def test_any_size_is_padded_and_cut_again(shape, patch):
     net = UNet(shape, widths=(4, 8), patch=patch, conditions=2, blocks=2)
     x = torch.randn(2, *shape)
     assert net(x, torch.rand(2), torch.rand(2, 2)).shape == x.shape and (net(x, torch.rand(2)) == 0).all()
+
+
+def test_sharper_samples_mix_fewer_colours_and_the_loss_stays(tmp_path):
+    def answers(*words):
+        model, data = untrained(tmp_path, "model.net.palette=3", *words)
+        batch = [part[:8] for part in data.arrays["train"]]
+        torch.manual_seed(1)
+        return model.eval().training_loss(*batch).item(), model.sampled(4, 0)
+
+    loss, samples = answers()
+    same, sharper = answers("model.sharpness=50")
+    assert same == loss and not torch.equal(samples, sharper)
+    sizes = [len(x.flatten(0, 2).unique(dim=0)) for x in (samples, sharper)]
+    assert sizes[1] < sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("model.sharpness=2", "sharpness=2 needs a palette"), ("model.sharpness=0", "model.sharpness=0 above 0")],
+)
+def test_a_wrong_sharpness_is_refused(tmp_path, word, said):
+    with pytest.raises(UserError, match=said):
+        untrained(tmp_path, word)

@@ -173,7 +173,7 @@ def test_the_fitted_prior_is_the_spread_of_the_latents(faces):
         model.net.encoder.head.bias[:6] += 3
     inputs, _ = data.arrays["train"]
     for _ in range(800):
-        model._follow(*(part.detach() for part in model.eval().posterior(inputs)))
+        model._follow(*(part.detach() for part in model.eval().posterior(model(inputs))))
     z = model.sample_latents(4000, torch.Generator().manual_seed(0))
     assert torch.allclose(z.mean(0), model.latents(inputs).mean(0), atol=0.2)
     assert torch.allclose(z.T.cov(), model.latent_covariance, atol=0.2)

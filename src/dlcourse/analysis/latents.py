@@ -52,21 +52,26 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
     """
     if hasattr(model.net, "encoder"):
         found = model.latents(images)
-        _, stretch, ways = torch.linalg.svd(found - found.mean(0), full_matrices=False)
+        noise = found[:, : model.noise_length]
+        _, stretch, ways = torch.linalg.svd(noise - noise.mean(0), full_matrices=False)
         ways *= ways.gather(1, ways.abs().argmax(1, keepdim=True)).sign()  # which way is plus is not left to chance
         spread = stretch / max(1, len(found) - 1) ** 0.5
-        return found[0], ways[:count], 3 * spread[:count], _numbered(len(ways[:count]))
+        return found[0], _without_condition(model, ways[:count]), 3 * spread[:count], _numbered(len(ways[:count]))
     net = model.net if model.average is None else model.average
     weight = net.stem.weight.detach().float().cpu()[:, : model.noise_length]
     if model.codes:
         order = weight[:, : model.codes].norm(dim=0).argsort(descending=True)[:count]
         ways, names = torch.eye(model.latent)[order], [f"code {i}" for i in order.tolist()]
     else:
-        ways = torch.linalg.svd(weight, full_matrices=False).Vh[:count]
-        ways = pad(ways, (0, model.latent - model.noise_length))  # the condition stays
+        ways = _without_condition(model, torch.linalg.svd(weight, full_matrices=False).Vh[:count])
         names = _numbered(len(ways))
     start = model.sample_latents(1, torch.Generator().manual_seed(model.seed))[0].cpu()
     return start, ways, torch.full((len(ways),), 3.0), names
+
+
+def _without_condition(model: Any, ways: Tensor) -> Tensor:
+    """Directions [K, `noise_length`] as directions [K, L] that leave the condition as it is."""
+    return pad(ways, (0, model.latent - model.noise_length))
 
 
 def _numbered(count: int) -> list[str]:

@@ -15,7 +15,6 @@ from dlcourse.app.saved_runs import Loaded, SavedRuns
 from dlcourse.data.batches import seeded
 from dlcourse.data.given_images import stored_inputs
 from dlcourse.errors import UserError
-from dlcourse.models.conditional import Conditional
 
 SLIDERS = 8
 FACTORS = 48  # factors of a conditional model that the page has room for
@@ -99,16 +98,12 @@ class Factor:
 
 def factors(model: Any, z: Tensor) -> list[Factor]:
     """The factors of a latent [L]; none if the model is not told any, or of an image that it has encoded."""
-    if not isinstance(model, Conditional):
-        return []
     rows = zip(model.factors_of(z).items(), model.task.categories, strict=False)
     return [Factor(name, round(value, 2), k - 1 if k else 1, 1 if k else 0.01) for (name, value), k in rows]
 
 
 def set_factors(model: Any, z: Tensor, values: Sequence[float]) -> Tensor:
     """A latent [L] with the first of its `factors` replaced by `values`."""
-    if not isinstance(model, Conditional):
-        return z
     known = model.factors_of(z)
     return model.with_factors(z, known | dict(zip(known, values, strict=False))) if known else z
 

@@ -18,8 +18,8 @@ from dlcourse.data.image_files import UNREADABLE, picture_files, printable, read
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
 from dlcourse.models.build import load_run
+from dlcourse.models.conditional import Conditional
 from dlcourse.models.flow import Flow
-from dlcourse.models.generative import Generative
 from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced
@@ -51,7 +51,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
     """
     _check(cfg)
     run_cfg, model = load_run(Path(cfg.run), cfg.trust)
-    if not isinstance(model, Generative):
+    if not isinstance(model, Conditional):
         raise UserError(
             f"{cfg.run} holds a {type(model).__name__}, which is not a generative model: use a run of vae, gan or flow"
         )
@@ -142,18 +142,18 @@ def _check(cfg: DictConfig) -> None:
         raise UserError(f"factors={cfg.factors} is not a mapping: use for example 'factors={{class: 3}}'")
 
 
-def _draw(cfg: DictConfig, model: Generative) -> Drawn:
+def _draw(cfg: DictConfig, model: Conditional) -> Drawn:
     if cfg.between is not None:
         return _between_pictures(cfg, model)
     if cfg.input is not None:
         given = _read(picture_files(Path(cfg.input)), model, skips=Path(cfg.input).is_dir())
         if cfg.hide is not None:
             return _inpainted(cfg, model, given)
-        z = model.latents(given)
+        z = model.with_fixed_factors(model.latents(given))
         both = torch.stack([given, model.decode_images(z)], 1).flatten(0, 1)  # each original beside its reconstruction
         return Drawn(both, z, 2 * _columns(len(given)))
     if cfg.latents is not None:
-        z = _latents(Path(cfg.latents), model)
+        z = model.with_fixed_factors(_latents(Path(cfg.latents), model))
     elif cfg.interpolate is not None:
         ends = model.sample_latents(2 * cfg.n, seeded(cfg.seed), cfg.truncation).cpu()
         ways = [model.between(ends[2 * i], ends[2 * i + 1], cfg.interpolate, cfg.way) for i in range(cfg.n)]
@@ -163,7 +163,7 @@ def _draw(cfg: DictConfig, model: Generative) -> Drawn:
     return Drawn(model.decode_images(z), z, _columns(len(z)))
 
 
-def _inpainted(cfg: DictConfig, model: Generative, given: Tensor) -> Drawn:
+def _inpainted(cfg: DictConfig, model: Conditional, given: Tensor) -> Drawn:
     """Each image, its visible part, and the image with a generated part in place of the hidden one."""
     if not isinstance(model, Flow):
         raise UserError(f"hide={cfg.hide} needs a model that can fill in images: use a run of flow")
@@ -181,7 +181,7 @@ def _columns(count: int) -> int:
     return math.ceil(math.sqrt(count))
 
 
-def _between_pictures(cfg: DictConfig, model: Generative) -> Drawn:
+def _between_pictures(cfg: DictConfig, model: Conditional) -> Drawn:
     """The first image, the interpolation between the latents of both, and the second image."""
     names = cfg.between
     if not OmegaConf.is_list(names) or len(names) != 2:
@@ -191,12 +191,12 @@ def _between_pictures(cfg: DictConfig, model: Generative) -> Drawn:
         if not file.is_file():
             raise UserError(f"between: {file} not found: name two image files, between=[A.png,B.png]")
     given = _read(files, model)
-    z = model.between(*model.latents(given), steps=cfg.interpolate or STEPS, way=cfg.way)
+    z = model.between(*model.with_fixed_factors(model.latents(given)), steps=cfg.interpolate or STEPS, way=cfg.way)
     drawn = torch.cat([given[:1], model.decode_images(z), given[1:]])
     return Drawn(drawn, z, len(drawn))
 
 
-def _read(files: Sequence[Path], model: Generative, skips: bool = False) -> Tensor:
+def _read(files: Sequence[Path], model: Conditional, skips: bool = False) -> Tensor:
     images = []
     for file in files:
         try:
@@ -215,7 +215,7 @@ def _read(files: Sequence[Path], model: Generative, skips: bool = False) -> Tens
     return torch.from_numpy(np.stack(images))
 
 
-def _latents(path: Path, model: Generative) -> Tensor:
+def _latents(path: Path, model: Conditional) -> Tensor:
     if not path.is_file():
         raise UserError(f"latents={path} not found: use an .npz file that sample wrote")
     z = read_npz(path).get("z")

@@ -9,17 +9,19 @@ from torch import Tensor, nn
 from dlcourse.analysis.linear_probe import linear_probe, means
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
-from dlcourse.models.generative import SHOWN, Generative
+from dlcourse.models.conditional import Conditional
+from dlcourse.models.generative import SHOWN
 
 LEVELS = 255
 PROBED = 3000  # training images that the linear probe is fitted to
 
 
-class Autoencoder(Generative):
+class Autoencoder(Conditional):
     """Learns to reconstruct an image from `latent` numbers, by mean squared error.
 
     Args:
         latent: dimension of the latent vector.
+        conditional: see `VAE`; an autoencoder without a distribution is not.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
@@ -36,8 +38,9 @@ class Autoencoder(Generative):
         latent: int = 32,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
+        conditional: bool = False,
     ):
-        super().__init__(task, net, self.heads(latent), optimizer, schedule, seed, features, shown_epochs)
+        super().__init__(task, net, self.heads(latent), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.probe: dict[str, float] = {}  # score of a linear probe for each factor of the data
 
     @staticmethod
@@ -47,7 +50,12 @@ class Autoencoder(Generative):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Latents [N, L] of stored images; the mean if the encoder outputs a distribution."""
-        return self(inputs)[:, : self.latent]
+        return self._encoded(self(inputs))
+
+    def _encoded(self, output: Tensor) -> Tensor:
+        """The encoder's output [N, K] to latents [N, L]."""
+        noise, scores = self.parts(output[:, : self.latent])
+        return noise if scores is None else torch.cat([noise, self.estimated(scores)], 1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents [N, L] to images [N, C, H, W] in -1 to 1."""

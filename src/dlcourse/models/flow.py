@@ -41,6 +41,7 @@ class Flow(Conditional):
             as the background of digits, come out clean after a few epochs.
         guidance: weight w of the condition in a sample, v = v(any) + w (v(condition) - v(any)) (classifier-free
             guidance; Ho and Salimans, 2022, arXiv:2207.12598); 1 is the conditional velocity alone.
+        sharpness: factor of the maps of the net's palette in samples; above 1, fewer pixels mix colours.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
@@ -61,17 +62,24 @@ class Flow(Conditional):
         conditional: bool = False,
         guidance: float = 1.0,
         bounded: bool = False,
+        sharpness: float = 1.0,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
     ):
         one_of(SOLVERS, solver=solver)
         at_least_one(steps=steps)
-        if not 0 <= ema < 1 or guidance < 0:
-            raise UserError(f"model.ema={ema} must be 0 or more and below 1, and model.guidance={guidance} 0 or more")
+        if not 0 <= ema < 1 or guidance < 0 or sharpness <= 0:
+            raise UserError(
+                f"model.ema={ema} must be 0 or more and below 1, model.guidance={guidance} 0 or more, and "
+                f"model.sharpness={sharpness} above 0"
+            )
         made, pixels = partial(net, conditions=condition_length(task, conditional)), prod(task.in_shape)
-        super().__init__(task, made, pixels, conditional, optimizer, schedule, seed, features, shown_epochs)
+        super().__init__(task, made, (pixels,), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.power = _power(task)
+        if sharpness != 1 and getattr(self.net, "palette", None) is None:
+            raise UserError(f"model.sharpness={sharpness} needs a palette: add for example model.net.palette=16")
         self.steps, self.solver, self.ema, self.guidance, self.bounded = steps, solver, ema, guidance, bounded
+        self.drawn = {} if sharpness == 1 else {"sharpness": sharpness}  # what the net is told besides in samples
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
 
     # Training -------------------------------------------------------------------------------------------------------
@@ -129,11 +137,11 @@ class Flow(Conditional):
         net, count = self._drawing(), x.shape[0]
         times = time.expand(count) if isinstance(time, Tensor) else x.new_full((count,), time)
         if condition is None or self.guidance == 1:
-            image = self.images_seen(net, x, times, condition)
+            image = self.images_seen(net, x, times, condition, **self.drawn)
         else:
             conditions = torch.cat([condition, torch.zeros_like(condition)])
-            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions).view(2, *x.shape)
-            given, any_image = both[0], both[1]
+            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions, **self.drawn)
+            given, any_image = both.view(2, *x.shape)
             image = torch.lerp(any_image, given, self.guidance)
         return (image - x) / (1 - time)
 
@@ -196,11 +204,13 @@ class Flow(Conditional):
         noise, condition = self.parts(z)
         return noise.unflatten(1, self.task.in_shape), condition
 
-    def images_seen(self, net: nn.Module, x: Tensor, times: Tensor, condition: Tensor | None) -> Tensor:
-        """The images that a net sees in points x [N, C, H, W] of the paths at times [N]."""
+    def images_seen(
+        self, net: nn.Module, x: Tensor, times: Tensor, condition: Tensor | None, **options: float
+    ) -> Tensor:
+        """The images that a net sees in points x [N, C, H, W] of the paths at times [N]; `options` are the net's."""
         t = times[:, None, None, None]
         scale = ((1 - t) ** 2 + self.power * t**2).sqrt()  # root mean square of x
-        images = net(x / scale, times, condition).float()
+        images = net(x / scale, times, condition, **options).float()
         return images.tanh() if self.bounded else images
 
     def _drawing(self) -> nn.Module:

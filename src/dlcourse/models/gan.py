@@ -92,7 +92,7 @@ class GAN(Conditional):
             raise UserError(
                 f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
             )
-        super().__init__(task, net, latent, conditional, optimizer, schedule, seed, features, shown_epochs)
+        super().__init__(task, net, (latent,), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.automatic_optimization = False
         told = {"conditions": condition_length(task, conditional)} if conditional else {}
         made = discriminator(in_shape=task.in_shape, codes=codes, **told)

@@ -1,14 +1,13 @@
 """Base class of the generative models: scaling, samples, and snapshots during training."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dlcourse.analysis import latents
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.images import resized
 from dlcourse.data.task import Task
@@ -37,7 +36,6 @@ class Generative(ComparedImages):
 
     kind = "pictures"
     has_directions = True  # whether single directions of its latent can be traversed
-    conditional = False  # whether it can be told what an image shows
     curves: tuple[str, ...] = ("val/reconstruction_rmse",)  # plotted besides the loss
 
     def __init__(
@@ -80,30 +78,9 @@ class Generative(ComparedImages):
         """
         raise UserError(f"a {type(self).__name__} does not have an encoder: it cannot find the latents of given images")
 
+    @abstractmethod
     def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
         """Latents [N, L] to generate samples from; a truncation below 1 scales them towards 0."""
-        if not self.samples:
-            raise UserError(
-                f"an {type(self).__name__} does not model a distribution to sample from: pass images with "
-                "between=[A,B] or input=FOLDER, or train a vae, gan or flow"
-            )
-        z = torch.randn(count, self.latent, generator=generator, device=generator.device)
-        return truncation * z.to(self.device)
-
-    def fix_factors(self, values: Mapping[str, float]) -> None:
-        """Choose factors of the samples, by name; only a conditional model can.
-
-        Raises:
-            UserError: any are given; a conditional family overrides it.
-        """
-        if values:
-            raise UserError(
-                f"factors={dict(values)} needs a conditional model: use a gan or flow with model.conditional=true"
-            )
-
-    def between(self, first: Tensor, last: Tensor, steps: int = latents.STEPS, way: str = "slerp") -> Tensor:
-        """Latents [steps, L] from one [L] to another, see `latents.between`."""
-        return latents.between(first, last, steps, way)
 
     def recalibrate_batch_norm(self, truncation: float) -> None:
         """Adapt batch normalisation to truncated noise; by default nothing."""

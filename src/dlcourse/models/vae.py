@@ -18,6 +18,7 @@ from dlcourse.models.mixture import Mixture
 
 ACTIVE = 0.01  # a latent unit is active if the variance of its mean over the data is larger (Burda et al., 2015)
 PRIORS = ("normal", "fitted", "mixture")
+ESTIMATION = 0.01  # weight of the loss of the estimated factors, in nats, beside that of a pixel
 FITTED = 5000  # training images that a mixture is fitted to
 
 
@@ -37,6 +38,8 @@ class VAE(Autoencoder):
             feature-perceptual loss; Hou et al., 2016, arXiv:1610.00291), which keeps edges; 0: none. The validation
             loss stays the bound alone.
         perceptual_net: the net that computes this distance, see `dlcourse.analysis.perceptual`.
+        conditional: also tell the decoder the factors of the data, such as the class. The encoder learns to estimate
+            them, so that images without labels have latents too (Kingma et al., 2014, arXiv:1406.5298, model M2).
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 
@@ -59,6 +62,7 @@ class VAE(Autoencoder):
         prior: str = "normal",
         perceptual: float = 0.0,
         perceptual_net: str = "random",
+        conditional: bool = False,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
     ):
@@ -73,7 +77,7 @@ class VAE(Autoencoder):
             raise UserError(
                 f"model.noise={noise} is not a standard deviation: use a number above 0, for example 20, or learned"
             )
-        super().__init__(task, net, optimizer, schedule, seed, latent, features, shown_epochs)
+        super().__init__(task, net, optimizer, schedule, seed, latent, features, shown_epochs, conditional)
         start = 0.3 if isinstance(noise, str) else 2 * noise / LEVELS
         self.log_noise = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learned)
         self.beta, self.warmup, self.prior = beta, warmup, prior
@@ -88,23 +92,26 @@ class VAE(Autoencoder):
         """Means and log variances."""
         return (latent, latent)
 
-    def sample_latents(self, count: int, generator: torch.Generator, truncation: float = 1.0) -> Tensor:
-        """Latents [N, L] from the prior."""
-        z = super().sample_latents(count, generator, truncation)
+    def sample_noise(self, count: int, generator: torch.Generator, truncation: float) -> Tensor:
+        """Noise [N, `noise_length`] from the prior."""
+        z = super().sample_noise(count, generator, truncation)
         if self.mixture is not None:
             return self.mixture(z, generator)
         if self.prior == "normal":
             return z
         # a small diagonal term: rounding could make the smallest eigenvalue negative
         covariance = self.latent_covariance + 1e-5 * self.latent_covariance.diag().mean() * torch.eye(
-            self.latent, device=z.device
+            self.noise_length, device=z.device
         )
         return self.latent_mean + z @ torch.linalg.cholesky(covariance).T
 
-    def posterior(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log variances of the latents of stored images, both [N, L]."""
-        means, logs = self(inputs).float().split(self.latent, 1)
-        return means, logs.clamp(-12, 8)
+    def posterior(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and log variances of the noise, both [N, `noise_length`], from the encoder's output."""
+        return output[:, : self.noise_length].float(), output[:, self.latent :].float().clamp(-12, 8)
+
+    def decode_with(self, noise: Tensor, condition: Tensor | None) -> Tensor:
+        """Noise [N, `noise_length`] and conditions [N, K] or None to images [N, C, H, W] in -1 to 1."""
+        return self.decode(noise if condition is None else torch.cat([noise, condition], 1))
 
     def log_likelihood(self, drawn: Tensor, x: Tensor) -> Tensor:
         """Log density of images x [N, C, H, W] given the reconstructions, in nats per image [N].
@@ -121,15 +128,20 @@ class VAE(Autoencoder):
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Negative ELBO in nats per pixel, with the current weight of the divergence."""
         x = self.normalize(inputs)
-        means, logs = self.posterior(inputs)
-        z = means + (logs / 2).exp() * torch.randn_like(means)
-        drawn = self.decode(z)
+        output, condition = self(inputs), self.conditions(labels)
+        means, logs = self.posterior(output)
+        noise = means + (logs / 2).exp() * torch.randn_like(means)
+        drawn = self.decode_with(noise, condition)
         likelihood = self.log_likelihood(drawn, x).mean()
         divergence = kl_divergence(means, logs).sum(1).mean()
         self._follow(means.detach(), logs.detach())
         self.note("kl", divergence)
         self.note("noise", LEVELS / 2 * self.log_noise.exp())
         loss = (self._weight() * divergence - likelihood) / x[0].numel()
+        if condition is not None:
+            estimation = self.estimation_loss(output[:, self.noise_length : self.latent], labels).mean()
+            self.note("estimation", estimation)
+            loss = loss + ESTIMATION * estimation
         if self.perceptual:
             if self._distance is None:
                 self._distance = perceptual_distance(self.perceptual_net, self.device)
@@ -167,7 +179,7 @@ class VAE(Autoencoder):
     def _fit_mixture(self) -> None:
         if self.mixture is not None:
             images = self.trainer.datamodule.arrays["train"][0]  # ty: ignore[missing-attribute]
-            self.mixture.fit(self.latents(images[:FITTED]), self.seed)
+            self.mixture.fit(self.latents(images[:FITTED])[:, : self.noise_length], self.seed)
 
     def snapshot(self) -> Tensor:
         """Samples from the same latents each time."""
@@ -175,16 +187,17 @@ class VAE(Autoencoder):
 
     def _collect(self, batch: Batch) -> None:
         inputs, labels = batch
-        x = self.normalize(inputs)
-        means, logs = self.posterior(inputs)
+        x, output = self.normalize(inputs), self(inputs)
+        means, logs = self.posterior(output)
         draws = torch.randn(means.shape, generator=seeded(self.seed, 5, len(self._gathered))).to(means.device)
         kl = kl_divergence(means, logs)
-        likelihood = self.log_likelihood(self.decode(means + (logs / 2).exp() * draws), x)
-        error = squared_error(self.decode(means), x)
+        drawn = self.decode_with(means + (logs / 2).exp() * draws, self.conditions(labels))
+        z, likelihood = self._encoded(output).float(), self.log_likelihood(drawn, x)
+        error = squared_error(self.decode(z), x)
         loss = (self.beta * kl.sum(1) - likelihood) / x[0].numel()
         self._gathered.append(
             {
-                "latent": means,
+                "latent": z,
                 "squared_error": error,
                 "log_likelihood": likelihood,
                 "kl": kl,
@@ -205,7 +218,7 @@ class VAE(Autoencoder):
             "elbo": elbo,
             "kl": kl,
             "bits_per_pixel": -elbo / pixels / math.log(2),
-            "active_units": float((answers["latent"].var(0, correction=0) > ACTIVE).sum()),
+            "active_units": float((answers["latent"][:, : self.noise_length].var(0, correction=0) > ACTIVE).sum()),
         }
         return super().compute_metrics(answers) | found
 

@@ -52,9 +52,9 @@ class Palette(nn.Module):
         super().__init__()
         self.colours, self.mixing = nn.Linear(features, colours * channels), mixing
 
-    def forward(self, maps: Tensor, vectors: Tensor) -> Tensor:
-        """Maps and vectors to images."""
-        maps = SHARPNESS * maps.contiguous()  # sums over colours are faster than with the channels last
+    def forward(self, maps: Tensor, vectors: Tensor, sharpness: float = 1.0) -> Tensor:
+        """Maps and vectors to images; above a sharpness of 1 a pixel is more nearly of a single colour."""
+        maps = SHARPNESS * sharpness * maps.contiguous()  # sums over colours are faster than with the channels last
         shares = maps.softmax(1) if self.mixing == "softmax" else sparsemax(maps.float())
         colours = self.colours(vectors).unflatten(1, (-1, shares.shape[1]))
         return (colours @ shares.flatten(2)).unflatten(2, maps.shape[2:])

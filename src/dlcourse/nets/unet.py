@@ -77,8 +77,11 @@ class UNet(nn.Module):
             for values in last.parameters():
                 nn.init.zeros_(values)
 
-    def forward(self, x: Tensor, time: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W], times [N] in 0 to 1 and conditions [N, K] or None to [N, C, H, W]."""
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor | None = None, sharpness: float = 1.0) -> Tensor:
+        """Images [N, C, H, W], times [N] in 0 to 1 and conditions [N, K] or None to [N, C, H, W].
+
+        `sharpness` is that of the palette, if there is one.
+        """
         embedding = self.time(_waves(time))
         if self.condition is not None and condition is not None:
             embedding = embedding + self.condition(condition)
@@ -100,7 +103,7 @@ class UNet(nn.Module):
                 x = block(x, embedding)
         x = F.pixel_shuffle(self.head(x), self.patch)
         if self.palette is not None:
-            x = self.palette(x, torch.cat([middle.mean((2, 3)), embedding], 1))
+            x = self.palette(x, torch.cat([middle.mean((2, 3)), embedding], 1), sharpness)
         return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
 
 
