@@ -68,6 +68,7 @@ FAMILIES = {
         ["generator"],
     ),
     "flow": (FACES, [*FLOW, "data=faces", "model.solver=heun"], ["encoder", "decoder"]),
+    "told": (TOLD, ["model=vae", *FACE[1:], "data=toons", "model.conditional=true"], ["encoder", "decoder"]),
     "guided": (TOLD, [*FLOW, "data=toons", "model.conditional=true", "model.guidance=2"], ["encoder", "decoder"]),
 }
 

@@ -34,6 +34,16 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(scale):
     assert (gap - (gap * shares).sum(1, keepdim=True) <= 1e-9 * scale).all()
 
 
+def test_sparsemax_can_be_exported():
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            return sparsemax(x)
+
+    program = torch.export.export(Net(), (torch.randn(3, 5, 2),))
+    scores = 3 * torch.randn(3, 5, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(program.module()(scores), sparsemax(scores), atol=1e-6)
+
+
 def test_sparsemax_passes_gradients_to_the_shares_above_zero():
     scores = torch.tensor([[0.3, 0.1, -2.0]], requires_grad=True)
     shares = sparsemax(scores)

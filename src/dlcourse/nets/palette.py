@@ -81,7 +81,8 @@ class _Sparsemax(torch.autograd.Function):
             excess = shares.sum(1, keepdim=True) - 1
             step = excess / shares.sign_().sum(1, keepdim=True)
             threshold += step
-            if step.max() < TOLERANCE:
+            # an exported graph cannot stop early
+            if not torch.compiler.is_exporting() and step.max() < TOLERANCE:
                 break
         torch.sub(scores, threshold, out=shares).clamp_min_(0)
         ctx.save_for_backward(shares)
