@@ -129,8 +129,11 @@ def test_factors_of_given_images_cannot_change_where_the_others_are_unknown(mode
 
 
 def test_directions_of_a_vae_leave_the_condition_as_it_is(vae, images):
-    start, ways, spans, _ = directions(vae, images)
-    assert start.shape == (vae.latent,) and ways.shape == (5, vae.latent) and len(spans) == 5
+    assert directions(vae, images)[1].shape == (0, vae.latent)  # an untrained encoder: none is active
+    with torch.no_grad():
+        vae.net.encoder.head.weight[:5] *= 100
+    start, ways, spans, names = directions(vae, images)
+    assert start.shape == (vae.latent,) and ways.shape == (len(names), vae.latent) and 0 < len(spans) <= 5
     assert (ways[:, 5:] == 0).all()
 
 

@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 STEPS = 9  # of an interpolation or a traversal, both ends counted
 WAYS = ("slerp", "lerp")
 DIRECTIONS = 10  # traversed
+ACTIVE = 0.01  # a unit of a latent is active if the variance of its mean over the data is larger (Burda et al., 2015)
 
 
 def between(first: Tensor, last: Tensor, steps: int = STEPS, way: str = "slerp") -> Tensor:
@@ -38,6 +39,7 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
     """The start of a traversal and its directions.
 
     With an encoder: the principal directions of the latents of images, starting from the latent of the first image.
+    Of a conditional model only the active ones, because what it is told may leave nothing to the latent.
     Without one: the codes that a GAN's discriminator reads from its images, sorted by their weight in the generator's
     first layer; without codes the directions that this layer stretches most (Shen and Zhou, 2020, arXiv:2007.06600),
     starting from a random latent. A traversal covers three standard deviations on both sides.
@@ -56,7 +58,10 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
         _, stretch, ways = torch.linalg.svd(noise - noise.mean(0), full_matrices=False)
         ways *= ways.gather(1, ways.abs().argmax(1, keepdim=True)).sign()  # which way is plus is not left to chance
         spread = stretch / max(1, len(found) - 1) ** 0.5
-        return found[0], _without_condition(model, ways[:count]), 3 * spread[:count], _numbered(len(ways[:count]))
+        count = min(count, len(spread))
+        if model.conditional:
+            count = min(count, int((spread**2 > ACTIVE).sum()))
+        return found[0], _without_condition(model, ways[:count]), 3 * spread[:count], _numbered(count)
     net = model.net if model.average is None else model.average
     weight = net.stem.weight.detach().float().cpu()[:, : model.noise_length]
     if model.codes:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dlcourse.analysis.latents import ACTIVE
 from dlcourse.analysis.perceptual import NETS, perceptual_distance
 from dlcourse.data.batches import Batch, seeded
 from dlcourse.data.task import Task
@@ -16,7 +17,6 @@ from dlcourse.models.checks import one_of
 from dlcourse.models.generative import SHOWN
 from dlcourse.models.mixture import Mixture
 
-ACTIVE = 0.01  # a latent unit is active if the variance of its mean over the data is larger (Burda et al., 2015)
 PRIORS = ("normal", "fitted", "mixture")
 ESTIMATION = 0.01  # weight of the loss of the estimated factors, in nats, beside that of a pixel
 FITTED = 5000  # training images that a mixture is fitted to

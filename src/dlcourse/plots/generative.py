@@ -113,8 +113,10 @@ def _draw_between_pictures(path: Path, model: Any, pictures: Tensor) -> None:
 
 
 def _draw_traversals(path: Path, model: Any, pictures: Tensor) -> None:
-    """The effect of single latent directions, the most important first."""
+    """The effect of single latent directions, the most important first; nothing if there are none."""
     start, ways, spans, names = directions(model, pictures)
+    if not names:
+        return
     steps = torch.linspace(-1, 1, STEPS)[:, None]
     rows = [model.decode_images(start + steps * span * way) for way, span in zip(ways, spans, strict=True)]
     ticks = ["" if i not in (0, STEPS // 2, STEPS - 1) else f"{round(3 * s.item())} sd" for i, s in enumerate(steps)]

@@ -5,8 +5,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from dlcourse.analysis.latents import ACTIVE
 from dlcourse.data.module import DataModule
-from dlcourse.models.vae import ACTIVE
 from dlcourse.plots.curves import TRAIN, VALIDATION, save
 from dlcourse.runs.files import write_csv
 

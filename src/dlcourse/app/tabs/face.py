@@ -11,7 +11,10 @@ from dlcourse.app.saved_runs import SavedRuns, generative
 from dlcourse.app.tabs.parts import output_image, run_list, spoken
 
 COMMAND = "python -m dlcourse.train experiment=quick/vae"
-NO_DIRECTIONS = "The latent of a flow has as many numbers as the image has pixels, so it has no main directions."
+NO_DIRECTIONS = (
+    "This model has no main directions: the latent of a flow has as many numbers as the image has pixels, and that of "
+    "a conditional VAE is empty if the factors determine the image."
+)
 
 
 def build(page: gr.Blocks, runs: SavedRuns) -> None:
