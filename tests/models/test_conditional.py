@@ -1,6 +1,7 @@
 """Conditional models: what their nets are told, and what samples with given factors share."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -51,6 +52,13 @@ def test_the_generator_is_told_the_factors(model):
     assert noise.shape == (4, 6) and torch.equal(noise, model.parts(second)[0])
     assert ((condition != model.parts(second)[1]).sum(1) == 2).all()  # one hair less, another more
     assert not torch.allclose(model.decode(first), model.decode(second))
+
+
+def test_samples_have_the_factors_of_training_images_that_they_are_not_compared_with(model):
+    labels = torch.rand(3000, len(model.task.factors))
+    model._trainer = SimpleNamespace(datamodule=SimpleNamespace(arrays={"train": (None, labels)}))
+    model.on_fit_start()
+    assert torch.equal(model.known, labels[-len(model.known) :].flip(0))
 
 
 def test_factors_of_a_latent_are_read_and_replaced(model):
