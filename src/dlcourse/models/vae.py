@@ -119,14 +119,12 @@ class VAE(Autoencoder):
         The density refers to pixels in levels of 255, so it does not depend on how the net scales them. The noise is
         wider than a level, so the density approximates the probability of the stored integers.
         """
-        return self._log_likelihood(squared_error(drawn, x), x[0].numel())
-
-    def _log_likelihood(self, error: Tensor, pixels: int) -> Tensor:
-        square = error * pixels / (2 * self.log_noise).exp()
+        pixels = x[0].numel()
+        square = squared_error(drawn, x) * pixels / (2 * self.log_noise).exp()
         return -0.5 * square - pixels * (self.log_noise + math.log(LEVELS / 2) + 0.5 * math.log(2 * math.pi))
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Negative ELBO in nats per pixel, with the current weight of the divergence."""
+        """Negative ELBO in nats per pixel, with the current weight of the divergence, and the loss of the estimates."""
         x = self.normalize(inputs)
         output, condition = self(inputs), self.conditions(labels)
         means, logs = self.posterior(output)
