@@ -34,7 +34,6 @@ MODERN = [
     "model.discriminator.norm=none",
     "model.discriminator.spectral=true",
     "model.discriminator.deviation=true",
-    "model.codes=3",
     "model/schedule=triangular",
 ]
 EVERYWHERE = {"epochs.png", "training.gif", "traversals.png", "curves.png"}
@@ -324,19 +323,6 @@ def test_held_out_pictures_are_judged_as_training_ones_are_and_leave_no_trace(fa
         assert torch.equal(model._gathered[0]["real"], model.train().discriminate(model.normalize(inputs)))
 
 
-def test_codes_are_the_first_numbers_of_the_noise(faces):
-    model, _ = built(faces, "gan", "model.codes=2", "model.code_weight=3")
-    z = torch.randn(4, 6)
-    logits, codes = model.discriminate_with_codes(model.net(z))
-    assert logits.shape == (4,) and codes.shape == (4, 2)
-    assert model.code_loss(z[:, :2], z) == 0
-    assert model.code_loss(z[:, :2] + 1, z) == pytest.approx(3, rel=1e-6)
-    model.code_loss(codes, z).backward()
-    assert all(p.grad is not None for net in (model.net, model.discriminator) for p in net.parameters())
-    without, _ = built(faces, "gan")
-    assert without.code_loss(without.discriminate_with_codes(without.net(z))[1], z) == 0
-
-
 def test_the_averaged_generator_follows_and_is_what_draws(face_run):
     result = face_run("gan", *MODERN, "plots=false")
     _, model = load_run(Path(result["folder"]))
@@ -406,8 +392,6 @@ def test_pictures_of_another_size_are_drawn_beside_its_own(face_run, tmp_path, m
         ("gan", ["model.objective=wasserstein"], "model.objective=wasserstein is unknown"),
         ("gan", ["model.augment=[twist]"], "model.augment=twist is unknown"),
         ("gan", ["model.ema=1"], "model.ema=1"),
-        ("gan", ["model.codes=7"], "model.codes=7 must be 0 to model.latent=6"),
-        ("gan", ["model.code_weight=0"], "model.code_weight=0"),
         ("vae", ["model.net.norm=layer"], "norm=layer is unknown"),
         ("vae", ["model.features=vgg"], "model.features=vgg is unknown"),
         ("vae", ["model.noise=null"], "model.noise=None is not a standard deviation"),

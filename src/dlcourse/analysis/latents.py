@@ -40,8 +40,7 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
 
     With an encoder: the principal directions of the latents of images, starting from the latent of the first image.
     Of a conditional model only the active ones, because what it is told may leave nothing to the latent.
-    Without one: the codes that a GAN's discriminator reads from its images, sorted by their weight in the generator's
-    first layer; without codes the directions that this layer stretches most (Shen and Zhou, 2020, arXiv:2007.06600),
+    Without one: the directions that a generator's first layer stretches most (Shen and Zhou, 2020, arXiv:2007.06600),
     starting from a random latent. A traversal covers three standard deviations on both sides.
 
     Args:
@@ -64,14 +63,9 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
         return found[0], _without_condition(model, ways[:count]), 3 * spread[:count], _numbered(count)
     net = model.net if model.average is None else model.average
     weight = net.stem.weight.detach().float().cpu()[:, : model.noise_length]
-    if model.codes:
-        order = weight[:, : model.codes].norm(dim=0).argsort(descending=True)[:count]
-        ways, names = torch.eye(model.latent)[order], [f"code {i}" for i in order.tolist()]
-    else:
-        ways = _without_condition(model, torch.linalg.svd(weight, full_matrices=False).Vh[:count])
-        names = _numbered(len(ways))
+    ways = _without_condition(model, torch.linalg.svd(weight, full_matrices=False).Vh[:count])
     start = model.sample_latents(1, torch.Generator().manual_seed(model.seed))[0].cpu()
-    return start, ways, torch.full((len(ways),), 3.0), names
+    return start, ways, torch.full((len(ways),), 3.0), _numbered(len(ways))
 
 
 def _without_condition(model: Any, ways: Tensor) -> Tensor:

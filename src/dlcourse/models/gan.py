@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.optim.swa_utils import update_bn
@@ -28,7 +27,7 @@ class GAN(Conditional):
     Each step updates the discriminator, then the generator, on the same generated images.
 
     Args:
-        discriminator: makes it from (in_shape, codes), and of a conditional model also from the length of conditions.
+        discriminator: makes it from (in_shape), and of a conditional model also from the length of conditions.
         latent: length of the noise that an image is drawn from.
         objective: `logistic`, `hinge` or `relativistic`, see `gan_losses`.
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
@@ -37,9 +36,6 @@ class GAN(Conditional):
         ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.
         smoothing: of real images' labels, see `gan_losses`; for `logistic` alone.
-        codes: how many of the first noise numbers the discriminator predicts from a generated image, so that they
-            influence the image and counteract mode collapse (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
-        code_weight: weight of the mean squared error of the codes in both losses.
         conditional: tell both nets the factors of the data, such as the class: the generator as a further input, the
             discriminator as in Miyato and Koyama, 2018 (arXiv:1802.05637). Each generated image has the factors of a
             real one of the batch.
@@ -68,8 +64,6 @@ class GAN(Conditional):
         ema: float = 0.0,
         discriminator_rate: float = 1.0,
         smoothing: float = 0.0,
-        codes: int = 0,
-        code_weight: float = 1.0,
         conditional: bool = False,
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
@@ -88,17 +82,12 @@ class GAN(Conditional):
             raise UserError(
                 f"model.smoothing={smoothing} must be 0 or more and below 1, and 0 unless model.objective=logistic"
             )
-        if not 0 <= codes <= latent or code_weight <= 0:
-            raise UserError(
-                f"model.codes={codes} must be 0 to model.latent={latent}, and model.code_weight={code_weight} above 0"
-            )
         super().__init__(task, net, (latent,), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.automatic_optimization = False
         told = {"conditions": condition_length(task, conditional)} if conditional else {}
-        made = discriminator(in_shape=task.in_shape, codes=codes, **told)
+        made = discriminator(in_shape=task.in_shape, **told)
         self.discriminator = made.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
-        self.codes, self.code_weight = codes, code_weight
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
         self.augment, self.ema, self.discriminator_rate = augment, ema, discriminator_rate
         self.smoothing = smoothing
@@ -123,16 +112,6 @@ class GAN(Conditional):
         """Logits [N] of images [N, C, H, W], augmented as in training; `condition`: [N, K] of a conditional model."""
         return self.discriminator(diff_augment(x, self.augment), *condition).float()
 
-    def discriminate_with_codes(self, x: Tensor, *condition: Tensor) -> tuple[Tensor, Tensor]:
-        """As `discriminate`; also the codes [N, codes] that the discriminator predicts."""
-        x = diff_augment(x, self.augment)
-        logits, codes = self.discriminator.discriminate_with_codes(x, *condition)  # ty: ignore[not-callable]
-        return logits.float(), codes.float()
-
-    def code_loss(self, codes: Tensor, z: Tensor) -> Tensor:
-        """Weighted mean squared error of codes [N, codes] against the latents [N, L] of the images."""
-        return self.code_weight * F.mse_loss(codes, z[:, : self.codes]) if self.codes else codes.new_zeros(())
-
     def penalty(self, x: Tensor, *condition: Tensor) -> Tensor:
         """Mean squared gradient of the logits with respect to images [N, C, H, W] (Mescheder et al., 2018)."""
         x = x.detach().requires_grad_()
@@ -143,10 +122,9 @@ class GAN(Conditional):
         """Sum of the losses of a batch; a training step minimises them alternately."""
         real, condition = self.normalize(inputs), _told(self.conditions(labels))
         z = self._latents(len(real), *condition)
-        answer, codes = self.discriminate_with_codes(self.net(z), *condition)
-        logits = self.discriminate(real, *condition), answer
-        both = discriminator_loss(self.objective, *logits, self.smoothing) + generator_loss(self.objective, *logits)
-        return both + self.code_loss(codes, z)
+        drawn = self.discriminate(self.net(z), *condition)
+        logits = self.discriminate(real, *condition), drawn
+        return discriminator_loss(self.objective, *logits, self.smoothing) + generator_loss(self.objective, *logits)
 
     def _latents(self, count: int, *condition: Tensor) -> Tensor:
         """Random noise, followed by the conditions [N, K] of a conditional model: [N, L]."""
@@ -175,12 +153,13 @@ class GAN(Conditional):
         z = self._latents(len(real), *condition)
         drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
-        answer, codes = self.discriminate_with_codes(drawn.detach(), *condition)
+        # generated images first: the order in which random augmentations are drawn
+        answer = self.discriminate(drawn.detach(), *condition)
         logits = self.discriminate(real, *condition), answer
         loss = discriminator_loss(self.objective, *logits, self.smoothing)
         discriminator.zero_grad()
         # two calls free the activations of the loss before the penalty allocates its own
-        self.manual_backward(loss + self.code_loss(codes, z))
+        self.manual_backward(loss)
         if (self.r1 or self.r2) and self.global_step // 2 % self.penalty_every == 0:
             self.manual_backward(self._penalties(real, drawn.detach(), *condition))
         discriminator.step()
@@ -188,10 +167,9 @@ class GAN(Conditional):
         self.discriminator.requires_grad_(False)  # saves gradients that are not used
         with torch.no_grad():
             known = self.discriminate(real, *condition) if self.objective == "relativistic" else logits[0]
-        answer, codes = self.discriminate_with_codes(drawn, *condition)
-        adversarial, code_loss = generator_loss(self.objective, known.detach(), answer), self.code_loss(codes, z)
+        adversarial = generator_loss(self.objective, known.detach(), self.discriminate(drawn, *condition))
         generator.zero_grad()
-        self.manual_backward(adversarial + code_loss)
+        self.manual_backward(adversarial)
         self.discriminator.requires_grad_(True)
         generator.step()
         if self.average is not None:
@@ -199,10 +177,8 @@ class GAN(Conditional):
         for entry in self.trainer.lr_scheduler_configs:
             if entry.interval == "step":
                 entry.scheduler.step()
-        if self.codes:
-            self.note("code_loss", code_loss.detach())
         self._note(loss.detach(), adversarial.detach(), *(part.detach() for part in logits))
-        self.loss_guard.keep(self, loss + adversarial + code_loss, batch_idx)
+        self.loss_guard.keep(self, loss + adversarial, batch_idx)
         if self.trainer.is_last_batch:
             self._log_epoch()
 

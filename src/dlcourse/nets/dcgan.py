@@ -188,17 +188,14 @@ class Discriminator(Encoder):
 
     Args:
         in_shape: shape of the images.
-        codes: number of codes that it also predicts (InfoGAN; Chen et al., 2016, arXiv:1606.03657).
         spectral: divide each layer's weights by their largest singular value (Miyato et al., 2018, arXiv:1802.05957).
         conditions: length of the vectors that say what an image should show; 0 without them. They change the last
             layer's weights (projection; Miyato and Koyama, 2018, arXiv:1802.05637).
         options: see `Encoder`.
     """
 
-    def __init__(
-        self, in_shape: tuple[int, ...], codes: int = 0, spectral: bool = False, conditions: int = 0, **options
-    ):
-        super().__init__(in_shape, 1 + codes, **options)
+    def __init__(self, in_shape: tuple[int, ...], spectral: bool = False, conditions: int = 0, **options):
+        super().__init__(in_shape, 1, **options)
         self.apply(_dcgan_weights)
         self.projection = nn.Linear(conditions, self.head.in_features, bias=False) if conditions else None
         if self.projection is not None:
@@ -210,16 +207,11 @@ class Discriminator(Encoder):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Images [N, C, H, W] and conditions [N, K] or None to logits [N]: large for real images that fit."""
-        return self.discriminate_with_codes(x, condition)[0]
-
-    def discriminate_with_codes(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Images and conditions to logits [N] and codes [N, codes]."""
         features = self.features(x)
-        answers = self.head(features)
-        logits = answers[:, 0]
+        logits = self.head(features)[:, 0]
         if self.projection is not None and condition is not None:
             logits = logits + (self.projection(condition) * features).sum(1)
-        return logits, answers[:, 1:]
+        return logits
 
 
 def _check_options(in_shape: tuple[int, ...], width: int, layers: int, norm: str) -> int:

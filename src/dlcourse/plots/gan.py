@@ -14,7 +14,6 @@ PANELS = {
     "Losses": (
         ("train/discriminator_loss", "discriminator", TRAIN, "-"),
         ("train/generator_loss", "generator", VALIDATION, "--"),
-        ("train/code_loss", "codes, in both", TEST, ":"),
     ),
     "Discriminator's accuracy": (
         ("train/real_accuracy", "real", TRAIN, "-"),

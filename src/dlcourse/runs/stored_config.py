@@ -39,6 +39,7 @@ RENAMED = {
 
 # Arguments of earlier versions by target, and their present names; None: dropped.
 RENAMED_KEYS: dict[str, dict[str, str | None]] = {
+    "dlcourse.models.gan.GAN": {"codes": None, "code_weight": None},
     "dlcourse.nets.transfer.Transfer": {"backbone": "name", "trained": "train", "init_from": None},
 }
 

@@ -21,7 +21,7 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
     """The face on the left, its sliders on the right, and below the way from face A to face B."""
     gr.Markdown(
         "Each slider moves the latent along one direction, in standard deviations: of an autoencoder or a VAE its "
-        "principal directions, of a GAN its codes or the directions that its first layer stretches most. A conditional "
+        "principal directions, of a GAN the directions that its first layer stretches most. A conditional "
         "model (`model.conditional=true`) also has a slider for each factor that it is told."
     )
     chosen = run_list(page, runs, generative, COMMAND)
