@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.analysis.feature_spaces import CHOICES
 from dlcourse.errors import UserError
 from dlcourse.models.any_clock import AnyClockReader
-from dlcourse.models.base import SCHEMA
+from dlcourse.models.base import SCHEMA, BaseModule
 from dlcourse.models.build import ANY_READER, READER, build_data, load_run
 from dlcourse.models.generative import Generative
 from dlcourse.models.quantization import packed, weights_of
@@ -44,8 +45,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     Raises:
         UserError: the run does not exist, is not completed, or is too large.
     """
-    from dlcourse.commands.measure import measure_split
-    from dlcourse.training.trainer import make_trainer, quiet
+    from dlcourse.training.trainer import quiet
 
     quiet()
     if bits not in BITS:
@@ -60,6 +60,38 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     if output == own and model.kind != "time":
         raise UserError(f"{run} is not a clock reader and cannot replace the built-in one: set output=DIR")
     state = packed(model.state_dict(), bits)
+    weights = _checkpoint(run, model, state, bits)
+    model.load_state_dict(weights_of({"state_dict": state}))
+    metrics, rendered = _tested(cfg, model)
+    if output == own:
+        _check_not_worse(run, output, metrics)
+    result = replace(
+        before,
+        verb="export",
+        metrics=before.metrics | metrics,
+        precision="32-true",
+        checkpoint_mb=round(len(weights) / 2**20, 2),
+        bits=bits,
+        rendered=rendered,
+        overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
+    )
+    part = output.with_name(f".{output.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    (part / "weights.pt").write_bytes(weights)
+    write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
+    write_result(part, result)
+    shutil.rmtree(output, ignore_errors=True)
+    part.rename(output)
+    return result, output
+
+
+def _checkpoint(run: Path, model: BaseModule, state: dict[str, Any], bits: int) -> bytes:
+    """The checkpoint file of quantized weights.
+
+    Raises:
+        UserError: it is too large.
+    """
     into = io.BytesIO()
     torch.save({"dlcourse": {"schema": SCHEMA, "task": model.task.to_dict(), "bits": bits}, "state_dict": state}, into)
     size = into.getbuffer().nbytes
@@ -68,17 +100,31 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
             f"{run} needs {size / 2**20:.1f} MB with {bits} bits, the limit is {LIMIT // 2**20} MB: "
             f"{'use bits=8' if bits == 16 else 'train a smaller net'}"
         )
+    return into.getvalue()
+
+
+def _tested(cfg: DictConfig, model: BaseModule) -> tuple[dict[str, float], bool]:
+    """The test metrics of a model, and whether the images are rendered.
+
+    The metrics of the other splits remain those of the weights before quantization.
+    """
+    from dlcourse.commands.measure import measure_split
+    from dlcourse.training.trainer import make_trainer
+
     data = build_data(cfg)
     data.prepare_data()
     data.setup()
     if model.kind == "pictures":
         data.as_pictures()
-    model.load_state_dict(weights_of({"state_dict": state}))
     settings = cfg.trainer.copy()
     settings.accelerator, settings.devices, settings.strategy, settings.precision = "cpu", 1, "auto", "32-true"
-    # the metrics of the other splits are those of the weights before quantization
-    metrics = measure_split(make_trainer(settings, logger=False, enable_checkpointing=False), model, data, "test")
-    built_in = read_result(output) if output == own else None
+    trainer = make_trainer(settings, logger=False, enable_checkpointing=False)
+    return measure_split(trainer, model, data, "test"), data.rendered
+
+
+def _check_not_worse(run: Path, output: Path, metrics: dict[str, float]) -> None:
+    """Refuse to replace a built-in reader by a worse one."""
+    built_in = read_result(output)
     ours = metrics.get("test/error_minutes")
     theirs = built_in.metrics["test/error_minutes"] if built_in is not None else None
     if ours is not None and theirs is not None and ours > theirs:
@@ -86,25 +132,6 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
             f"{run} has a test error of {ours:.2f} minutes, the built-in reader {theirs:.2f}: "
             "export it to another folder with output=DIR"
         )
-    result = replace(
-        before,
-        verb="export",
-        metrics=before.metrics | metrics,
-        precision="32-true",
-        checkpoint_mb=round(size / 2**20, 2),
-        bits=bits,
-        rendered=data.rendered,
-        overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
-    )
-    part = output.with_name(f".{output.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    (part / "weights.pt").write_bytes(into.getvalue())
-    write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
-    write_result(part, result)
-    shutil.rmtree(output, ignore_errors=True)
-    part.rename(output)
-    return result, output
 
 
 def _drop_paths(cfg: DictConfig, overrides: Iterable[str], generative: bool) -> list[str]:

@@ -69,17 +69,17 @@ def run(
     """
     folder = Path(folder)
     quiet()
-    stored = folder / CONFIG
     helper = process_rank() != 0  # started by the first process of ddp after it has written config.yaml
-    if stored.exists() and not resume and not helper:
+    stored = (folder / CONFIG).exists()
+    if stored and not resume and not helper:
         raise UserError(f"{folder} already contains a run: resume it with resume=true, or use another folder")
     cfg, asked_run, trained = cfg.copy(), cfg.get("run") is not None, None
     expand_home(cfg)
     try:
         if helper:
-            cfg = read_stored(stored, _trust(cfg))
-        elif stored.exists():
-            cfg = _stored_config(stored, cfg, overrides)
+            cfg = read_stored(folder / CONFIG, _trust(cfg))
+        elif stored:
+            cfg = _stored_config(folder / CONFIG, cfg, overrides)
             done = read_result(folder)
             trained = _lengthen(cfg, folder, overrides) if asked_run else None
             if trained is None and done and done.status == "completed":
@@ -87,17 +87,10 @@ def run(
                 return done.to_dict() | {"folder": str(folder)}
         if model is None:
             require(cfg, "model")
-        if not stored.exists():
+        if not stored:
             check_keys(cfg, overrides=overrides)
         own = is_own(cfg, model)
-        if data is None:
-            data = build_any_data(cfg) if own else build_data(cfg)
-        elif not own and not isinstance(data, DataModule):
-            raise UserError(
-                f"{type(data).__name__} is a LightningDataModule, which works with your own LightningModule only: "
-                "subclass dlcourse.data.module.DataModule"
-            )
-        data = named_data(cfg, data)
+        data = _data_for(cfg, data, own)
         check_launcher(cfg.trainer)
         check_options(cfg.trainer)
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +117,22 @@ def run(
         raise
 
 
+def _data_for(cfg: DictConfig, data: LightningDataModule | None, own: bool) -> LightningDataModule:
+    """The data to train on: those given, or those that the config names.
+
+    Raises:
+        UserError: they do not fit the model.
+    """
+    if data is None:
+        data = build_any_data(cfg) if own else build_data(cfg)
+    elif not own and not isinstance(data, DataModule):
+        raise UserError(
+            f"{type(data).__name__} is a LightningDataModule, which works with your own LightningModule only: "
+            "subclass dlcourse.data.module.DataModule"
+        )
+    return named_data(cfg, data)
+
+
 def _trust(cfg: DictConfig) -> list[str]:
     """What this command trusts: the names in `trust`, and those that its own config builds."""
     trust: Any = cfg.get("trust") or []
@@ -147,12 +156,8 @@ def _stored_config(path: Path, cfg: DictConfig, overrides: Sequence[str]) -> Dic
             if key in named:
                 OmegaConf.update(stored, key, new)
             continue
-        if cfg.get("run") is not None or kind(key) in (
-            RECORD,
-            PLACE,
-            SOURCE,
-        ):  # with `run=DIR` all other keys come from the stored config
-            continue
+        if cfg.get("run") is not None or kind(key) in (RECORD, PLACE, SOURCE):
+            continue  # with `run=DIR` all other keys come from the stored config
         undecided = new is None or OmegaConf.is_dict(new) or (key == "trainer.precision" and new == "auto")
         if not undecided and old != new:
             raise UserError(f"{path.parent} was started with {key}={old}, not {new}: remove {key}, or start a new run")
