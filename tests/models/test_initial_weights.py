@@ -62,7 +62,7 @@ def test_files_of_other_programs(tmp_path, form):
     model = wrapped(Net())
     said = start_from(model, read_weights(path))
     assert torch.equal(model.net[0].weight, net[0].weight) and torch.equal(model.net[1].running_var, net[1].running_var)
-    assert "6 of 8 tensors taken" not in said or form
+    assert "7 of 9 tensors taken" in said
     assert "start at random: net.2.weight [3x4], net.2.bias [3]; not used: " in said and "[7x4]" in said
 
 
@@ -99,6 +99,21 @@ def test_a_frozen_layer_must_not_stay_random():
     del other["1.bias"]
     with pytest.raises(UserError, match=r"1 weights that are not trained are missing .*net.1.bias \[4\]"):
         start_from(model, Weights("x", other))
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_a_moving_average_starts_as_a_copy_of_the_net(averaged):
+    def with_average(classes):
+        model = wrapped(Net(classes))
+        model.average = wrapped(Net(classes)).net.requires_grad_(False)
+        return model
+
+    torch.manual_seed(0)
+    model, other = with_average(3), with_average(7) if averaged else wrapped(Net(7))
+    said = start_from(model, Weights("x", other.state_dict()))
+    assert torch.equal(model.net[0].weight, other.net[0].weight)
+    assert all(torch.equal(value, model.net.state_dict()[name]) for name, value in model.average.state_dict().items())
+    assert "7 of 9 tensors taken; start at random: net.2.weight [3x4], net.2.bias [3]" in said
 
 
 def test_a_missing_file_ends_the_command_before_it_writes_anything(command):

@@ -112,7 +112,8 @@ def _safetensors(file: Path, named: str) -> dict[str, Tensor]:
 def start_from(model: nn.Module, weights: Weights) -> str:
     """Set all weights of a model that fit by name and shape.
 
-    Prefixes such as `model.` may differ. `mean` and `std`, which scale the inputs, stay those of the new data.
+    Prefixes such as `model.` may differ. `mean` and `std`, which scale the inputs, stay those of the new data. A moving
+    average of the net (`average`) starts as a copy of it.
 
     Returns:
         One line that says which were taken, which start at random, and which were not used.
@@ -120,22 +121,27 @@ def start_from(model: nn.Module, weights: Weights) -> str:
     Raises:
         UserError: no weight matrix fits, or a frozen weight is missing: it would stay random.
     """
-    own = {name: value for name, value in model.state_dict().items() if name not in SCALING}
-    given = {name: value for name, value in weights.tensors.items() if name not in SCALING}
+    net, average = getattr(model, "net", None), getattr(model, "average", None)
+    copied = {f"average.{name}" for name in average.state_dict()} if isinstance(average, nn.Module) else set()
+    own = {name: value for name, value in model.state_dict().items() if name not in {*SCALING, *copied}}
+    given = {name: value for name, value in weights.tensors.items() if name not in {*SCALING, *copied}}
     pairs = _pairs(own, given)
     if not any(own[name].ndim > 1 for name in pairs):
         raise UserError(
             f"{weights.source} does not fit this model: {_shapes(given, given)} there, {_shapes(own, own)} here; "
             "choose weights of the same net"
         )
-    frozen = {name: value for name, value in model.named_parameters() if not value.requires_grad and name not in pairs}
+    parameters = {name: value for name, value in model.named_parameters() if name in own}
+    frozen = {name: value for name, value in parameters.items() if not value.requires_grad and name not in pairs}
     if frozen:
         raise UserError(
             f"{weights.source} does not fit this net: {len(frozen)} weights that are not trained are missing there or "
             f"have another shape ({_shapes(frozen, own)}); choose weights of the same net"
         )
     model.load_state_dict({name: given[other] for name, other in pairs.items()}, strict=False)
-    new = {name: value for name, value in own.items() if name not in pairs and name in dict(model.named_parameters())}
+    if isinstance(net, nn.Module) and isinstance(average, nn.Module):
+        average.load_state_dict(net.state_dict())
+    new = {name: value for name, value in parameters.items() if name not in pairs}
     unused = given.keys() - set(pairs.values())
     said = f"{weights.source}: {len(pairs)} of {len(own)} tensors taken"
     said += f"; start at random: {_shapes(new, own)}" if new else ""
