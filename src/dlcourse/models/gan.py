@@ -27,7 +27,7 @@ class GAN(Conditional):
     Each step updates the discriminator, then the generator, on the same generated images.
 
     Args:
-        discriminator: makes it from (in_shape), and of a conditional model also from the length of conditions.
+        discriminator: makes it from in_shape, and for a conditional model also from the length of conditions.
         latent: length of the noise that an image is drawn from.
         objective: `logistic`, `hinge` or `relativistic`, see `gan_losses`.
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.

@@ -123,8 +123,9 @@ def start_from(model: nn.Module, weights: Weights) -> str:
     """
     net, average = getattr(model, "net", None), getattr(model, "average", None)
     copied = {f"average.{name}" for name in average.state_dict()} if isinstance(average, nn.Module) else set()
-    own = {name: value for name, value in model.state_dict().items() if name not in {*SCALING, *copied}}
-    given = {name: value for name, value in weights.tensors.items() if name not in {*SCALING, *copied}}
+    left_out = {*SCALING, *copied}
+    own = {name: value for name, value in model.state_dict().items() if name not in left_out}
+    given = {name: value for name, value in weights.tensors.items() if name not in left_out}
     pairs = _pairs(own, given)
     if not any(own[name].ndim > 1 for name in pairs):
         raise UserError(
