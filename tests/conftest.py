@@ -82,6 +82,12 @@ def tiny_run(tmp_path: Path):
 
 
 @pytest.fixture
+def run_folder(tiny_run) -> Path:
+    """The folder of a finished run of the tiny clock model."""
+    return Path(tiny_run()["folder"])
+
+
+@pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs a command in this process: `command("train", "model=...")` gives exit code, stdout and stderr."""
     from dlcourse.config import use_config_dir

@@ -7,9 +7,9 @@ import torch
 
 from dlcourse.models.build import load_checkpoint
 from dlcourse.runs.result import read_result
-from tests.conftest import NET
+from tests.conftest import NET, TINY
 
-TINY_CLOCKS = ["data=clocks", "data.count=120", "data.size=48", "data.batch_size=24"]
+TINY_CLOCKS = TINY[:4]
 TINY_TOONS = ["data=toons", "data.count=64", "data.validation=8", "data.test=8", "data.size=32", "data.batch_size=16"]
 TINY_NETS = [f"model.{net}.{key}" for net in ("net", "discriminator") for key in ("width=4", "layers=3")]
 FAMILIES = {

@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.reporting.browser import BROWSER
+
 WAIT = 120_000  # milliseconds that an answer may take on a busy machine
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def address(tmp_path_factory):
     """Where the playground runs, over a folder with two small runs."""
     for module in ("gradio", "captum", "playwright"):
         pytest.importorskip(module, reason=f"{module} is not installed: uv sync --extra app")
-    if CHROMIUM is None:
+    if BROWSER is None:
         pytest.skip("Chromium is not installed")
     from dlcourse.commands.train import run
     from dlcourse.config import compose
@@ -54,7 +54,7 @@ def browser(address):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--use-gl=swiftshader"])
+        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--use-gl=swiftshader"])
         yield chromium
         chromium.close()
 

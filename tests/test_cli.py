@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcourse.cli.arguments import prepare_arguments
+from dlcourse.runs.folders import unique_folder
 from tests.conftest import NET, PINNED, TINY
 
 RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
@@ -15,9 +16,7 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model=clock_multihed", "data=clocks"], "model=clock_multihed is unknown; did you mean clock_multihead?"),
         (["model=clock_multihead", "data=clock"], "data=clock is unknown; did you mean clocks?"),
-        (["experiment=clocks/g99"], "experiment=clocks/g99 is unknown"),
         (["modle=clock_cyclic"], "unknown key modle; did you mean model?"),
         (["model=clock_cyclic", "data=clocks", "model.optimizer.lrr=1"], "did you mean model.optimizer.lr?"),
         (["data=clocks", "data.augment.rotatoin=1"], "did you mean data.augment.rotation?"),
@@ -27,12 +26,9 @@ RUN = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false"]
         (["seed"], "seed"),
         (["data=clocks"], "model is missing: choose model=autoencoder|clock_any|clock_classification|"),
         (["model=clock_cyclic"], "data is missing: choose data=arrays|cifar10|"),
-        (["run=nowhere"], "run=nowhere is not a run folder"),
         ([*RUN, "data.count=3"], "data.count=3 is too small"),
-        ([*RUN, "model=clock_classification", "model.num_classes=721"], "num_classes=721 is out of range"),
         ([*RUN, "model.minute=regression"], "decode=joint requires minute=classes"),
         ([*RUN, "data=clocks_course", "~data.count", "~data.size"], "data.count"),
-        ([*RUN, "data.batch_size=abc"], "batch_size=abc is not an integer"),
         ([*RUN, "trainer.max_epochs=abc"], "trainer.max_epochs=abc is not a positive integer"),
         ([*RUN, "trainer.accelerator=tpux"], "tpux"),
         ([*RUN, "+trainer.no_such_thing=1"], "no_such_thing"),
@@ -46,10 +42,8 @@ def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said
     assert not list(Path("outputs").rglob("checkpoints"))
 
 
-def test_a_command_that_is_wrong_leaves_no_folder(command):
-    for words in (["data=clocks"], ["model=clock_multihed"], [*RUN, "data.count=3"]):
-        command("train", *words)
-    assert not Path("outputs").exists() or not [p for p in Path("outputs").rglob("*") if p.is_file()]
+def test_two_runs_of_one_name_have_two_folders():
+    assert [unique_folder("outputs/day", "run") for _ in range(2)] == ["outputs/day/run", "outputs/day/run-2"]
 
 
 def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
@@ -105,12 +99,6 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
     assert code == 0, error
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1
-
-
-def test_two_runs_in_one_second_have_two_folders(command):
-    for _ in range(2):
-        assert command("train", *RUN)[0] == 0
-    assert len(list(Path("outputs").rglob("result.json"))) == 2
 
 
 @pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~"])

@@ -29,6 +29,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import load_checkpoint
 from dlcourse.training.devices import LEADER, check_launcher, ddp_environment, process_rank
+from dlcourse.training.ema import EMAWeightAveraging
 
 RUN = ["model=mlp", "data=digits8", "trainer=cpu", "trainer.max_epochs=1", "trainer.precision=32-true"]
 DDP = OmegaConf.create({"devices": 2, "strategy": "ddp"})
@@ -189,7 +190,16 @@ def test_a_script_without_logging_sees_each_epoch_once(tmp_path, monkeypatch, ca
     assert not logging.getLogger("dlcourse").handlers
 
 
-def test_ema_helps_in_a_short_run(tmp_path):
+@pytest.mark.parametrize(("every", "batches"), [(1, 6), (2, 6), (4, 3)])
+def test_an_average_is_updated_however_many_steps_a_batch_takes(every, batches):
+    ema, updated = EMAWeightAveraging(0.9, every), 0
+    for step in range(2, 14, 2):  # a GAN takes two steps for a batch
+        if ema.should_update(step_idx=step - 1):
+            ema._latest_update_step, updated = step, updated + 1
+    assert updated == batches
+
+
+def test_ema_costs_no_accuracy_in_a_short_run(tmp_path):
     words = [*RUN, "plots=false", "trainer.max_epochs=4"]
     plain = run(compose(*words), folder=tmp_path / "plain")["metrics"]["test/accuracy"]
     averaged = run(compose(*words, "callbacks=ema"), folder=tmp_path / "ema")["metrics"]["test/accuracy"]

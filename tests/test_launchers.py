@@ -134,6 +134,7 @@ def test_slurm_through_the_script_that_it_generates(tmp_path):
     assert {result["threads"] for result in check(done)} == {"4"}
 
 
+@pytest.mark.whole
 def test_ray():
     needs("hydra_ray_launcher")
     check(sweep("hydra/launcher=ray_here"))

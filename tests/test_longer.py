@@ -59,6 +59,15 @@ def test_a_run_that_stopped_early_trains_on(command):
     assert read_result(Path("run")).epochs > stopped
 
 
+def test_nets_that_have_all_solved_xor_stay_solved(command):
+    words = ["experiment=xor/b2", "trainer=cpu", "plots=false", "hydra.run.dir=run"]
+    assert command("train", *words)[0] == 0
+    before = read_result(Path("run"))
+    code, _, error = command("train", "run=run", f"trainer.max_epochs={before.epochs + 20}")
+    assert code == 0, error
+    assert read_result(Path("run")).metrics == before.metrics
+
+
 def test_what_cannot_be_continued_is_refused(command):
     assert command("train", *DENSE, "trainer.max_epochs=2", "trainer.max_steps=2", "hydra.run.dir=run")[0] == 0
     result = Path("run/result.json").read_text()

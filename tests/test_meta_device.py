@@ -190,7 +190,7 @@ def test_encodings(name, meta):
     from dlcourse.clocks.encodings import confidence
 
     node = None if name == "dial" else OmegaConf.load(CONF / "model" / "encoding" / f"{name}.yaml")
-    encoding: Any = DialAngles() if node is None else instantiate(node.get("encoding", node))
+    encoding: Any = DialAngles() if node is None else instantiate(node)
     minutes = torch.empty(COUNT, dtype=torch.int64, device=META)
     output = torch.empty(COUNT, sum(encoding.outputs), device=META)
     for meta.in_step in (False, True):  # the first time moves its tables
@@ -245,13 +245,14 @@ def test_renderers(blank_textures, meta):
     from dlcourse.clocks import render as clocks
     from dlcourse.clocks.scene import draw_scenes
     from dlcourse.clocks.varied.render import render_varied
-    from dlcourse.clocks.varied.scene import VariedRanges
+    from dlcourse.clocks.varied.scene import VariedRanges, pose
     from dlcourse.toons import render as toons
     from dlcourse.toons.scene import draw_scenes as draw_faces
 
     minutes = torch.arange(COUNT)
     drawn = clocks.render(draw_scenes(minutes, 0), 48, META)
     assert drawn.is_meta and drawn.shape == (COUNT, 48, 48)
+    assert pose(draw_scenes(minutes, 0, VariedRanges()).to(META)).shape.is_meta
     others = {
         "renderer of any clock": lambda: render_varied(draw_scenes(minutes, 0, VariedRanges()), 48, META),
         "renderer of cartoon faces": lambda: toons.render(draw_faces(COUNT, seed=0), 32, device=META),

@@ -23,11 +23,6 @@ def picture(path, mode="L", size=(60, 80), **save):
     return path
 
 
-@pytest.fixture
-def run_folder(tiny_run):
-    return Path(tiny_run("plots=false")["folder"])
-
-
 def test_a_folder_of_different_images(run_folder, tmp_path, capsys):
     source = tmp_path / "photos"
     source.mkdir()

@@ -15,11 +15,6 @@ from dlcourse.models.build import READER, built_in, load_run
 from dlcourse.models.quantization import packed, weights_of
 
 
-@pytest.fixture
-def run_folder(tiny_run):
-    return Path(tiny_run("plots=false")["folder"])
-
-
 @pytest.mark.parametrize(("bits", "least"), [(8, 3.5), (16, 1.9)])
 def test_packed_weights_are_small_and_near(bits, least):
     torch.manual_seed(0)

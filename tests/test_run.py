@@ -1,5 +1,6 @@
 """Runs from a config to a folder: its content, resuming, evaluating again, and stored runs that cannot be trusted."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -112,6 +113,8 @@ def test_objects_can_be_given_instead_of_a_config(tmp_path):
 def test_a_run_that_never_validated_tests_its_last_weights(tiny_run):
     result = tiny_run("trainer.max_steps=2", "plots=false")
     assert result["status"] == "completed" and 0 <= result["metrics"]["test/error_minutes"] <= 360
+    rows = list(csv.DictReader((Path(result["folder"]) / "metrics.csv").read_text().splitlines()))
+    assert [bool(row["train/loss"]) for row in rows] == [True]  # although the epoch ended early
 
 
 def test_rendered_figures_are_not_called_better(tiny_run, capsys):

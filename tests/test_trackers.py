@@ -107,6 +107,7 @@ def _only_result() -> dict:
     return json.loads(path.read_text())
 
 
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore")  # of the clients' own
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////proc/nowhere/mlflow.db", "nonsense://x"])
 def test_an_mlflow_that_is_down_costs_a_run_one_sentence(command, uri):
@@ -120,6 +121,7 @@ def test_an_mlflow_that_is_down_costs_a_run_one_sentence(command, uri):
     assert log.count("continues without it") == 1 and len(said) <= 1
 
 
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore")
 def test_mlflow_holds_a_sweep_and_its_jobs(command):
     pytest.importorskip("mlflow")

@@ -114,7 +114,7 @@ def test_other_files_are_refused_without_advice_that_destroys(tmp_path):
     write_idx(tmp_path / "idx")
     (tmp_path / "idx" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no file")
     for kind, name, words in (
-        (MNIST, "pets", "does not contain the files of data, .*|use data=folder for your own images"),
+        (MNIST, "pets", "does not contain the files of data: .*use data=folder for your own images"),
         (CIFAR10, "pets", "use data=folder for your own images"),
         (CIFAR10, "cifar-10-python.tar.gz", "is not the published CIFAR10 .its MD5 checksum differs"),
         (MNIST, "idx", "t10k-labels-idx1-ubyte.gz could not be read as an IDX file"),

@@ -42,6 +42,20 @@ def test_nothing_switched_on_changes_nothing():
     assert torch.equal(Augment()(x, seeded(1)), x)
 
 
+def test_an_image_that_is_not_square_is_rotated_without_skew():
+    x = torch.zeros(1, 1, 24, 60)
+    x[:, :, 9:15, 24:36] = 1  # a bar of 6 by 12 pixels in the middle
+    turned = Augment(rotation=90, outside="darkest")._warp(x, lambda *shape: torch.ones(1, *shape))
+    expected = torch.zeros_like(x)
+    expected[:, :, 6:18, 27:33] = 1
+    torch.testing.assert_close(turned, expected, atol=1e-4, rtol=0)
+
+
+def test_images_one_pixel_high_can_be_noisy():
+    x = torch.zeros(2, 1, 64, dtype=torch.uint8)
+    assert Augment(noise=10)(x, seeded(1)).float().std() > 1
+
+
 def test_never_mirrors():
     """Three spots, anticlockwise in the image, stay anticlockwise."""
     x = torch.zeros(200, 64, 64, dtype=torch.uint8)

@@ -56,6 +56,11 @@ def test_a_name_tells_one_time(name, minutes):
     assert time_in(name) == minutes
 
 
+@pytest.mark.parametrize("pad", [False, True])
+def test_a_model_prepares_photographs_as_its_training_images_were(tmp_path, pad):
+    assert loaded(write_clocks(tmp_path / "own"), tmp_path, whole=True, pad=pad).task.pad == pad
+
+
 def test_a_folder_is_split_and_its_other_files_are_named(tmp_path, caplog):
     root = write_clocks(tmp_path / "own", [*NAMES, "invalid.png"])
     (root / "10-10 broken.png").write_bytes(b"no image")

@@ -77,6 +77,9 @@ def test_fresh_pictures_are_new_each_step_and_the_same_for_a_seed(data_dir):
         ({"batch_size": 0}, "data.batch_size=0 is below 1"),
         ({"scene": {"tlt": [0, 1]}}, "data.scene.*tlt"),
         ({"scene": {"tilt": [20, 10]}}, "data.scene.*tilt"),
+        ({"copies": 0}, "data.copies=0 is not a positive whole number"),
+        ({"copies": 2, "augment": Augment()}, "add data/augment=clocks"),
+        ({"copies": 2, "fresh": True, "augment": Augment(noise=1)}, "add data.fresh=false"),
     ],
 )
 def test_bad_options_are_refused(data_dir, options, words):
@@ -201,16 +204,3 @@ def test_copies_enlarge_the_training_set_once_and_for_all(data_dir):
     first, again = (torch.cat([b for b, _ in data.split_dataloader("train")]) for _ in range(2))
     assert torch.equal(first, again) and data.augment is None
     assert torch.equal(data.arrays["test"][0], plain.arrays["test"][0])
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"copies": 0}, "data.copies=0 is not a positive whole number"),
-        ({"copies": 2, "augment": Augment()}, "add data/augment=clocks"),
-        ({"copies": 2, "fresh": True, "augment": Augment(noise=1)}, "add data.fresh=false"),
-    ],
-)
-def test_copies_that_would_be_none_are_refused(data_dir, options, words):
-    with pytest.raises(UserError, match=words):
-        clocks(data_dir, **options)

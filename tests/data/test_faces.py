@@ -113,7 +113,6 @@ def test_the_mean_picture_is_exact():
     [
         ({"path": "nowhere"}, "data.path=nowhere not found: set data.path to a folder of images"),
         ({"path": None}, "not found: set data.path to a folder of images"),
-        ({"batch_size": 1000}, "fewer than a batch of 1000: set data.batch_size=96 or less"),
         ({"size": 4}, "data.size=4 is too small"),
         ({"test": 0}, "data.test=0"),
     ],

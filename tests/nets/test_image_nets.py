@@ -9,7 +9,7 @@ import torch
 from hydra.utils import get_class
 from torch import nn
 
-from dlcourse.config import compose
+from dlcourse.config import choices, compose
 from dlcourse.models.build import build
 from dlcourse.nets.cnn import CNN
 from dlcourse.nets.fast_cnn import FastCNN
@@ -21,8 +21,7 @@ from dlcourse.nets.resnet50 import ResNet50
 from dlcourse.nets.wide_resnet import WideResNet
 
 MNIST, CIFAR, DIGITS, IMAGENET = (1, 28, 28), (3, 32, 32), (1, 16, 16), (3, 224, 224)
-NAMES = ["mlp", "cnn", "vgg_block", "vgg16", "simple_cnn", "intermediate_cnn", "school_cnn", "mnist_cnn_wide"]
-NAMES += ["deeper_cnn", "digits_cnn", "mnist_cnn", "wide_resnet", "resnet50", "fast_cnn"]
+NAMES = choices("model/net", shipped=True)
 
 
 @cache

@@ -1,18 +1,22 @@
 """Nets: shapes at every size, parameter counts, learning possible."""
 
+from functools import partial
+
 import pytest
 import torch
 
+from dlcourse.nets.polar import PolarNet
 from dlcourse.nets.resnet import ResNet
 from dlcourse.nets.three_conv import ThreeConv
+from tests.nets.test_polar import SMALL
 
 
-@pytest.mark.parametrize("make", [ResNet, ThreeConv])
+@pytest.mark.parametrize("make", [ResNet, ThreeConv, partial(PolarNet, **SMALL)])
 @pytest.mark.parametrize(("channels", "side"), [(1, 75), (1, 150), (3, 64)])
 def test_gives_the_sum_of_the_heads_and_a_gradient_everywhere(make, channels, side):
     net = make((channels, side, side), (12, 5))
-    output = net(torch.randn(2, channels, side, side))
-    assert output.shape == (2, 17)
+    output = net(torch.randn(4, channels, side, side))
+    assert output.shape == (4, 17)
     output.square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
 

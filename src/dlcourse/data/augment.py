@@ -28,7 +28,7 @@ class Augment:
         shift: fraction of the side, in both directions along both axes.
         outside: what fills the area beyond the border after rotation, zoom, shear and shift: the image's `mirror`
             image, the `nearest` border pixel, or the `darkest` level, which suits strokes on a black background.
-        brightness: grey levels in both directions.
+        brightness: grey levels in both directions; for images of floats in their unit, also noise and reflection.
         noise: standard deviation in grey levels.
         blur: standard deviation in pixels of the widest Gaussian blur.
         reflection: grey levels that a soft bright spot adds at its centre.
@@ -95,7 +95,7 @@ class Augment:
             raise UserError("features cannot be augmented as images: use data/augment=none")
         side = min(images.shape[1:3])
         for name, value, most in (("crop", self.crop, side - 1), ("blur", self.blur, (side - 1.5) / 2)):
-            if value > most:
+            if value > max(most, 0):
                 raise UserError(f"data.augment.{name}={value} is too large for {side} pixels: use at most {most:.3g}")
 
         def uniform(*shape: int) -> Tensor:
@@ -160,7 +160,9 @@ class Augment:
         tall = low + (high - low) * (uniform() + 1) / 2 if self.zoom_axes == "apart" else wide
         cos, sin = angle.cos() / tall, angle.sin() / tall
         a, d = (angle.cos() / wide, angle.sin() / wide) if self.zoom_axes == "apart" else (cos, sin)
-        a, b, d, e = (factor[:, None] for factor in (a, shear * cos - sin, d, shear * sin + cos))
+        # The unit of the grid is half a side: without this ratio, images that are not square would be skewed.
+        ratio = x.shape[2] / x.shape[3]
+        a, b, d, e = (factor[:, None] for factor in (a, (shear * cos - sin) * ratio, d / ratio, shear * sin + cos))
         grid = _affine_grid((a, b, shift[:, :1]), (d, e, shift[:, 1:]), x.shape[2:])
         if self.outside != "darkest":
             beyond = "reflection" if self.outside == "mirror" else "border"
@@ -208,7 +210,7 @@ def _affine_grid(across: Sequence[Tensor], down: Sequence[Tensor], size: Sequenc
 def _mirrored(places: Tensor) -> Tensor:
     """Reflect indices [N, S] beyond 0 to S - 1 back into the range; the end itself is not repeated."""
     last = places.shape[1] - 1
-    return last - (last - places.abs()).abs() if last else torch.zeros_like(places)
+    return last - (last - places.abs()).abs()
 
 
 def _rectangle(x: Tensor, uniform, half_height: Tensor, half_width: Tensor) -> Tensor:

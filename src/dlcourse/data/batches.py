@@ -98,16 +98,16 @@ class Batches:
         def take(number: int) -> Batch:
             return self.take(order[number * self.batch_size :][: self.batch_size], epoch, number)
 
-        if not self.ahead:
+        if not self.ahead or not numbers:
             yield from map(take, numbers)
             return
         threads = torch.get_num_threads()
         with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            following = pool.submit(take, numbers[0]) if numbers else None
-            for number in numbers:
-                batch = following.result() if following is not None else take(number)
-                following = pool.submit(take, number + 1) if number + 1 in numbers else None
+            following = pool.submit(take, numbers[0])
+            for number in numbers[1:]:
+                batch, following = following.result(), pool.submit(take, number)
                 yield batch
+            yield following.result()
 
     def state_dict(self) -> dict[str, Any]:
         """Empty: its presence tells Lightning that a pass can resume within an epoch; `start` does that."""

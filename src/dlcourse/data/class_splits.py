@@ -9,13 +9,13 @@ from dlcourse.errors import UserError
 Splits = dict[str, np.ndarray]  # indices int64 of each split, sorted
 
 
-def check_shares(validation: float, test: float) -> None:
-    """Refuse shares that are neither fractions nor numbers of images.
+def check_shares(**shares: float) -> None:
+    """Refuse shares, by the name of their option, that are neither fractions nor numbers of images.
 
     Raises:
         UserError: naming the option.
     """
-    for key, value in (("validation", validation), ("test", test)):
+    for key, value in shares.items():
         if value < 0 or (value >= 1 and value != int(value)):
             raise UserError(f"data.{key}={value} is neither a number of images nor a fraction: use for example 0.15")
 

@@ -1,5 +1,6 @@
 """A user's own photographs of clocks."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -79,7 +80,7 @@ class ClockFolder(ImageFolder):
             )
         # as one class, since most times have a single photograph
         splits = self.split_indices(np.zeros(len(images), np.int64), stored["split"], ("clock",))
-        self.task = time_task(self.title, images[splits["train"]])
+        self.task = replace(time_task(self.title, images[splits["train"]]), pad=self.pad)
         return {name: (images[index], labels[index]) for name, index in splits.items()}
 
     @cached_property

@@ -1,6 +1,5 @@
 """Images without classes: a folder of image files of any size and mode, or a prepared .npz file."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,8 @@ from dlcourse.data.npz import Npz, cached_npz, read_npz, settings_hash
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 
-log = logging.getLogger(__name__)
-
 VERSION = 3  # of the preparation; a part of the cached file's name
 SHARE = 10  # at most one image in ten is held out for the test, and the same for validation
-NAMED = 20  # skipped files that are listed by name
 
 
 class Faces(DataModule):
@@ -92,11 +88,6 @@ class Faces(DataModule):
         count = min(self.validation, most)
         held_out, order = order[:count], order[count:]
         splits = {"train": train[order], **({"val": train[held_out]} if count else {}), **splits}
-        if len(splits["train"]) < self.batch_size:
-            raise UserError(
-                f"{self.path} leaves {len(splits['train'])} training images, fewer than a batch of "
-                f"{self.batch_size}: set data.batch_size={len(splits['train'])} or less, or give more images"
-            )
         mean, std = statistics(splits["train"])
         self.task = Task(self.title, "pictures", (len(mean), self.size, self.size), mean, std)
         return {split: (x, torch.zeros(len(x), dtype=torch.int64)) for split, x in splits.items()}

@@ -49,7 +49,7 @@ class CIFAR100Features(CIFAR100):
 
     def _images(self, x: np.ndarray, split: str) -> np.ndarray:
         """Features as grey images of one row, [N, 1, D], so that they are split as images are."""
-        found = self.encoder().cached(torch.from_numpy(super()._images(x, split)), self.path.parent)
+        found = self.encoder().cached(torch.from_numpy(super()._images(x, split)), self.data_dir)
         return found[:, None].numpy()
 
     def load(self) -> dict[str, Arrays]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from dlcourse.data.batches import Augment, seeded
+from dlcourse.data.class_splits import check_shares
 from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import AGAIN, Npz, cached_npz
 from dlcourse.data.published_files import DIGESTS, digest, keras_names
@@ -57,11 +58,8 @@ class LabelledImages(DataModule):
         seed: int = 0,
     ):
         super().__init__(name, batch_size, augment, seed)
-        if validation < 0 or (validation > 1 and validation != int(validation)):
-            raise UserError(
-                f"data.validation={validation} is neither a number of images nor a fraction: use 5000, 0.1 or 0"
-            )
-        self.own = path is not None
+        check_shares(validation=validation)
+        self.own, self.data_dir = path is not None, Path(data_dir) if data_dir else None
         self.path = Path(path) if path is not None else Path(data_dir) / f"{self.FILE or name}.npz"
         self.validation, self.split_seed = validation, split_seed
 

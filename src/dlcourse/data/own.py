@@ -50,7 +50,7 @@ class OwnImages(DataModule):
         seed: int,
     ):
         super().__init__(name, batch_size, augment, seed)
-        check_shares(validation, test)
+        check_shares(validation=validation, test=test)
         check_folds(folds, fold)
         if path is None:
             raise UserError(f"data={name} needs your images: set data.path (docs/guides/own-images.md shows the forms)")

@@ -229,6 +229,11 @@ class BaseModule(StepShortcuts, ABC):
             self._log_epoch()
         return loss
 
+    def on_train_epoch_end(self) -> None:
+        """Log what an epoch has recorded that ended early, as by `trainer.max_steps`."""
+        if self._noted:
+            self._log_epoch()
+
     def note(self, name: str, value: Tensor) -> None:
         """Record a value of a training step; the epoch's mean is logged as `train/<name>`."""
         self._noted.setdefault(name, []).append(value.detach())
@@ -290,15 +295,23 @@ class BaseModule(StepShortcuts, ABC):
         except (TypeError, ValueError) as error:
             raise UserError(f"model.optimizer: {error}: change that value") from error
 
+    def make_schedule(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """The schedule of an optimizer over all steps of the fit.
+
+        Raises:
+            UserError: it refuses a value.
+        """
+        try:
+            return self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"model.schedule: {error}: change that value") from error
+
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule over all steps of the fit."""
         optimizer = self.make_optimizer(self)
         if self.device.type == "cpu":
             skip_graph_capture_check(optimizer)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": self.schedule(optimizer, int(self.trainer.estimated_stepping_batches)),
-        }
+        return {"optimizer": optimizer, "lr_scheduler": self.make_schedule(optimizer)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""

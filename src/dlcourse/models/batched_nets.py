@@ -88,7 +88,7 @@ class ManyNets(BaseModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """Run a chunk of iterations."""
         with torch.no_grad(), torch_threads(self.threads):
-            figures = self.advance(self.normalize(batch[0]), batch[1])
+            figures = {} if self.finished else self.advance(self.normalize(batch[0]), batch[1])
         if "loss" in figures:
             self.loss_guard.keep(self, torch.as_tensor(figures["loss"]), batch_idx)
         figures |= {"iteration": self.iteration}

@@ -55,6 +55,8 @@ class Classifier(BaseModule):
             raise UserError(f"model.tta={tta} is unknown: use {', '.join(VIEWS)}")
         if not 0 <= label_smoothing < 1:
             raise UserError(f"model.label_smoothing={label_smoothing} is out of range: use 0 to 0.5")
+        if min(mixup, l1, l2) < 0:
+            raise UserError(f"model.mixup={mixup}, model.l1={l1} and model.l2={l2} must be 0 or more")
         super().__init__(task, net, (len(task.classes),), optimizer, schedule, seed)
         self.scale_inputs(scaling)
         if class_weights not in (None, "auto"):

@@ -212,7 +212,7 @@ class GAN(Conditional):
                 skip_graph_capture_check(optimizer)
             for group in optimizer.param_groups:
                 group["lr"] *= factor
-            schedule = self.schedule(optimizer, int(self.trainer.estimated_stepping_batches))
+            schedule = self.make_schedule(optimizer)
             if isinstance(schedule["scheduler"], ReduceLROnPlateau):
                 raise UserError(
                     "the loss of a GAN does not measure progress: use model/schedule=constant or triangular"

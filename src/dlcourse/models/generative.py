@@ -49,8 +49,6 @@ class Generative(ComparedImages):
         features: str = "auto",
         shown_epochs: int | Sequence[int] = (),
     ):
-        if outputs[0] < 1:
-            raise UserError(f"model.latent={outputs[0]} is too small: use for example 32")
         shown: tuple[Any, ...] = (shown_epochs,) if isinstance(shown_epochs, (int, str)) else tuple(shown_epochs)
         if any(not isinstance(epoch, int) or epoch < 0 for epoch in shown):
             raise UserError(
@@ -160,7 +158,8 @@ class Generative(ComparedImages):
         return self.sampled(SHOWN, 0)
 
     def on_train_epoch_end(self) -> None:
-        """Keep a snapshot."""
+        """As in `BaseModule`, and keep a snapshot."""
+        super().on_train_epoch_end()
         every = -(-max(1, self.trainer.max_epochs or 1) // FRAMES)
         last = self.current_epoch + 1 == self.trainer.max_epochs
         if self.current_epoch % every == 0 or last or self.current_epoch in self.shown_epochs:

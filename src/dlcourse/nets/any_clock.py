@@ -13,9 +13,9 @@ ANGLES, RADII = 240, 32  # pixels of an unrolled dial
 BINS = 120  # of an angle in the reader's answer, 3 degrees each
 
 
-def _block(inner: int, width: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+def _block(inner: int, width: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inner, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        nn.Conv2d(inner, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
     )
 
 

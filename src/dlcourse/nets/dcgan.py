@@ -11,29 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dlcourse.nets.layers import Residual, margin, picture_shape
 from dlcourse.nets.palette import make_palette, maps_needed
 
 SMALLEST = 2  # side of the smallest map, in pixels
 NORMS = ("batch", "group", "none")
-
-
-class Residual(nn.Module):
-    """A 3x3 convolution of an activation of the normalised map, added to the map [N, C, H, W]."""
-
-    def __init__(self, channels: int, norm: str):
-        super().__init__()
-        self.body = nn.Sequential(
-            *_norm(norm, channels),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, channels, 3, padding=1),
-            *_norm(norm, channels),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, channels, 3, padding=1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] to the same."""
-        return x + self.body(x)
 
 
 class Encoder(nn.Module):
@@ -62,7 +44,8 @@ class Encoder(nn.Module):
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
-        self.margin, (height, width_) = _margin(in_shape, layers)
+        self.margin = margin(in_shape[1:], 2**layers)
+        height, width_ = (-(-side // 2**layers) for side in in_shape[1:])  # of the smallest map
         channels = width * 2 ** (layers - 1)
         steps: list[nn.Module] = []
         before = in_shape[0]
@@ -70,7 +53,7 @@ class Encoder(nn.Module):
             after = width * 2**i
             normed = _norm(norm, after) if i else []
             steps += [nn.Conv2d(before, after, 4, 2, 1, bias=not normed), *normed, nn.LeakyReLU(0.2)]
-            steps += [Residual(after, norm) for _ in range(blocks)]
+            steps += [_residual(after, norm) for _ in range(blocks)]
             before = after
         self.body, self.deviation = nn.Sequential(*steps), deviation
         self.head = nn.Linear((channels + deviation) * height * width_, outputs)
@@ -118,7 +101,8 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
-        self.margin, (height, width_) = _margin(in_shape, layers)
+        self.margin = margin(in_shape[1:], 2**layers)
+        height, width_ = (-(-side // 2**layers) for side in in_shape[1:])  # of the smallest map
         before = width * 2 ** (layers - 1)
         self.shape = (before, height, width_)
         self.stem = nn.Linear(latent, before * height * width_)
@@ -126,7 +110,7 @@ class Decoder(nn.Module):
         for i in reversed(range(layers)):
             after = width * 2 ** (i - 1) if i else maps_needed(palette, in_shape[0])
             normed = _norm(norm, after) if i else []
-            steps += [Residual(before, norm) for _ in range(blocks)]
+            steps += [_residual(before, norm) for _ in range(blocks)]
             if resize:
                 steps += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1, bias=not normed)]
             else:
@@ -222,21 +206,19 @@ def _check_options(in_shape: tuple[int, ...], width: int, layers: int, norm: str
     """
     if norm not in NORMS:
         raise ValueError(f"norm={norm} is unknown: use one of {', '.join(NORMS)}")
-    if len(in_shape) != 3:
-        raise ValueError("this net needs images, but the data are features: choose data with images")
     if layers < 1 or width < 1:
         raise ValueError(f"layers={layers} and width={width} must be 1 or more: use for example 4 and 32")
-    most = max(1, math.ceil(math.log2(min(in_shape[1:]) / SMALLEST)))
+    most = max(1, math.ceil(math.log2(min(picture_shape(in_shape)[1:]) / SMALLEST)))
     return min(layers, most)
 
 
-def _margin(in_shape: tuple[int, ...], layers: int) -> tuple[list[int], tuple[int, int]]:
-    """Padding (left, right, top, bottom) that makes the sides multiples of 2**layers, and the smallest map's sides."""
-    step = 2**layers
-    rows, columns = (-size % step for size in in_shape[1:])
-    padded = in_shape[1] + rows, in_shape[2] + columns
-    margin = [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]
-    return margin, (padded[0] // step, padded[1] // step)
+def _residual(channels: int, norm: str) -> Residual:
+    """Two 3x3 convolutions of activations of the normalised map, added to the map [N, C, H, W]."""
+
+    def part() -> list[nn.Module]:
+        return [*_norm(norm, channels), nn.LeakyReLU(0.2), nn.Conv2d(channels, channels, 3, padding=1)]
+
+    return Residual([*part(), *part()], nn.Identity())
 
 
 def _norm(norm: str, channels: int) -> list[nn.Module]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import Head, Residual
+from dlcourse.nets.layers import Head, Residual, picture_shape
 
 
 class FastCNN(nn.Module):
@@ -31,8 +31,8 @@ class FastCNN(nn.Module):
         residual: bool = False,
     ):
         super().__init__()
-        channels, height, width = in_shape
-        if min(height, width) // 2 ** len(widths) < 1:
+        channels, height, width = picture_shape(in_shape)
+        if (min(height, width) - whitening + 1) // 2 ** len(widths) < 1:
             raise ValueError(f"images of {height}x{width} are too small for {len(widths)} stages: use fewer widths")
         patch = channels * whitening**2
         self.whiten = nn.Conv2d(channels, 2 * patch, whitening, bias=False).requires_grad_(False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import GlobalAverage, Head
+from dlcourse.nets.layers import GlobalAverage, Head, margin, picture_shape
 
 
 class Block(nn.Module):
@@ -59,8 +59,9 @@ class ResNet(nn.Module):
                 f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
             )
         inner, self.patch = widths[0], patch
-        self.margin = [-size % patch for size in in_shape[1:]]  # padding that makes the sides multiples of a patch
-        self.stem = nn.Conv2d(in_shape[0] * patch**2, inner, 3, padding=1, bias=False)
+        channels, *sides = picture_shape(in_shape)
+        self.margin = margin(sides, patch)
+        self.stem = nn.Conv2d(channels * patch**2, inner, 3, padding=1, bias=False)
         layers: list[nn.Module] = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             for i in range(count):
@@ -72,7 +73,5 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        rows, columns = self.margin
-        x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
-        x = self.stages(self.stem(F.pixel_unshuffle(x, self.patch)))
+        x = self.stages(self.stem(F.pixel_unshuffle(F.pad(x, self.margin), self.patch)))
         return self.head(self.pool(F.relu(self.norm(x), inplace=True)))

@@ -6,7 +6,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import Head, dense_layers, each, initialise
+from dlcourse.nets.layers import Head, dense_layers, each, initialise, picture_shape
 
 
 class ThreeConv(nn.Module):
@@ -37,7 +37,7 @@ class ThreeConv(nn.Module):
             raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: use one, or one for each head")
         each_dropout = each("dropout", dropout, len(outputs), "heads")
         self.l2 = each("l2", l2, len(outputs), "heads")
-        inner, height, width = in_shape
+        inner, height, width = picture_shape(in_shape)
         layers: list[nn.Module] = []
         for channels in filters:
             # ReLU after the pooling gives the same result with a quarter of the work.

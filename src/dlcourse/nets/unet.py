@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dlcourse.nets.layers import margin, picture_shape
 from dlcourse.nets.palette import make_palette, maps_needed
 
 FREQUENCIES = 32  # of the time's sines and cosines
@@ -44,16 +45,13 @@ class UNet(nn.Module):
         mixing: str = "softmax",
     ):
         super().__init__()
-        if len(in_shape) != 3:
-            raise ValueError("this net needs images, but the data are features: choose data with images")
+        colours, *sides = picture_shape(in_shape)
         if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
             raise ValueError(f"widths={list(widths)} must be positive integers: use for example [32,64,96]")
         if blocks < 1 or patch < 1:
             raise ValueError(f"blocks={blocks} and patch={patch} must be 1 or more: use for example 1 and 2")
-        step = patch * 2 ** (len(widths) - 1)
-        rows, columns = (-side % step for side in in_shape[1:])
-        self.margin = [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]
-        self.patch, channels, embedding = patch, in_shape[0] * patch**2, 4 * widths[0]
+        self.margin = margin(sides, patch * 2 ** (len(widths) - 1))
+        self.patch, channels, embedding = patch, colours * patch**2, 4 * widths[0]
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.condition = nn.Linear(conditions, embedding, bias=False) if conditions else None
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1)
@@ -70,9 +68,9 @@ class UNet(nn.Module):
             first = Block(below + width, width, embedding)  # what comes from below, and the shortcut
             self.up.append(nn.ModuleList([first, *(Block(width, width, embedding) for _ in range(blocks - 1))]))
             below = width
-        last = nn.Conv2d(widths[0], maps_needed(palette, in_shape[0]) * patch**2, 3, padding=1)
+        last = nn.Conv2d(widths[0], maps_needed(palette, colours) * patch**2, 3, padding=1)
         self.head = nn.Sequential(_norm(widths[0]), nn.SiLU(), last)
-        self.palette = make_palette(widths[-1] + embedding, palette, in_shape[0], mixing)
+        self.palette = make_palette(widths[-1] + embedding, palette, colours, mixing)
         if not palette:  # with a palette, the maps of its colours must differ from the start
             for values in last.parameters():
                 nn.init.zeros_(values)

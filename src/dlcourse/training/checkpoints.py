@@ -24,6 +24,7 @@ from dlcourse.training.csv_logger import MetricsCSV
 log = logging.getLogger(__name__)
 
 LAST = "checkpoints/last.ckpt"  # in a run folder
+AGREE = 10  # steps after which several processes agree on a save within an epoch
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -83,7 +84,7 @@ class ResumeCheckpoint(Checkpoint):
     Args:
         dirpath: folder of the checkpoints.
         filename: without the suffix `.ckpt`.
-        minutes: between two saves within an epoch; 0 saves after each step.
+        minutes: between two saves within an epoch; 0 saves after each step, with several processes after each tenth.
         stop: tells whether to stop after the current step.
     """
 
@@ -157,15 +158,31 @@ class ResumeCheckpoint(Checkpoint):
         """Save within an epoch, but not after its last batch: the save at the end of the epoch follows."""
         if trainer.is_last_batch:
             return
-        if self.stop.signum is not None or time.monotonic() - self._saved >= 60 * self.minutes:
+        if trainer.world_size > 1 and batch_idx % AGREE:
+            return
+        late, stop = self._agreed(trainer)
+        if late or stop:
             self._save(trainer)
-        self.stop.check()
+        if stop:
+            self.stop.check()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the epoch's validation."""
         self._write_row(trainer)
         self._save(trainer, epoch_ended=True)
-        self.stop.check()
+        if self._agreed(trainer)[1]:
+            self.stop.check()
+
+    def _agreed(self, trainer: Trainer) -> tuple[bool, bool]:
+        """Whether a save is due, and whether to stop: as the first of several processes decides.
+
+        Clocks, and the moments at which signals arrive, differ between processes, but each save waits for all of them.
+        """
+        late = time.monotonic() - self._saved >= 60 * self.minutes
+        late, signum = trainer.strategy.broadcast((late, self.stop.signum))
+        if signum is not None:
+            self.stop.signum = signum
+        return late, signum is not None
 
     @staticmethod
     def _write_row(trainer: Trainer) -> None:

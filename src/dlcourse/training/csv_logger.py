@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import write_csv
 
 
 class MetricsCSV(Logger):
@@ -48,10 +48,4 @@ class MetricsCSV(Logger):
     def save(self) -> None:
         """Write all rows."""
         names = list(dict.fromkeys(["epoch", "step", *(name for row in self.rows.values() for name in row)]))
-        lines = [",".join(names)]
-        lines += [",".join(_cell(row.get(name, "")) for name in names) for _, row in sorted(self.rows.items())]
-        write_text(self.path, "\n".join(lines) + "\n")
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        write_csv(self.path, names, ([row.get(name) for name in names] for _, row in sorted(self.rows.items())))

@@ -30,12 +30,13 @@ class EMAWeightAveraging(WeightAveraging):
             raise UserError(f"callbacks.ema.decay={decay} is not a number from 0 to below 1: use for example 0.999")
         if update_every_n_steps < 1:
             raise UserError(f"callbacks.ema.update_every_n_steps={update_every_n_steps} is less than 1: use 1 or more")
-        super().__init__(avg_fn=self._average)
+        super().__init__(multi_avg_fn=self._average)
         self.decay, self.every = decay, update_every_n_steps
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         """Whether to update the average after this step."""
-        return step_idx is not None and step_idx % self.every == 0
+        # Not a remainder of the step: a GAN counts two steps for a batch.
+        return step_idx is not None and step_idx + 1 - self._latest_update_step >= self.every
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse models that are trained without gradients.
@@ -50,9 +51,17 @@ class EMAWeightAveraging(WeightAveraging):
             )
         super().setup(trainer, pl_module, stage)
 
-    def _average(self, average: Tensor, current: Tensor, updates: Any) -> Tensor:
-        decay = min(self.decay, (1 + int(updates)) / (10 + int(updates)))
-        return decay * average + (1 - decay) * current
+    def _average(self, averages: list[Tensor], currents: list[Tensor], updates: Any) -> None:
+        """Update tensors of one type: on a GPU, `int` waits for it, so it is called once for all of them."""
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, currents, share(int(updates), self.decay))
+        else:  # what batch norm counts
+            torch._foreach_copy_(averages, currents)
+
+
+def share(updates: int, decay: float) -> float:
+    """The share of the current weights in their average after a number of updates; `decay` is the largest decay."""
+    return 1 - min(decay, (1 + updates) / (10 + updates))
 
 
 @torch.no_grad()
@@ -65,8 +74,7 @@ def follow(average: nn.Module, net: nn.Module, step: int, decay: float) -> None:
         step: steps so far.
         decay: the largest decay.
     """
-    share = 1 - min(decay, (1 + step) / (10 + step))
     for ours, theirs in zip(average.parameters(), net.parameters(), strict=True):
-        ours.lerp_(theirs, share)
+        ours.lerp_(theirs, share(step, decay))
     for ours, theirs in zip(average.buffers(), net.buffers(), strict=True):
         ours.copy_(theirs)

@@ -2,9 +2,11 @@
 
 import copy
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +98,11 @@ def agreed_precision(sweep: Path | None, choose: Callable[[], str]) -> str:
     path = sweep / AGREED
     if not path.exists():
         choice = choose()
-        try:
-            with path.open("x", encoding="utf8") as file:  # of two jobs that measure side by side, one is first
-                file.write(choice)
-        except FileExistsError:
-            pass
+        part = path.with_name(f"{AGREED}.{os.getpid()}")
+        part.write_text(choice, "utf8")
+        with suppress(FileExistsError):  # of two jobs that measure side by side, one is first
+            os.link(part, path)  # unlike a rename, it does not replace the file of the other one
+        part.unlink()
     agreed = path.read_text("utf8").strip()
     if agreed not in CHOICES:
         raise UserError(f"{path} contains {agreed!r}: write {' or '.join(CHOICES)} into it, or remove it")

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-SAMPLES = 2  # of the batch that is counted: batch norm needs two
+SAMPLES = 2  # of the batch that is counted
 BACKWARD = 2  # forward passes that a backward pass is worth: gradients of the inputs and of the weights
 
 
@@ -27,9 +27,8 @@ def step_work(model: LightningModule, batch: tuple[Tensor, Tensor], size: int) -
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         weight = layer.weight
         assert isinstance(weight, Tensor)
-        transposed = isinstance(layer, nn.modules.conv._ConvTransposeNd)
-        values, channels = (inputs[0], weight.shape[0]) if transposed else (output, weight.shape[0])
-        counted.append(2 * weight.numel() * values.numel() / channels)
+        values = inputs[0] if isinstance(layer, nn.modules.conv._ConvTransposeNd) else output
+        counted.append(2 * weight.numel() * values.numel() / len(weight))
 
     for layer in trial.modules():
         if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):

@@ -230,9 +230,6 @@ class Pose(NamedTuple):
     shape: Tensor  # [N, 2, 2], symmetric
     bend: Tensor  # [N, 2]
 
-    def __getitem__(self, pictures):  # type: ignore[override]
-        return Pose(*(part[pictures] for part in tuple(self)))
-
 
 def pose(scene: Scene) -> Pose:
     """Where the dials of a scene are seen."""
@@ -242,7 +239,7 @@ def pose(scene: Scene) -> Pose:
     tilt, away = torch.deg2rad(scene.tilt), torch.deg2rad(scene.tilt_direction)
     along = torch.stack([away.sin(), -away.cos()], -1)
     squeeze = (1 - tilt.cos())[:, None, None] * along[:, :, None] * along[:, None, :]
-    shape = zoom[:, None, None] * (torch.eye(2) - squeeze)
+    shape = zoom[:, None, None] * (torch.eye(2, device=zoom.device) - squeeze)
     return Pose(centre, shape, (zoom / scene.focal * tilt.sin())[:, None] * along)
 
 
