@@ -93,6 +93,7 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
         "started with model.optimizer.lr=0.008, not 0.5"
         in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
     )
+    assert command("train", "threads=1", f"run={folder}", "model.optimizer.lr=8e-3", "data.size=48")[0] == 0
     assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]
     assert "started with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
     assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]
@@ -101,7 +102,7 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     assert len(list((folder / "evaluations").glob("*/result.json"))) == 1
 
 
-@pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~"])
+@pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~", "back\\slash", "end\\"])
 def test_paths_are_taken_as_a_shell_gives_them(command, tmp_path, name):
     folder = tmp_path / name
     code, _, error = command("train", *RUN, f"hydra.run.dir={folder}", f"data_dir={tmp_path}/data {name}")

@@ -89,11 +89,11 @@ def test_of_two_sweeps_that_begin_at_once_one_gets_the_folder(monkeypatch):
 
 
 def test_a_failure_is_in_the_jobs_log_and_result_and_never_covers_a_completed_one():
-    record_failure(FOLDER / "0", "no disk", ["lr=1"])
+    record_failure(FOLDER / "0", "no disk", ["lr=1"], "train")
     assert json.loads((FOLDER / "0" / "result.json").read_text())["error"] == "no disk"
     assert "failed: no disk" in (FOLDER / "0" / "train.log").read_text()
     end("1", ["lr=2"])
-    record_failure(FOLDER / "1", "no picture", ["lr=2"])
+    record_failure(FOLDER / "1", "no picture", ["lr=2"], "train")
     assert json.loads((FOLDER / "1" / "result.json").read_text())["status"] == "completed"
 
 
@@ -120,3 +120,21 @@ def test_a_pattern_without_match_or_without_a_sweep_is_refused():
     with pytest.raises(UserError, match="matches 2 choices: add -m"):
         expand_patterns(["experiment=mnist/*"], GROUPS, swept=False)
     assert expand_patterns(["model=clock*"], GROUPS, swept=False) == ["model=clock_cyclic"]
+
+
+@pytest.mark.parametrize("plan", ['{"jobs": null}', '{"jobs": [1]}', "[]", "{"])
+def test_a_damaged_plan_is_named(tmp_path, plan):
+    (tmp_path / "sweep.json").write_text(plan)
+    with pytest.raises(UserError, match="sweep.json cannot be read"):
+        read_jobs(tmp_path)
+
+
+def test_a_sweep_whose_jobs_all_fail_fails(command, tmp_path):
+    """A verb without a summary at the end of its sweep."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text("model: 3")
+    code, _, error = command("export", "-m", "run=a,b", "format=onnx")
+    assert code == 1 and error.strip().endswith("2 jobs failed: 0, 1")
+    (first, second) = sorted(Path("outputs/sweeps").glob("*/*/result.json"))
+    assert {json.loads(path.read_text())["verb"] for path in (first, second)} == {"export"}

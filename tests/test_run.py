@@ -15,6 +15,7 @@ from dlcourse.commands.train import run
 from dlcourse.config import compose
 from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, build_model, load_run
+from dlcourse.runs.files import by_epoch, read_rows, write_text
 from tests.conftest import NET, PINNED, TINY
 
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
@@ -186,3 +187,13 @@ def test_cuda_where_there_is_none_is_refused(tiny_run):
         pytest.skip("this machine has a CUDA device")
     with pytest.raises(UserError, match="CUDA device not found"):
         tiny_run("trainer=gpu", "trainer.max_epochs=1")
+
+
+def test_bytes_of_a_path_that_are_not_utf8_can_be_written_and_read(tmp_path):
+    write_text(tmp_path / "a.json", json.dumps({"path": "caf\udce9"}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text("utf8")) == {"path": "caf\udce9"}
+
+
+def test_a_row_with_too_many_cells_is_read(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,loss\n0,1.5,7\n")
+    assert by_epoch(read_rows(tmp_path / "metrics.csv"), "loss") == [(1, 1.5)]

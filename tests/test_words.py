@@ -46,6 +46,7 @@ def test_a_list_that_the_shell_has_split_is_joined(words, joined):
     ("predict", ["nothing"], ["nothing"]),
     ("evaluate", ["A", "data=mnist"], ["data=mnist", "run='A'"]),
     ("report", ["A", "B,C"], ["compare=['A','B,C']"]),
+    ("app", ["A", "B,C"], ["folders=['A','B,C']"]),
     ("train", ["-m", "data.path=a.npz,b c.npz,x,y.npz"], ["-m", "data.path='a.npz','b c.npz','x,y.npz'"]),
     ("evaluate", ["-m", "run=A,B,C"], ["-m", "run='A','B,C'"]),
     ("train", ["data.path=x,y.npz", "#", "a", "comment"], ["data.path='x,y.npz'"]),
@@ -56,7 +57,9 @@ def test_paths_find_their_key(paths, verb, words, prepared):
 
 @pytest.mark.parametrize(("verb", "words", "said"), [
     ("train", ["data.path=a.npz,b c.npz"], "names 2 paths: add -m"),
-    ("evaluate", ["A", "B,C"], "evaluate takes one run, not 2"),
+    ("evaluate", ["A", "B,C"], "evaluate takes one run, not 2: use -m run=A,B,C for all of them"),
+    ("train", ["A", "B,C"], "train takes one run, not 2: name one"),
+    ("train", ["run=A", "--model"], "unknown flag --model"),
     ("predict", ["a.npz", "input=a.npz"], "name all paths in input="),
     ("evaluate", ["-m", "run=A,D"], "run=D is not a run folder"),
     ("train", ["-m", "run=A,B,C"], "continue one run at a time"),

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from dlcourse.cli.launch import launch
 from dlcourse.config import require
+from dlcourse.config.values import check_method
 
 
 def task(cfg: DictConfig) -> Any:
@@ -15,8 +16,6 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.run is None:
         require(cfg, "data")
-    from dlcourse.analysis.reduction import check_method
-
     check_method(cfg.method)  # before torch is imported, which takes seconds
     from dlcourse.commands.embed import embed
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from dlcourse.commands.train import run
@@ -17,6 +18,7 @@ from dlcourse.config import compose
 from dlcourse.data.faces import Faces
 from dlcourse.data.npz import read_npz
 from dlcourse.errors import UserError
+from dlcourse.plots.curves import save
 from tests.conftest import small_faces
 
 MARK = "ran"  # a file that a malicious one would make
@@ -166,6 +168,7 @@ def test_a_log_that_leads_to_another_file(command, theirs, tmp_path):
     assert (tmp_path / "mine").read_text() == "mine"
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # of a copied run
 def test_results_that_lead_to_another_file_are_replaced_not_followed(command, theirs, tmp_path):
     (tmp_path / "mine").write_text("mine")
     for name in ("result.json", "metrics.csv"):
@@ -175,6 +178,13 @@ def test_results_that_lead_to_another_file_are_replaced_not_followed(command, th
     (theirs / "result.json").unlink()
     code, _, _ = command("train", f"run={theirs}")
     assert code == 0 and not (theirs / "metrics.csv").is_symlink() and (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_plot_replaces_a_link_and_does_not_follow_it(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "curves.png").symlink_to(tmp_path / "mine")
+    save(Figure(), tmp_path / "curves.png")
+    assert not (tmp_path / "curves.png").is_symlink() and (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["train_x", "train_y", "test_x"])

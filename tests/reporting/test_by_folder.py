@@ -38,3 +38,12 @@ def test_what_cannot_be_grouped_is_refused(tmp_path):
         list(report([tmp_path / "class"], tmp_path / "report", by="folder"))
     with pytest.raises(UserError, match="by=student is unknown: use by=folder"):
         list(report([tmp_path / "class"], tmp_path / "report", by="student"))
+
+
+def test_folders_of_one_name_are_shown_with_their_paths(make_run, tmp_path):
+    for student in ("anna", "ben"):
+        make_run(f"{student}/outputs/a", 0.98)
+    folders = [tmp_path / student / "outputs" for student in ("anna", "ben")]
+    list(report(folders, tmp_path / "report", by="folder"))
+    with (tmp_path / "report/by_folder.csv").open(encoding="utf8") as file:
+        assert [row["folder"] for row in csv.DictReader(file)] == list(map(str, folders))

@@ -289,3 +289,12 @@ def test_runs_without_figures_of_classes_are_compared_all_the_same(make_run, com
     make_run("b", classes="cat,10,1,0.1,\n")
     assert command("report", "compare=[a,b]")[0] == 0
     assert "A: plots/per_class.csv not found" in Path("outputs/report/compare.html").read_text()
+
+
+def test_hidden_folders_are_passed_over_and_a_folder_named_twice_is_read_once(make_run, tmp_path):
+    make_run("outputs/.trash/run")
+    make_run("outputs/run")
+    (tmp_path / "outputs/sweep").mkdir()
+    (tmp_path / "outputs/sweep/sweep.csv").write_text("job\n0\n")
+    found = collect([Path("outputs"), tmp_path / "outputs"])
+    assert [Path(run.name).name for run in found.runs] == ["run"] and len(found.sweeps) == 1

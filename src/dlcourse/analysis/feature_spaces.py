@@ -67,10 +67,10 @@ class FeatureSpace(NamedTuple):
             return self(images)
 
 
-def check_choice(choice: str) -> None:
-    """Refuse an unknown name; a run folder is read only when the space is used."""
+def check_choice(choice: str, key: str = "model.features") -> None:
+    """Refuse an unknown name, given by the option `key`; a run folder is read only when the space is used."""
     if choice not in CHOICES and "/" not in choice and not Path(choice).is_dir():
-        raise UserError(f"model.features={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
+        raise UserError(f"{key}={choice} is unknown: use {', '.join(CHOICES)}, or the folder of a run")
 
 
 def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: int = 128) -> FeatureSpace:

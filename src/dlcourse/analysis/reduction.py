@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.config.values import check_method
 from dlcourse.data.task import fine
 from dlcourse.errors import UserError
 from dlcourse.numba_cache import import_compiled
@@ -183,16 +184,6 @@ def _umap() -> Any:
 
 
 METHODS: dict[str, type[Reduction]] = {"pca": PCA, "tsne": TSNE, "umap": UMAP}
-
-
-def check_method(method: str) -> None:
-    """Refuse an unknown method.
-
-    Raises:
-        UserError: names the methods.
-    """
-    if method not in METHODS:
-        raise UserError(f"method={method} is unknown: use {', '.join(METHODS)}")
 
 
 def reduction(method: str, **options: Any) -> Reduction:

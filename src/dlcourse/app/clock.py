@@ -5,12 +5,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from dlcourse.app.pictures import frame, headline, rendered
 from dlcourse.clocks.encodings import confidence
-from dlcourse.data.image_files import fit_picture
+from dlcourse.data.given_images import stored_inputs
 from dlcourse.models.answers import predict_batches
 from dlcourse.models.build import any_clock_reader
 from dlcourse.plots.any_clock import draw_reading
@@ -33,9 +32,10 @@ def read_clock(image: Image.Image) -> tuple[np.ndarray, str]:
         _, high, wide = model.photo_task.in_shape
         scale = min(1.0, 4 * max(high, wide) / max(image.size))  # the rest needs no more pixels
         image = image.resize((max(2, round(image.width * scale)), max(2, round(image.height * scale))))
-        stored = fit_picture(image, model.photo_task.in_shape, model.photo_task.pad)
-        predictions, _ = predict_batches(model, [torch.from_numpy(stored.copy())[None]])
+        inputs = stored_inputs(image, model.photo_task)
+        predictions, _ = predict_batches(model, [inputs])
         (row,) = model.format_predictions(predictions)
+    stored = inputs[0].numpy()
     figure, axes = frame(SIDE)
     axes.imshow(stored)
     axes.set(xlim=(-0.5, stored.shape[1] - 0.5), ylim=(stored.shape[0] - 0.5, -0.5))

@@ -4,6 +4,7 @@ import itertools
 import re
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
@@ -53,11 +54,12 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
         arguments = [*arguments, "hydra/sweeper=search"]
     elif swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
         arguments = first_of_groups(arguments, groups)
+    for flag in (given.partition("=")[0] for given in arguments):
+        if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
+            raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
     found = []
     for given in arguments:
         flag, _, value = given.partition("=")
-        if flag.startswith("--") and flag not in FLAGS_THAT_RUN_NOTHING | MORE_FLAGS:
-            raise UserError(f"unknown flag {flag}: write options without dashes, for example model=mlp")
         if flag in ("hydra.run.dir", "hydra.sweep.dir") and not value and "=" in given:
             raise UserError(f"{flag}= is empty: pass a folder, for example {flag}=outputs/mine")
         argument = quote_override(empty_list(given), verb)
@@ -72,8 +74,8 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
             if verb == "train" and len(paths) > 1:
                 raise UserError(f"train {argument}: continue one run at a time, without -m")
             if verb == "train":
-                found += [argument, f"hydra.run.dir={argument.partition('=')[2]}"]
-                return found + _unchanged(folder, [a for a in arguments if a is not given])
+                others = [word for word in arguments if word is not given]
+                return [argument, f"hydra.run.dir={argument.partition('=')[2]}", *_unchanged(folder, others)]
         found.append(argument)
     return found
 
@@ -119,15 +121,15 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     stored = read_stored(run / CONFIG, _trust(arguments))
     kept = []
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
-            kept.append(argument)
+        key, equals, text = argument.partition("=")
+        quoted = quote_override(argument, "train")
+        if not equals or key.startswith("-") or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
+            kept.append(quoted)
             continue
+        value = OverridesParser.create().parse_override(quoted).value()
         old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))
         name = old.get("name") if OmegaConf.is_dict(old) else old
-        if str(name) != value:
-            started = (
-                f"was started with {key}={name}, not {value}" if name is not None else f"was started without {key}"
-            )
+        if name != value:
+            started = f"was started with {key}={name}, not {text}" if name is not None else f"was started without {key}"
             raise UserError(f"{run} {started}: leave {key} out, or start a new run")
     return kept

@@ -106,7 +106,7 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
                     traceback.print_exc()
                 sentence = explain(error, verb, words)
                 print(f"job {number} failed: {sentence}", file=sys.stderr, flush=True)
-                record_failure(folder, sentence.removesuffix(SHOWS_WHERE), list(hydra_cfg.overrides.task))
+                record_failure(folder, sentence.removesuffix(SHOWS_WHERE), list(hydra_cfg.overrides.task), verb)
             else:
                 drop_empty(folder)
 

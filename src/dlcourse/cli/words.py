@@ -12,7 +12,7 @@ from dlcourse.runs.result import CONFIG
 # The key that a path without a key is for, by command.
 BARE = {"predict": "input", "train": "run", "evaluate": "run", "sample": "run", "embed": "run", "export": "run",
         "report": "compare", "app": "folders"}  # fmt: skip
-TAKES_SEVERAL = ("input", "compare")
+TAKES_SEVERAL = ("input", "compare", "folders")
 VALUE_FOLLOWS = {"--cfg", "-c", "--info", "-i", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
                  "--config-dir", "-cd", "--shell-completion", "-sc"}  # fmt: skip
 
@@ -63,15 +63,18 @@ def name_bare_paths(verb: str, arguments: Sequence[str]) -> list[str]:
     if not bare:
         return list(arguments)
     if key not in TAKES_SEVERAL and len(bare) > 1:
-        raise UserError(f"{verb} takes one {key}, not {len(bare)}: use -m {key}={','.join(bare)} for all of them")
+        remedy = "name one" if verb == "train" else f"use -m {key}={','.join(bare)} for all of them"
+        raise UserError(f"{verb} takes one {key}, not {len(bare)}: {remedy}")
     if given := next((word for word in arguments if word.startswith(f"{key}=")), None):
         raise UserError(f"{' '.join(bare)} and {given} are given: name all paths in {key}=")
-    value = bare[0] if len(bare) == 1 and key != "compare" else f"[{','.join(map(quote_path, bare))}]"
+    value = bare[0] if len(bare) == 1 and key not in ("compare", "folders") else f"[{','.join(map(quote_path, bare))}]"
     return [word for word in arguments if word not in bare] + [f"{key}={value}"]
 
 
 def _is_path(key: str, word: str) -> bool:
     path = Path(home_path(word))
+    if key == "folders":
+        return path.is_dir()
     if key != "input":
         return (path / CONFIG).is_file()
     return path.exists() or str(mimetypes.guess_type(word)[0]).startswith("image/")

@@ -138,7 +138,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
     if cfg.features is not None:
         if not isinstance(model, Generative):
             raise UserError(f"features={cfg.features} needs a generative model, but {run} is a {type(model).__name__}")
-        check_choice(str(cfg.features))
+        check_choice(str(cfg.features), "features")
         model.features = str(cfg.features)
     before = read_result(run) or Result("train", "completed")
     data = _data(cfg, run, run_cfg, model, overrides)

@@ -1,7 +1,7 @@
 """Configs: the folders that they come from, the names in their groups, and how a command line composes one."""
 
 from dlcourse.config.composing import compose, empty_list
-from dlcourse.config.folders import CONF, PLUGINS, Plugin, config_roots, plugins, use_config_dir
+from dlcourse.config.folders import CONF, config_roots, plugins, use_config_dir
 from dlcourse.config.names import choices, config_groups, nearest, require
 from dlcourse.config.paths import quote_override, shell_command
 from dlcourse.config.suggestions import did_you_mean
@@ -9,8 +9,6 @@ from dlcourse.config.unread import check_keys
 
 __all__ = [
     "CONF",
-    "PLUGINS",
-    "Plugin",
     "check_keys",
     "choices",
     "compose",

@@ -1,7 +1,5 @@
 """The composition of a config from the words of a command line."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from dlcourse.config.folders import CONF
@@ -13,13 +11,12 @@ def empty_list(word: str) -> str:
     return word.replace("null", "[]") if word in ("logger=null", "callbacks=null") else word
 
 
-def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None = None) -> DictConfig:
+def compose(*overrides: str, verb: str = "train") -> DictConfig:
     """The config of a command line, without running it: `compose("model=clock_cyclic", "data=clocks")`.
 
     Args:
         overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
         verb: the command.
-        config_dir: a folder with more configs, as `--config-dir`.
     """
     import hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -27,9 +24,4 @@ def compose(*overrides: str, verb: str = "train", config_dir: str | Path | None 
     words = [quote_override(empty_list(word), verb) for word in overrides]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(verb, [*words, *_search_path(config_dir)])
-
-
-def _search_path(config_dir: str | Path | None) -> list[str]:
-    """The override that adds a config folder to Hydra's search path; none without a folder."""
-    return [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
+        return hydra.compose(verb, words)

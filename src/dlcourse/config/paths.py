@@ -17,6 +17,8 @@ PATH_LISTS = {
     "app": ("folders",),
 }  # by command
 
+ESCAPING = r"\\+(?='|\$\{|\Z)"  # the backslashes that Hydra reads as escapes; it keeps others as they are
+
 
 def quote_override(word: str, verb: str) -> str:
     """An override with its path quoted, so that Hydra reads it as it was typed; other words as they are.
@@ -66,7 +68,8 @@ def split_paths(text: str) -> list[str]:
 
 def quote_path(path: str) -> str:
     """A path as a quoted string of Hydra's override syntax, with `~` expanded."""
-    return "'{}'".format(home_path(path).replace("\\", "\\\\").replace("'", r"\'").replace("${", r"\${"))
+    text = re.sub(ESCAPING, lambda found: 2 * found[0], home_path(path))
+    return "'{}'".format(text.replace("'", r"\'").replace("${", r"\${"))
 
 
 def shell_command(words: Iterable[str]) -> str:
@@ -79,7 +82,7 @@ def _unquoted(word: str) -> str:
     quoted = re.fullmatch(r"'((?:[^'\\]|\\.)*)'", value, re.S) if key.lstrip("+") in PATHS else None
     if quoted is None:
         return word
-    plain = re.sub(r"\\(\\|'|\$\{)", r"\1", quoted[1])
+    plain = re.sub(ESCAPING, lambda found: found[0][: len(found[0]) // 2], quoted[1])
     return f"{key}={plain}"
 
 

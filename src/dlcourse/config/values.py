@@ -54,6 +54,16 @@ def check_reduce(reduce: str) -> None:
         raise UserError(f"model.reduce={reduce} is unknown: use none, {', '.join(REDUCTIONS)}")
 
 
+def check_method(method: str) -> None:
+    """Refuse an unknown method of a two-dimensional map.
+
+    Raises:
+        UserError: names the methods.
+    """
+    if method not in REDUCTIONS:
+        raise UserError(f"method={method} is unknown: use {', '.join(REDUCTIONS)}")
+
+
 def check_epochs(epochs: object) -> int:
     """A number of epochs.
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dlcourse.runs.files import by_epoch, read_rows
+from dlcourse.runs.files import by_epoch, read_rows, replaced
 
 TRAIN, VALIDATION, TRUTH, ANSWER = "#4477aa", "#ee6677", "#228833", "#cc3311"  # Tol's bright colours
 TEST = "#222222"
@@ -20,8 +20,9 @@ LISTED = 6  # drops with their number; more would hide the curve
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    """Write a figure as PNG, completely or not at all."""
+    with replaced(path) as part:
+        figure.savefig(part, format="png", dpi=110, bbox_inches="tight")
 
 
 def draw_curves(folder: Path, *metrics: str) -> None:
@@ -32,9 +33,9 @@ def draw_curves(folder: Path, *metrics: str) -> None:
         metrics: names in metrics.csv of what the second panel shows: val/error_minutes, or one metric of two splits.
     """
     rows = read_rows(folder / "metrics.csv")
-    if not any(_points(rows, name)[0] for name in ("train/loss", "val/loss", *metrics)):
+    if not any(curve_points(rows, name)[0] for name in ("train/loss", "val/loss", *metrics)):
         return  # a model that learns in one pass writes one row
-    rates = _points(rows, "lr")
+    rates = curve_points(rows, "lr")
     panels = 3 if rates[0] else 2
     figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
     left, middle, *rest = figure.subplots(1, panels)
@@ -54,7 +55,7 @@ def draw_curves(folder: Path, *metrics: str) -> None:
 def _draw_lines(axes: Axes, rows: list[dict[str, str]], names: Sequence[str], title: str) -> None:
     values = []
     for name in names:
-        points = _points(rows, name)
+        points = curve_points(rows, name)
         if not points[0]:
             continue  # a legend names only what is drawn
         values += points[1]
@@ -109,7 +110,8 @@ def _marker(epochs: Sequence[int]) -> str:
     return "." if len(epochs) <= 40 else ""
 
 
-def _points(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
+def curve_points(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
+    """The epochs and values of a column of metrics.csv."""
     found = by_epoch(rows, name)
     return [epoch for epoch, _ in found], [value for _, value in found]
 

@@ -3,11 +3,12 @@
 Modules are imported when they draw, because matplotlib and torch take seconds to import.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.runs.result import CONFIG, RESULT, read_result
+from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
 if TYPE_CHECKING:
@@ -81,20 +82,21 @@ def draw_size_and_time(folder: Path, kind: str, result: "Result") -> None:
         draw_among(folder, result)
 
 
-def draw_jobs(folder: Path) -> None:
-    """Draw all completed jobs of a sweep in one plot, if they share one model and its family has such a plot.
+def draw_jobs(folder: Path, model: str, jobs: Sequence[Path]) -> None:
+    """Draw the jobs of a sweep in one plot, if the family of their model has such a plot.
 
-    The plot gets a config and a state dict for each completed job, in the jobs' order.
+    The plot gets a config and a state dict for each job, in their order.
+
+    Args:
+        folder: of the sweep.
+        model: its name in the jobs' results.
+        jobs: folders of completed jobs with this model.
     """
-    found = {path.parent: read_result(path.parent) for path in folder.glob(f"*/{RESULT}")}
-    found = {job: result for job, result in found.items() if result is not None}
-    done = sorted((job for job, r in found.items() if r.status == "completed"), key=lambda p: (len(p.name), p.name))
-    models = {str(found[job].model) for job in done}
-    if len(models) != 1 or (draw_all := _function(models.pop(), "draw_jobs")) is None:
+    if model not in MODULES or (draw_all := _function(model, "draw_jobs")) is None:
         return
     from dlcourse.models.build import load_checkpoint
 
     best = "checkpoints/best.ckpt"
     draw_all(
-        folder, [(read_stored(job / CONFIG, builds=False), load_checkpoint(job / best)["state_dict"]) for job in done]
+        folder, [(read_stored(job / CONFIG, builds=False), load_checkpoint(job / best)["state_dict"]) for job in jobs]
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from dlcourse.runs.files import replaced
+
 # The most informative plots first; the others follow by name.
 TELLING = (
     "curves",
@@ -70,8 +72,7 @@ class Album:
         found = {}
         for path, data in self.data.items():
             name = f"{sha256(data).hexdigest()[:16]}.webp"
-            part = beside / f".{name}.{os.getpid()}"
-            part.write_bytes(data)
-            part.replace(beside / name)
+            with replaced(beside / name) as part:
+                part.write_bytes(data)
             found[path] = f"{beside.name}/{name}"
         return found

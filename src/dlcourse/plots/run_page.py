@@ -25,7 +25,7 @@ WIDTH = 1100  # pixels of a plot on the page
 WIDE = 1.6  # ratio of the sides above which a plot takes the whole width
 MOST_CHARTS = 6
 ANIMATION = 3 * 2**20  # bytes up to which an animation is put into the page
-BESIDE = ("game.html", "map.html")  # pages of a run that are linked
+BESIDE = ("game.html",)  # pages of a run that are linked
 
 
 def write_run_page(folder: Path, result: Result, conclusion: Conclusion) -> Path:

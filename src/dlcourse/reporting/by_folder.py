@@ -1,7 +1,5 @@
 """One table row for each folder and experiment: the runs of a class side by side."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +8,7 @@ from dlcourse.errors import UserError
 from dlcourse.reporting.collect import Run
 from dlcourse.reporting.entries import headline
 from dlcourse.runs import metrics
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import write_rows, write_text
 from dlcourse.runs.table import text_table
 
 HEADER = ("experiment", "folder", "runs", "figure", "metric", "time", "precision", "machine")
@@ -66,7 +64,10 @@ def rows(runs: Sequence[Run], folders: Sequence[Path]) -> list[Row]:
             found.setdefault((name, known[0], str(here[0])), []).append(run)
     place = {str(folder): number for number, folder in enumerate(folders)}
     ordered = sorted(found.items(), key=lambda item: (*item[0][:2], place[item[0][2]]))
-    return [Row(name, Path(folder).name, group, metric) for (name, metric, folder), group in ordered]
+    alike = len({folder.name for folder in folders}) < len(folders)  # such as anna/outputs and ben/outputs
+    return [
+        Row(name, folder if alike else Path(folder).name, group, metric) for (name, metric, folder), group in ordered
+    ]
 
 
 def write_table(found: Sequence[Row], folder: Path) -> str:
@@ -77,12 +78,10 @@ def write_table(found: Sequence[Row], folder: Path) -> str:
     """
     table = [row.cells() for row in found]
     write_text(folder / f"{FILE}.md", f"# By folder\n\n{text_table(HEADER, table, markdown=True)}\n")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["experiment", "folder", "runs", "mean", "sd", *HEADER[4:]])
-    for row, cells in zip(found, table, strict=True):
-        writer.writerow([*cells[:3], row.spread.mean, "" if row.spread.sd is None else row.spread.sd, *cells[4:]])
-    write_text(folder / f"{FILE}.csv", buffer.getvalue())
+    figures = [
+        [*cells[:3], row.spread.mean, row.spread.sd, *cells[4:]] for row, cells in zip(found, table, strict=True)
+    ]
+    write_rows(folder / f"{FILE}.csv", [["experiment", "folder", "runs", "mean", "sd", *HEADER[4:]], *figures])
     lines = [text_table(HEADER, table)]
     for name, metric in dict.fromkeys((row.experiment, row.metric) for row in found):
         means = [row.spread.mean for row in found if (row.experiment, row.metric) == (name, metric)]

@@ -122,8 +122,8 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
             if besides is not None and here.absolute() == besides.absolute():
                 names.clear()
                 continue
-            names[:] = sorted(n for n in names if n not in INSIDE and not n.startswith(".")) if files else sorted(names)
-            if here.absolute() in runs or any(here == sweep for sweep in sweeps):
+            names[:] = sorted(n for n in names if not n.startswith(".") and not (files and n in INSIDE))
+            if here.absolute() in {*runs, *(sweep.absolute() for sweep in sweeps)}:
                 continue  # passed twice
             if "sweep.csv" in files:
                 sweeps.append(here)

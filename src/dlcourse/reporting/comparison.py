@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,10 +197,7 @@ def _cells(row: Change) -> list[str]:
 def _markdown(
     a: Run, b: Run, changes: Sequence[Change], settings: Sequence[tuple[str, str, str]], classes: Sequence[ClassChange]
 ) -> str:
-    def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-        plain = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-        return text_table(header, plain, markdown=True)
-
+    table = partial(text_table, markdown=True)
     parts: Mapping[str, str] = {
         "Metrics": table(["metric", "A", "B", "B is"], [_cells(row) for row in changes]),
         "Different settings": table(["key", "A", "B"], settings) if settings else "Nothing.",

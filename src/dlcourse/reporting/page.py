@@ -81,7 +81,7 @@ def markdown(rows: Sequence[Entry]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return text.replace("\n", " ")
 
 
 def own_runs(runs: Sequence[Run]) -> str:

@@ -43,7 +43,8 @@ def drop_parts(folder: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a file completely or not at all."""
     with replaced(path) as part:
-        part.write_text(text, "utf8")
+        # The bytes of a path that is not UTF-8 are escaped, in JSON so that they are read as they were.
+        part.write_text(text, "utf8", "backslashreplace")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -54,10 +55,13 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         header: names of the columns.
         rows: their values; None and NaN are missing.
     """
+    write_rows(path, [header, *([_cell(value) for value in row] for row in rows)])
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write the rows of a CSV file as they are, the header first."""
     table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(table, lineterminator="\n").writerows(rows)
     write_text(path, table.getvalue())
 
 
@@ -84,6 +88,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file by column; none where it is missing or damaged."""
     try:
         with path.open(encoding="utf8", newline="") as file:
-            return list(csv.DictReader(file))
+            return list(csv.DictReader(file, restkey=""))
     except (OSError, ValueError, csv.Error):
         return []

@@ -181,15 +181,16 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def record_failure(job: Path, sentence: str, overrides: list[str]) -> None:
+def record_failure(job: Path, sentence: str, overrides: list[str], verb: str) -> None:
     """Record in a sweep job's result.json and train.log why it failed, even if it did not start."""
     job.mkdir(parents=True, exist_ok=True)
-    with (job / "train.log").open("a", encoding="utf8") as file:
-        file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")
+    if not (job / "train.log").is_symlink():  # it may lead to any file, see `commands.train`
+        with (job / "train.log").open("a", encoding="utf8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} failed: {sentence}\n")
     try:
         before = read_result(job)
     except UserError:
         before = None
     if before is None or before.status != "completed":
-        result = before or Result("train", "failed", overrides=overrides)
+        result = before or Result(verb, "failed", overrides=overrides)
         write_result(job, replace(result, status="failed", error=sentence))

@@ -13,9 +13,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.config import check_keys, shell_command
+from dlcourse.config.paths import quote_path
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
-from dlcourse.sweeps.jobs import names_job, place, read_jobs
+from dlcourse.sweeps.jobs import names_job, place, read_jobs, status
 
 
 def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str]) -> None:
@@ -38,9 +39,9 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
     except (UserError, HydraException, OmegaConfBaseException):
         drop_empty(folder)  # it was created when its name was chosen
         raise
-    quoted = str(folder).replace("'", r"\'")
-    batch = [[*job, f"hydra.sweep.dir='{quoted}'", f"hydra.sweep.subdir={name}"] for name, job in left.items()]
-    size = sweeper.max_batch_size or len(batch)
+    there = f"hydra.sweep.dir={quote_path(str(folder))}"
+    batch = [[*job, there, f"hydra.sweep.subdir={name}"] for name, job in left.items()]
+    size, stopped = sweeper.max_batch_size or len(batch), False
     try:
         for start in range(0, len(batch), max(size, 1)):
             launcher.launch(batch[start : start + size], initial_job_idx=start)
@@ -51,6 +52,10 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
         Exception
     ) as error:  # of the launcher itself, for example a killed worker; errors of jobs are recorded elsewhere
         print(f"the launcher stopped: {' '.join(f'{type(error).__name__}: {error}'.split())}", file=sys.stderr)
+        stopped = True
+    lost = [name for name in left if status(folder / name) == "failed"]  # as recorded, in whichever process
+    if (lost or stopped) and not config.hydra.callbacks:  # otherwise a summary says it after its table
+        sys.exit(f"{len(lost)} jobs failed: {', '.join(lost)}" if lost else 1)
 
 
 def _planned(

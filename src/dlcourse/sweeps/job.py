@@ -10,6 +10,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.config import require
+from dlcourse.config.paths import quote_path
 from dlcourse.config.values import check_values
 from dlcourse.errors import UserError
 from dlcourse.runs.result import CONFIG, read_result
@@ -66,8 +67,7 @@ def _run_in_process(folder: Path, overrides: list[str]) -> None:
     Raises:
         UserError: the command failed.
     """
-    quoted = str(folder).replace("'", r"\'")
-    call = [sys.executable, "-m", "dlcourse.train", *overrides, f"hydra.run.dir='{quoted}'"]
+    call = [sys.executable, "-m", "dlcourse.train", *overrides, f"hydra.run.dir={quote_path(str(folder))}"]
     code = subprocess.run(call, check=False).returncode
     if code == 130:
         raise KeyboardInterrupt

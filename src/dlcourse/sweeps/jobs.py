@@ -53,6 +53,8 @@ def read_jobs(folder: Path) -> dict[str, list[str]]:
     with suppress(FileNotFoundError):
         try:
             found = json.loads((folder / PLAN).read_text("utf8"))["jobs"]
+            if not isinstance(found, dict):
+                raise TypeError
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{folder / PLAN} cannot be read: move it away; the job folders are enough") from None
     for job in {path.parent for name in (RESULT, CONFIG) for path in folder.glob(f"*/{name}")}:

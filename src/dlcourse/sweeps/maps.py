@@ -4,8 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from dlcourse.runs.result import RESULT, read_result
-from dlcourse.sweeps.jobs import folder_order
+from dlcourse.sweeps.jobs import job_result, read_jobs
 from dlcourse.sweeps.summary import SweepSummary
 
 MOST = 6  # maps in one picture
@@ -17,21 +16,19 @@ class MapsSummary(SweepSummary):
     def summarise(self, folder: Path, config: DictConfig) -> None:
         """Write and print the summary, then draw the maps."""
         super().summarise(folder, config)
-        jobs = sorted((path.parent for path in folder.glob(f"*/{RESULT}")), key=lambda path: folder_order(path.name))
-        jobs = [job for job in jobs if (job / "plots" / "map.csv").exists()]
-        if not jobs:
-            return
+        done = {name: job_result(folder / name) for name in read_jobs(folder)}
         from dlcourse.plots.maps import METHOD_NAMES, draw_maps, read_map
         from dlcourse.plots.style import plotting
 
         maps = {}
-        for job in jobs[:MOST]:
-            result = read_result(job)
-            if result is None:
-                continue
-            trust = next(value for name, value in result.metrics.items() if name.endswith("/trustworthiness"))
-            title = f"{METHOD_NAMES[str(result.model)]} of {result.data}: trustworthiness {trust:.3f}"
-            maps[title if title not in maps else f"{title} (job {job.name})"] = read_map(job / "plots" / "map.csv")
         with plotting("the maps side by side"):
-            draw_maps(folder / "maps.png", maps)
-            print(f"Maps saved to {folder / 'maps.png'}")
+            for name, result in done.items():
+                path = folder / name / "plots" / "map.csv"
+                if result is None or result.status != "completed" or not path.exists() or len(maps) == MOST:
+                    continue
+                trust = next(value for key, value in result.metrics.items() if key.endswith("/trustworthiness"))
+                title = f"{METHOD_NAMES[str(result.model)]} of {result.data}: trustworthiness {trust:.3f}"
+                maps[title if title not in maps else f"{title} (job {name})"] = read_map(path)
+            if maps:
+                draw_maps(folder / "maps.png", maps)
+                print(f"Maps saved to {folder / 'maps.png'}")

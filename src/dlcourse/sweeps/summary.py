@@ -1,7 +1,5 @@
 """The summary of a multirun: sweep.csv after each job; sweep.md, plots and the printed table at the end."""
 
-import csv
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,19 +11,17 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse.errors import UserError
 from dlcourse.plots.dispatch import draw_jobs
 from dlcourse.plots.style import plotting
-from dlcourse.runs.files import write_text
+from dlcourse.runs.files import write_rows, write_text
 from dlcourse.runs.table import text_table
-from dlcourse.sweeps.jobs import check_folder
+from dlcourse.sweeps.jobs import check_folder, job_result, read_jobs
 from dlcourse.sweeps.table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
 from dlcourse.training.threads import check_side_by_side
-
-__all__ = ["SweepSummary", "read_sweep", "summarise", "sweep_rows"]
 
 MARGIN = 0.1
 
 
 class SweepSummary(Callback):
-    """A Hydra callback that reads the result.json of each job, and nothing else."""
+    """A Hydra callback that writes the summary from the folders of the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder with another sweep; warn where jobs side by side use too many threads."""
@@ -84,7 +80,10 @@ def summarise(folder: Path, margin: float = MARGIN) -> None:
 
             draw_sweep(folder / "sweep.png", sweep, done)
             draw_sweep_curves(folder / "sweep_curves.png", sweep, done)
-        draw_jobs(folder)
+        jobs = [folder / name for name in read_jobs(folder)]
+        done = {job: found for job in jobs if (found := job_result(job)) and found.status == "completed"}
+        if len(models := {str(found.model) for found in done.values()}) == 1:
+            draw_jobs(folder, models.pop(), list(done))
     print(f"Results saved to {folder}", flush=True)
 
 
@@ -107,6 +106,4 @@ def _values(sweep: Sweep, values: tuple[str, ...]) -> str:
 
 def _write_csv(folder: Path) -> None:
     header, rows, *_ = sweep_rows(folder)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_text(folder / "sweep.csv", text.getvalue())
+    write_rows(folder / "sweep.csv", [header, *rows])

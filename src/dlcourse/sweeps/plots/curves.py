@@ -8,13 +8,12 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dlcourse.plots.curves import LINES, MARKS, save
-from dlcourse.runs.files import by_epoch, read_rows
+from dlcourse.plots.curves import LINES, MARKS, curve_points, save
+from dlcourse.runs.files import read_rows
 from dlcourse.sweeps.plots.sweep import LONGEST_LABEL, job_label, number, sweep_title
 from dlcourse.sweeps.table import Configuration, Sweep
 
 NAMED = 10  # configurations in a legend; with more, it lists the best and the worst
-Points = tuple[list[float], list[float]]
 
 
 def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -> None:
@@ -42,7 +41,7 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
         values = []
         for number_, (row, label, colour) in enumerate(zip(rows, labels, _colours(rows), strict=True)):
             for split, style in zip(splits, ("-", "--"), strict=False):
-                drawn = [points for job in row.jobs if (points := _points(tables[job.name], f"{split}/{name}"))[0]]
+                drawn = [points for job in row.jobs if (points := curve_points(tables[job.name], f"{split}/{name}"))[0]]
                 for place, (x, y) in enumerate(drawn):
                     named = split == splits[0] and not place
                     alpha = 0.9 if len(drawn) == 1 else 0.6
@@ -70,7 +69,9 @@ def draw_sweep_curves(path: Path, sweep: Sweep, rows: Sequence[Configuration]) -
 
 def _splits(tables: dict[str, list[dict[str, str]]], name: str) -> list[str]:
     """The splits among validation and training that have curves of a metric."""
-    curves = {split: [_points(table, f"{split}/{name}")[0] for table in tables.values()] for split in ("val", "train")}
+    curves = {
+        split: [curve_points(table, f"{split}/{name}")[0] for table in tables.values()] for split in ("val", "train")
+    }
     return [split for split, found in curves.items() if any(len(x) > 1 for x in found)]
 
 
@@ -84,8 +85,3 @@ def _colours(rows: Sequence[Configuration]) -> list:
     if len(rows) <= len(LINES):
         return list(LINES[: len(rows)])
     return [ramp(0.8 * place / (len(rows) - 1)) for place in range(len(rows))]
-
-
-def _points(table: list[dict[str, str]], metric: str) -> Points:
-    found = by_epoch(table, metric)
-    return [epoch for epoch, _ in found], [value for _, value in found]

@@ -1,6 +1,7 @@
 """Plots of a search: the best value by trial, and the importance of each parameter."""
 
 import logging
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def draw_history(path: Path, study: Any) -> None:
     higher = study.direction == StudyDirection.MAXIMIZE
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.subplots()
-    best = [(max if higher else min)(t.value for t in done[: i + 1]) for i in range(len(done))]
+    best = list(accumulate((t.value for t in done), max if higher else min))
     numbers = [t.number for t in done]
     axes.step([*numbers, len(trials) - 0.5], [*best, best[-1]], where="post", color=TRUTH, label="best so far")
     axes.plot(numbers, [t.value for t in done], "o", color=TRAIN, label=f"completed ({len(done)})")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.config import shell_command
 from dlcourse.errors import UserError
 from dlcourse.runs.files import write_text
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, SPEED, TRACKING, keys_of, kind
@@ -51,7 +52,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
     print("\n{} trials: {} completed, {} pruned, {} failed".format(len(trials), *states))
     monitor = study.user_attrs["settings"]["monitor"]
     print(f"best trial: {job.name}, chosen by {monitor} {study.best_value:.4g}; run it again with:")
-    print(f"  python -m dlcourse.train --config-dir {folder} experiment=best", flush=True)
+    print(f"  python -m dlcourse.{_command(folder)}", flush=True)
 
 
 def _test(job: Path, search_cfg: DictConfig) -> Result:
@@ -87,8 +88,13 @@ def _header(study: "Study", job: Path, measured: Result) -> str:
         f"# {result.model} on {result.data}, the best of {count} trials of a search, chosen by {monitor}.\n"
         f"# Reported: {reported}.\n"
         f"# Measured: {measured.metrics[str(metric)]:.4g} {metric}, {study.best_value:.4g} {monitor}, {taken:.0f} s on "
-        f"{result.device} {result.precision}; train --config-dir {job.parent} experiment=best\n"
+        f"{result.device} {result.precision}; {_command(job.parent)}\n"
     )
+
+
+def _command(folder: Path) -> str:
+    """The verb and words that train the best configuration of a search in full."""
+    return shell_command(["train", "--config-dir", str(folder), "experiment=best"])
 
 
 def _preset(stored: DictConfig, overrides: list[str], cfg: DictConfig, loader: Any) -> str:

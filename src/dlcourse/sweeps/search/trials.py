@@ -1,6 +1,7 @@
 """The search: propose a trial, run it as a job of the sweep, record its result, until the budget is used up."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,9 +65,8 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     try:
         _go(study, folder, space, words, settings, launcher)
     except KeyboardInterrupt:
-        log.warning(
-            "the search was interrupted: continue it with the same command and name=%s resume=true", folder.name
-        )
+        named = shlex.quote(f"name={folder.name}")
+        log.warning("the search was interrupted: continue it with the same command and %s resume=true", named)
         raise
     finally:
         studies.end_part(study)
@@ -176,7 +176,8 @@ def _run(study: "Study", trial: Any, folder: Path, words: list[str], launcher: A
     value = result.metrics.get(monitor)
     if result.status == "pruned":
         study.tell(trial, state=TrialState.PRUNED)
-        print(f"trial {trial.number}: pruned after epoch {result.epochs}, {monitor} {value:.4g}", flush=True)
+        figure = "not finite" if value is None else f"{value:.4g}"
+        print(f"trial {trial.number}: pruned after epoch {result.epochs}, {monitor} {figure}", flush=True)
     elif result.status == "completed" and value is not None:
         study.tell(trial, value)
         print(f"trial {trial.number}: {monitor} {value:.4g}; best is trial {study.best_trial.number}, "
