@@ -53,8 +53,9 @@ class EMAWeightAveraging(WeightAveraging):
 
     def _average(self, averages: list[Tensor], currents: list[Tensor], updates: Any) -> None:
         """Update tensors of one type: on a GPU, `int` waits for it, so it is called once for all of them."""
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, currents, share(int(updates), self.decay))
+        if averages[0].is_floating_point():  # the weights may be of bfloat16, their average is not
+            same = [current.to(average.dtype) for average, current in zip(averages, currents, strict=True)]
+            torch._foreach_lerp_(averages, same, share(int(updates), self.decay))
         else:  # what batch norm counts
             torch._foreach_copy_(averages, currents)
 
