@@ -94,6 +94,8 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
         in command("train", f"run={folder}", "model.optimizer.lr=0.5")[2]
     )
     assert command("train", "threads=1", f"run={folder}", "model.optimizer.lr=8e-3", "data.size=48")[0] == 0
+    assert "started with checkpoints.best=" in command("train", f"run={folder}", "checkpoints.best=null")[2]
+    assert "started without modle.x" in command("train", f"run={folder}", "modle.x=null")[2]
     assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]
     assert "started with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
     assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]

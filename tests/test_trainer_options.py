@@ -21,6 +21,7 @@ WORKS = [
     "trainer.precision=bf16-mixed trainer.gradient_clip_val=1 model/optimizer=sgd",
     "trainer.gradient_clip_val=1 +trainer.gradient_clip_algorithm=value",
     "trainer.precision=bf16-true callbacks=ema",
+    "trainer.precision=16-true callbacks=ema",
     "logger=null callbacks=null",
     "logger=[]",
     "checkpoints.last=null",

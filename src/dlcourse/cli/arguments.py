@@ -31,6 +31,8 @@ FLAGS_THAT_RUN_NOTHING = {
 
 MORE_FLAGS = {"--run", "--multirun", "--resolve", "--package", "--config-path", "--config-name", "--config-dir"}
 
+ABSENT = object()  # what a stored config has for a key that it does not contain; null is a value
+
 
 def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     """The arguments as Hydra reads them.
@@ -127,9 +129,10 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
             kept.append(quoted)
             continue
         value = OverridesParser.create().parse_override(quoted).value()
-        old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."))
-        name = old.get("name") if OmegaConf.is_dict(old) else old
+        old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."), default=ABSENT)
+        name = old.get("name") if OmegaConf.is_dict(old) and isinstance(value, str) else old
         if name != value:
-            started = f"was started with {key}={name}, not {text}" if name is not None else f"was started without {key}"
+            known = name is not ABSENT and name is not None
+            started = f"was started with {key}={name}, not {text}" if known else f"was started without {key}"
             raise UserError(f"{run} {started}: leave {key} out, or start a new run")
     return kept

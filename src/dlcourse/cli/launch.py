@@ -97,7 +97,10 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
             with _environment_without("HYDRA_FULL_ERROR"):  # set for Hydra alone
                 if cfg.get("model") is None and cfg.get("data") is None:  # otherwise the task does
                     config.check_keys(cfg, verb, hydra_cfg.overrides.task)
-                return task(cfg)
+                result = task(cfg)
+            if number is not None:
+                drop_empty(folder)  # of an export, which writes elsewhere
+            return result
         except Exception as error:
             if number is None or cfg.get("search") is None:  # a search tolerates failed trials
                 failures.append((number, error))

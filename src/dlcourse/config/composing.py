@@ -15,7 +15,8 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
     """The config of a command line, without running it: `compose("model=clock_cyclic", "data=clocks")`.
 
     Args:
-        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes.
+        overrides: as on the command line; a path may contain `=`, `(`, spaces and commas without quotes. A folder with
+            more configs, as `--config-dir`: `"hydra.searchpath=['file:///FOLDER']"`.
         verb: the command.
     """
     import hydra

@@ -123,7 +123,8 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
                 names.clear()
                 continue
             names[:] = sorted(n for n in names if not n.startswith(".") and not (files and n in INSIDE))
-            if here.absolute() in {*runs, *(sweep.absolute() for sweep in sweeps)}:
+            at = here.absolute()
+            if at in runs or any(at == sweep.absolute() for sweep in sweeps):
                 continue  # passed twice
             if "sweep.csv" in files:
                 sweeps.append(here)

@@ -46,7 +46,8 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
         for start in range(0, len(batch), max(size, 1)):
             launcher.launch(batch[start : start + size], initial_job_idx=start)
     except KeyboardInterrupt:
-        print(f"continue with: {_command(config, arguments, folder)}", file=sys.stderr)
+        if "resume" in config:
+            print(f"continue with: {_command(config, arguments, folder)}", file=sys.stderr)
         raise
     except (
         Exception

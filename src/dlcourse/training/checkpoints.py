@@ -58,7 +58,7 @@ class Stop:
             if self.signum is not None:
                 raise Stopped(signum)
             self.signum = signum
-            log.info("stopping after this step; a second signal stops at once")
+            log.info("saving a checkpoint and stopping; a second signal stops at once")
 
         if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
             yield

@@ -30,7 +30,7 @@ class EMAWeightAveraging(WeightAveraging):
             raise UserError(f"callbacks.ema.decay={decay} is not a number from 0 to below 1: use for example 0.999")
         if update_every_n_steps < 1:
             raise UserError(f"callbacks.ema.update_every_n_steps={update_every_n_steps} is less than 1: use 1 or more")
-        super().__init__(multi_avg_fn=self._average)
+        super().__init__(avg_fn=self._average)
         self.decay, self.every = decay, update_every_n_steps
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
@@ -51,18 +51,13 @@ class EMAWeightAveraging(WeightAveraging):
             )
         super().setup(trainer, pl_module, stage)
 
-    def _average(self, averages: list[Tensor], currents: list[Tensor], updates: Any) -> None:
-        """Update tensors of one type: on a GPU, `int` waits for it, so it is called once for all of them."""
-        if averages[0].is_floating_point():  # the weights may be of bfloat16, their average is not
-            same = [current.to(average.dtype) for average, current in zip(averages, currents, strict=True)]
-            torch._foreach_lerp_(averages, same, share(int(updates), self.decay))
-        else:  # what batch norm counts
-            torch._foreach_copy_(averages, currents)
+    def _average(self, average: Tensor, current: Tensor, updates: Any) -> Tensor:
+        decay = _decay(int(updates), self.decay)
+        return decay * average + (1 - decay) * current
 
 
-def share(updates: int, decay: float) -> float:
-    """The share of the current weights in their average after a number of updates; `decay` is the largest decay."""
-    return 1 - min(decay, (1 + updates) / (10 + updates))
+def _decay(updates: int, largest: float) -> float:
+    return min(largest, (1 + updates) / (10 + updates))
 
 
 @torch.no_grad()
@@ -75,7 +70,8 @@ def follow(average: nn.Module, net: nn.Module, step: int, decay: float) -> None:
         step: steps so far.
         decay: the largest decay.
     """
+    share = 1 - _decay(step, decay)
     for ours, theirs in zip(average.parameters(), net.parameters(), strict=True):
-        ours.lerp_(theirs, share(step, decay))
+        ours.lerp_(theirs, share)
     for ours, theirs in zip(average.buffers(), net.buffers(), strict=True):
         ours.copy_(theirs)

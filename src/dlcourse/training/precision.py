@@ -6,7 +6,6 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +97,16 @@ def agreed_precision(sweep: Path | None, choose: Callable[[], str]) -> str:
     path = sweep / AGREED
     if not path.exists():
         choice = choose()
-        part = path.with_name(f"{AGREED}.{os.getpid()}")
+        part = path.with_name(f".{AGREED}.{platform.node()}.{os.getpid()}")
         part.write_text(choice, "utf8")
-        with suppress(FileExistsError):  # of two jobs that measure side by side, one is first
-            os.link(part, path)  # unlike a rename, it does not replace the file of the other one
-        part.unlink()
+        try:
+            os.link(part, path)  # of two jobs that measure side by side, the first one decides
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without hard links
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     agreed = path.read_text("utf8").strip()
     if agreed not in CHOICES:
         raise UserError(f"{path} contains {agreed!r}: write {' or '.join(CHOICES)} into it, or remove it")
