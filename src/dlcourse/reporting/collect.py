@@ -1,6 +1,5 @@
 """Finds the runs and sweeps in some folders, and reads them without trusting their content."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import IDENTITY, SOURCE, kind
 from dlcourse.runs.metrics import finite
-from dlcourse.runs.result import RESULT, Result
+from dlcourse.runs.result import RESULT, Result, read_file
 
 INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders inside a run that hold no other runs
 TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
@@ -53,7 +52,7 @@ class Run:
     @property
     def trial(self) -> bool:
         """Whether it was made with debug=fast, so that its metrics mean nothing."""
-        return any(word.startswith("debug=") and word != "debug=null" for word in self.overrides)
+        return self.result.trial
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -91,12 +90,9 @@ def read_run(path: Path) -> Run:
         UserError: dlcourse did not write the file, or it cannot be read.
     """
     try:
-        result = Result.from_dict(json.loads(path.read_text("utf8")))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
-        raise UserError(f"{path} {wrong}") from None
+        result = read_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} not found") from None
     return Run(str(path.parent), path.parent, result) if path.name == RESULT else Run(str(path), None, result)
 
 

@@ -55,7 +55,7 @@ def conclude(result: Result, folder: Path) -> Conclusion:
         folder: where its plots are.
     """
     metrics = {name: value for name, raw in result.metrics.items() if (value := finite(raw)) is not None}
-    if any(word.startswith("debug=") and word != "debug=null" for word in result.overrides):
+    if result.trial:
         words = ["This was a trial run on a few batches (debug=fast): ignore its figures."]
         return Conclusion(words, _picture(folder, metrics, False), _again(result, drop=("debug",)))
     overfits, said = _gap(metrics)

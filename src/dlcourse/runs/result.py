@@ -75,6 +75,11 @@ class Result:
         """The command line that made it."""
         return f"python -m dlcourse.{self.verb} {shell_command(str(word) for word in self.overrides)}".strip()
 
+    @property
+    def trial(self) -> bool:
+        """Whether it was made with debug=fast, so that its metrics mean nothing."""
+        return any(str(word).startswith("debug=") and word != "debug=null" for word in self.overrides)
+
     def updated(self, **changes: Any) -> "Result":
         """A copy with other values; names that are not fields go to `extra`."""
         names = {f.name for f in fields(self)}
@@ -135,23 +140,34 @@ def write_result(folder: Path, result: Result) -> None:
     write_text(folder / RESULT, text + "\n")
 
 
+def read_file(path: Path, remedy: str = "") -> Result:
+    """The result in a JSON file; `remedy` completes the message about a damaged one.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+        UserError: it cannot be read, or a later version wrote it.
+    """
+    try:
+        return Result.from_dict(json.loads(path.read_text("utf8")))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
+        raise UserError(f"{path} {wrong}{'' if 'install' in wrong else remedy}") from None
+
+
 def read_result(folder: Path) -> Result | None:
     """A run's result, None if result.json does not exist.
 
     Raises:
         UserError: it cannot be read, or a later version wrote it.
     """
-    path = folder / RESULT
     try:
-        return Result.from_dict(json.loads(path.read_text("utf8")))
+        return read_file(folder / RESULT, ": move it away and run again with resume=true")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
-    except (ValueError, RecursionError) as error:
-        wrong = str(error) if str(error).startswith(("is not", "was written")) else f"cannot be read ({error})"
-        remedy = "" if "install" in wrong else ": move it away and run again with resume=true"
-        raise UserError(f"{path} {wrong}{remedy}") from None
 
 
 def keep_result(folder: Path) -> None:
@@ -166,8 +182,8 @@ def earlier_results(folder: Path) -> list[Result]:
     """The results that `keep_result` has kept, fewest epochs first; files that cannot be read are left out."""
     found = []
     for path in folder.glob("result_*_epochs.json"):
-        with contextlib.suppress(OSError, ValueError, RecursionError):
-            found.append(Result.from_dict(json.loads(path.read_text("utf8"))))
+        with contextlib.suppress(FileNotFoundError, UserError):
+            found.append(read_file(path))
     return sorted(found, key=lambda result: result.epochs or 0)
 
 
