@@ -43,7 +43,7 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
 - **time**: time of one run without start-up: wall time, or CPU time if the machine was shared; with several machines,
   one time for each, in the order of the column hardware.
-- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `model=clock_multihead` and D1 use both, the other rows one.
+- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `clock_multihead` and D1 use both, the other rows one.
 
 How we obtained the figures, and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
 [small nets](docs/notes/small-nets.md), [images](docs/notes/images.md), [faces](docs/notes/faces.md).
