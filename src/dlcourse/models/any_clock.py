@@ -109,7 +109,8 @@ class AnyClockReader(ClockReader):
         found = []
         for part in chunks(inputs, AT_ONCE):
             levels = pyramid(_prepared(part))
-            whole = torch.full((len(part), 3), 0.5, device=part.device)
+            # shape, since torch.export takes len() of a tensor as a constant
+            whole = torch.full((part.shape[0], 3), 0.5, device=part.device)
             dials = self._look(levels, whole[:, :2], whole[:, 2], self.most).unbind(1)
             pose = self._closer(levels, dials[0], dials[0][:, 7])
             answers, seen = [self._read(levels, pose)], [pose]
