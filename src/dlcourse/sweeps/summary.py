@@ -81,9 +81,9 @@ def summarise(folder: Path, margin: float = MARGIN) -> None:
             draw_sweep(folder / "sweep.png", sweep, done)
             draw_sweep_curves(folder / "sweep_curves.png", sweep, done)
         jobs = [folder / name for name in read_jobs(folder)]
-        done = {job: found for job in jobs if (found := job_result(job)) and found.status == "completed"}
-        if len(models := {str(found.model) for found in done.values()}) == 1:
-            draw_jobs(folder, models.pop(), list(done))
+        completed = {job: found for job in jobs if (found := job_result(job)) and found.status == "completed"}
+        if len(models := {str(found.model) for found in completed.values()}) == 1:
+            draw_jobs(folder, models.pop(), list(completed))
     print(f"Results saved to {folder}", flush=True)
 
 
