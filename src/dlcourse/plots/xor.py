@@ -79,6 +79,8 @@ def _draw_learning(path: Path, found: Sequence[Group], title: str) -> None:
     for panels, start in zip(rows, starts, strict=True):
         for number, group in enumerate(group for group in found if group.start == start):
             _draw_curves(panels, group, LINES[number % len(LINES)], DASHES[number % len(DASHES)])
+        for axes in panels:  # after all lines, since a limit ends the automatic scale
+            axes.set_ylim(bottom=0)
         panels[0].set_ylabel(f"{start}\nmean squared error")
         panels[0].legend()
     figure.suptitle(f"Learning XOR. {title}".strip(". "))
@@ -94,7 +96,7 @@ def _draw_curves(panels: Sequence[Axes], group: Group, colour: str, dashes: Any)
     names = (None, f"wrong answers of four{mean}", "share of nets that solved it")
     for axes, values, name in zip(panels, (group.mse, group.wrong, share), names, strict=True):
         axes.plot(x, values[keep].numpy(), color=colour, linestyle=dashes, label=group.rate, linewidth=1.4)
-        axes.set(xlabel="iteration", ylim=(0, None))
+        axes.set_xlabel("iteration")
         axes.grid(alpha=0.3)
         if name:
             axes.set_ylabel(name)
