@@ -119,6 +119,13 @@ def test_home_and_interpolations_in_paths(monkeypatch):
     assert prepare_arguments("predict", ["input=null", "input='x y'"]) == ["input=null", "input='x y'"]
 
 
+def test_flags_may_stand_anywhere():
+    words = ["model=xor,mlp", "-m", "--config-name", "train", "seed=1"]
+    sweeper = "hydra.sweeper.groups=['model=xor,mlp']"
+    assert prepare_arguments("train", words) == [sweeper, "model=xor", "seed=1", "-m", "--config-name", "train"]
+    assert prepare_arguments("train", ["search=clocks", "-m"])[0] == "hydra/sweeper=search"
+
+
 def test_a_reader_that_has_seen_enough_is_no_mistake():
     """`--help | head -1`."""
     command = f"{sys.executable} -m dlcourse.train --help"

@@ -176,7 +176,7 @@ def test_sample_takes_factors_and_hides_a_part(trained, command, tmp_path):
         assert code == 1 and said in err, err
     other = ["data=toons", "data.count=64", "data.validation=8", "data.test=8", "data.size=32"]
     code, _, err = command("evaluate", run, *other, f"hydra.run.dir={tmp_path / 'four'}")
-    assert code == 1 and "is told the factors head_width" in err and "and 39 more: choose other data" in err
+    assert code == 1 and "is conditioned on the factors head_width" in err and "and 39 more: choose other data" in err
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def directions(model: Any, images: Tensor, count: int = DIRECTIONS) -> tuple[Ten
     """The start of a traversal and its directions.
 
     With an encoder: the principal directions of the latents of images, starting from the latent of the first image.
-    Of a conditional model only the active ones, because what it is told may leave nothing to the latent.
+    Of a conditional model only the active ones, because its condition may leave nothing to the latent.
     Without one: the directions that a generator's first layer stretches most (Shen and Zhou, 2020, arXiv:2007.06600),
     starting from a random latent. A traversal covers three standard deviations on both sides.
 

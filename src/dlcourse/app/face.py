@@ -88,7 +88,7 @@ def slid(start: Tensor, found: Space, values: Sequence[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class Factor:
-    """What a conditional model is told of an image: name, value, the largest value, and the step between two."""
+    """A conditional model's factors of an image: name, value, the largest value, and the step between two."""
 
     name: str
     value: float
@@ -97,7 +97,7 @@ class Factor:
 
 
 def factors(model: Any, z: Tensor) -> list[Factor]:
-    """The factors of a latent [L]; none if the model is not told any, or of an image that it has encoded."""
+    """The factors of a latent [L]; none if the model is unconditional, or of an image that it has encoded."""
     rows = zip(model.factors_of(z).items(), model.task.categories, strict=False)
     return [Factor(name, round(value, 2), k - 1 if k else 1, 1 if k else 0.01) for (name, value), k in rows]
 

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from dlcourse.cli.patterns import expand_patterns, first_of_groups
-from dlcourse.cli.words import join_lists, name_bare_paths
+from dlcourse.cli.words import flags_last, join_lists, name_bare_paths
 from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
 from dlcourse.config.paths import PATHS, home_path, quote_path, split_paths
 from dlcourse.errors import UserError
@@ -49,11 +49,12 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
     use_config_dir(_config_dir(arguments))
     if "#" in arguments:  # zsh passes a comment behind a command as words
         arguments = arguments[: arguments.index("#")]
+    arguments = flags_last(name_bare_paths(verb, join_lists(arguments)))
     swept = bool({"-m", "--multirun"} & set(arguments))
     groups = {group: choices(group) for group in config_groups() if not group.startswith("hydra/")}
-    arguments = expand_patterns(name_bare_paths(verb, join_lists(arguments)), groups, swept)
+    arguments = expand_patterns(arguments, groups, swept)
     if swept and any(word.startswith("search=") and word != "search=null" for word in arguments):
-        arguments = [*arguments, "hydra/sweeper=search"]
+        arguments = ["hydra/sweeper=search", *arguments]
     elif swept and not any(word.startswith("hydra/sweeper=") for word in arguments):
         arguments = first_of_groups(arguments, groups)
     for flag in (given.partition("=")[0] for given in arguments):

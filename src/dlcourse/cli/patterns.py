@@ -21,7 +21,7 @@ def first_of_groups(arguments: Sequence[str], groups: Mapping[str, Sequence[str]
     ]
     words = [word.partition(",")[0] if word in swept else word for word in arguments]
     listed = ",".join(f"'{word}'" for word in swept)
-    return [*words, f"hydra.sweeper.groups=[{listed}]"] if swept else words
+    return [f"hydra.sweeper.groups=[{listed}]", *words] if swept else words
 
 
 def expand_patterns(arguments: Sequence[str], groups: Mapping[str, Sequence[str]], swept: bool) -> list[str]:

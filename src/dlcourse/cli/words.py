@@ -45,10 +45,18 @@ def _continues(word: str) -> bool:
     return "=" not in word and (not word.startswith("-") or bool(re.match(r"-[\d.]", word)))
 
 
+def flags_last(arguments: Sequence[str]) -> list[str]:
+    """The overrides, then the flags with their values: Hydra refuses overrides on both sides of a flag."""
+    before = ["", *arguments]
+    flags = [word.startswith("-") or last in VALUE_FOLLOWS for last, word in zip(before, arguments, strict=False)]
+    return [word for wanted in (False, True) for word, flag in zip(arguments, flags, strict=True) if flag is wanted]
+
+
 def name_bare_paths(verb: str, arguments: Sequence[str]) -> list[str]:
     """`photo.jpg` as `input=photo.jpg`, `outputs/mine` as `run=outputs/mine`.
 
     A bare word is a path if it exists or has the ending of an image file; other words are left for Hydra to refuse.
+    Beside images, `predict` takes a run folder as the run.
 
     Raises:
         UserError: several paths for a key that takes one.
@@ -62,6 +70,9 @@ def name_bare_paths(verb: str, arguments: Sequence[str]) -> list[str]:
     ]
     if not bare:
         return list(arguments)
+    if verb == "predict" and len(runs := [word for word in bare if (Path(home_path(word)) / CONFIG).is_file()]) == 1:
+        named = [f"run={quote_path(word)}" if word in runs else word for word in arguments]
+        return name_bare_paths(verb, named)
     if key not in TAKES_SEVERAL and len(bare) > 1:
         remedy = "name one" if verb == "train" else f"use -m {key}={','.join(bare)} for all of them"
         raise UserError(f"{verb} takes one {key}, not {len(bare)}: {remedy}")

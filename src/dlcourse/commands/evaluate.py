@@ -49,10 +49,10 @@ def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
 
 
 def _check_factors(run: Path, learnt: Task, asked: Task) -> None:
-    """Refuse data whose factors differ from those that a conditional model is told."""
+    """Refuse data whose factors differ from those that a conditional model is conditioned on."""
     if (asked.factors, asked.categories) != (learnt.factors, learnt.categories):
         raise UserError(
-            f"{run} is told the factors {_listed(learnt.factors)} of {learnt.data}, but {asked.data} has "
+            f"{run} is conditioned on the factors {_listed(learnt.factors)} of {learnt.data}, but {asked.data} has "
             f"{_listed(asked.factors) or 'none'}: choose other data"
         )
 

@@ -19,7 +19,7 @@ from dlcourse.nets.any_clock import ANGLES, LOOK, RADII, AnyClockNet
 CLOSER = 1.6  # half the side of the second look in dial radii
 LOOKS = 3
 PHOTO = 640  # pixels a side of a user's photograph
-MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # what is told about further clocks
+MORE = ("minutes", "confidence", "turn", "pose", "runner_up")  # outputs for further clocks
 AT_ONCE = 16  # images that are read together
 NO_CLOCK = "no clock found"  # instead of a time
 FOUND = 0.5  # smallest score of the finder that counts as a clock

@@ -1,4 +1,4 @@
-"""Generative models that can be told what an image shows: its class, or its factors."""
+"""Generative models that can be conditioned on what an image shows: its class, or its factors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class Conditional(Generative):
     Args:
         outputs: sizes of the net's heads as in `Generative`; the first, the length of the noise, grows by that of the
             condition.
-        conditional: whether the model is told the factors of the data, such as the class.
+        conditional: whether the model is conditioned on the factors of the data, such as the class.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 

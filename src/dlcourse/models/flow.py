@@ -79,7 +79,7 @@ class Flow(Conditional):
         if sharpness != 1 and getattr(self.net, "palette", None) is None:
             raise UserError(f"model.sharpness={sharpness} needs a palette: add for example model.net.palette=16")
         self.steps, self.solver, self.ema, self.guidance, self.bounded = steps, solver, ema, guidance, bounded
-        self.drawn = {} if sharpness == 1 else {"sharpness": sharpness}  # what the net is told besides in samples
+        self.drawn = {} if sharpness == 1 else {"sharpness": sharpness}  # further inputs of the net in samples
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
 
     # Training -------------------------------------------------------------------------------------------------------

@@ -84,8 +84,8 @@ class GAN(Conditional):
             )
         super().__init__(task, net, (latent,), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.automatic_optimization = False
-        told = {"conditions": condition_length(task, conditional)} if conditional else {}
-        made = discriminator(in_shape=task.in_shape, **told)
+        more = {"conditions": condition_length(task, conditional)} if conditional else {}
+        made = discriminator(in_shape=task.in_shape, **more)
         self.discriminator = made.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False) if ema else None
         self.objective, self.r1, self.r2, self.penalty_every = objective, r1, r2, penalty_every
@@ -120,7 +120,7 @@ class GAN(Conditional):
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Sum of the losses of a batch; a training step minimises them alternately."""
-        real, condition = self.normalize(inputs), _told(self.conditions(labels))
+        real, condition = self.normalize(inputs), _condition(self.conditions(labels))
         z = self._latents(len(real), *condition)
         drawn = self.discriminate(self.net(z), *condition)
         logits = self.discriminate(real, *condition), drawn
@@ -149,7 +149,7 @@ class GAN(Conditional):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
         """One step of the discriminator, then one of the generator."""
-        real, condition = self.normalize(batch[0]), _told(self.conditions(batch[1]))
+        real, condition = self.normalize(batch[0]), _condition(self.conditions(batch[1]))
         z = self._latents(len(real), *condition)
         drawn = self.net(z)
         generator, discriminator = self.optimizers()  # ty: ignore[not-iterable]
@@ -229,8 +229,8 @@ class GAN(Conditional):
         inputs, labels = batch
         z = self.sample_latents(len(labels), seeded(self.seed, 6, len(self._gathered)))
         with _batch_statistics(self.discriminator):
-            real = self.discriminator(self.normalize(inputs), *_told(self.conditions(labels))).float()
-            drawn = self.discriminator(self.decode(z), *_told(self.parts(z)[1])).float()
+            real = self.discriminator(self.normalize(inputs), *_condition(self.conditions(labels))).float()
+            drawn = self.discriminator(self.decode(z), *_condition(self.parts(z)[1])).float()
         loss = discriminator_loss(self.objective, real, drawn, self.smoothing)
         loss = (loss + generator_loss(self.objective, real, drawn)).expand(len(labels))
         self._gathered.append({"real": real, "drawn": drawn, "loss": loss, "labels": labels})
@@ -249,8 +249,8 @@ class GAN(Conditional):
         return found | super().compute_metrics(answers)
 
 
-def _told(condition: Tensor | None) -> list[Tensor]:
-    """What a discriminator is told besides the images."""
+def _condition(condition: Tensor | None) -> list[Tensor]:
+    """What a discriminator gets besides the images."""
     return [] if condition is None else [condition]
 
 

@@ -5,7 +5,7 @@ CAPTIONS = {
     "calibration": "Is the net as sure as it should be? On the diagonal, confidence and accuracy agree.",
     "centre_distances": "Distances between the class centres: close classes are easily confused.",
     "centres": "The mean image of each class: the nearest one is the prediction.",
-    "conditions": "Samples of the same noise for each value of a factor that the model is told.",
+    "conditions": "Samples of the same noise for each value of a factor that the model is conditioned on.",
     "confused_pairs": "The pairs of classes that are confused most often, with an example of each.",
     "confusion": "True classes in rows, predictions in columns: all that is off the diagonal is a mistake.",
     "curves": "Loss and metric by epoch: dashed in training, solid on validation images.",

@@ -22,7 +22,7 @@ def build(page: gr.Blocks, runs: SavedRuns) -> None:
     gr.Markdown(
         "Each slider moves the latent along one direction, in standard deviations: of an autoencoder or a VAE its "
         "principal directions, of a GAN the directions that its first layer stretches most. A conditional "
-        "model (`model.conditional=true`) also has a slider for each factor that it is told."
+        "model (`model.conditional=true`) also has a slider for each factor that it is conditioned on."
     )
     chosen = run_list(page, runs, generative, COMMAND)
     code, ends, number = gr.State(None), gr.State({}), gr.State(0)
