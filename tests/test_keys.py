@@ -8,7 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 import dlcourse
-from dlcourse.commands.train import _console, run
+from dlcourse.commands.run_log import console
+from dlcourse.commands.train import run
 from dlcourse.config import check_keys, compose, did_you_mean, nearest
 from dlcourse.config.suggestions import suggest
 from dlcourse.config.unread import parameters
@@ -148,7 +149,7 @@ def test_a_run_in_a_notebook_prints_its_lines(monkeypatch, capsys):
     quiet.setLevel(logging.WARNING)
     monkeypatch.setattr(logging.getLogger(), "handlers", [quiet])
     monkeypatch.setattr(logging.getLogger("dlcourse"), "level", logging.DEBUG)
-    with _console():
+    with console():
         logging.getLogger("dlcourse.training.progress").info("epoch 1/3")
     assert capsys.readouterr().err == "epoch 1/3\n"
     assert not shows_bar()

@@ -77,6 +77,10 @@ def test_what_cannot_be_continued_is_refused(command):
         (["trainer.max_epochs=many"], "set trainer.max_epochs to more than 2"),
         (["trainer.max_epochs=4"], "run ends after trainer.max_steps=2: start a new run"),
         (["trainer.max_epochs=4", "model.net.widths=[9]"], "was started with model.net.widths=[8], not [9]"),
+        (["experiment=mnist/fast"], "run was started without experiment=mnist/fast: leave experiment out"),
+        (["~checkpoints.best"], "run keeps the config that it was started with: remove"),
+        (["hydra.run.dir=other"], "run='run' continues in its own folder: remove hydra.run.dir=other"),
+        (["-m"], "train run='run': continue one run at a time, without -m"),
     ):
         code, _, error = command("train", "run=run", *words)
         assert code == 1 and said in error, error

@@ -11,7 +11,7 @@ import torch
 
 from dlcourse.analysis import robustness
 from dlcourse.analysis.robustness import binned, draw_clocks, hard_clocks, risks
-from dlcourse.clocks.scene import FACTORS
+from dlcourse.clocks.scene import SceneRanges
 from dlcourse.data.clocks import Clocks
 
 
@@ -45,7 +45,7 @@ def test_the_surest_answers_come_first():
 
 def test_a_curve_varies_one_factor_and_goes_beyond_what_is_trained_on(clocks):
     _, minutes, factors = draw_clocks(clocks, 300, 3, tilt=(0.0, 60.0))
-    column = dict(zip(FACTORS, factors.T, strict=True))
+    column = dict(zip(SceneRanges.factors(), factors.T, strict=True))
     assert column["tilt"].min() < 5 and column["tilt"].max() > 55
     low, high = clocks.ranges.zoom
     assert low <= column["zoom"].min() and column["zoom"].max() <= high
@@ -70,7 +70,7 @@ def test_the_curve_of_reflections_begins_without_any(clocks, monkeypatch):
 def test_the_hard_subset_is_upside_down_and_bright(clocks):
     pictures, minutes = hard_clocks(clocks, 40)
     assert pictures.shape == (40, 32, 32) and torch.equal(pictures, hard_clocks(clocks, 40)[0])
-    factors = dict(zip(FACTORS, draw_clocks(clocks, 40, 0, **robustness.HARD["free"])[2].T, strict=True))
+    factors = dict(zip(SceneRanges.factors(), draw_clocks(clocks, 40, 0, **robustness.HARD["free"])[2].T, strict=True))
     assert (abs(factors["azimuth"] - 180) <= 45).all() and (factors["reflection_strength"] >= 1).all()
     assert len(minutes.unique()) == 40
 

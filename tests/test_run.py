@@ -2,6 +2,7 @@
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
+import dlcourse
 from dlcourse.commands.evaluate import evaluate
 from dlcourse.commands.train import run
 from dlcourse.config import compose
@@ -17,6 +19,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.build import build_data, build_model, load_run
 from dlcourse.plots.run_page import charts
 from dlcourse.runs.files import read_rows, write_text
+from dlcourse.runs.folders import in_use
 from tests.conftest import NET, PINNED, TINY
 
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
@@ -99,6 +102,33 @@ def test_a_folder_with_a_run_is_refused_and_so_are_changed_keys(tiny_run):
         tiny_run()
     with pytest.raises(UserError, match="started with model.optimizer.lr=0.008, not 0.5"):
         tiny_run("model.optimizer.lr=0.5", resume=True)
+
+
+def test_other_commands_do_not_write_into_a_run(run_folder):
+    before = (run_folder / "result.json").read_bytes()
+    for verb, words in (("evaluate", []), ("sample", []), ("embed", ["method=pca"])):
+        with pytest.raises(UserError, match="contains a run, whose files would be replaced"):
+            start = getattr(import_module(f"dlcourse.commands.{verb}"), verb)
+            start(compose(f"run='{run_folder}'", *words, verb=verb), run_folder)
+    assert (run_folder / "result.json").read_bytes() == before
+
+
+def test_a_second_process_is_refused_while_one_trains(tiny_run, tmp_path):
+    with in_use(tmp_path), pytest.raises(UserError, match="another process is training in"):
+        tiny_run(folder=".")
+    assert not list(tmp_path.iterdir())
+    with in_use(tmp_path):
+        pass
+
+
+def test_a_run_from_python_records_the_words_of_compose(tmp_path, capsys):
+    words = ["model=mlp", "data=digits8", "debug=fast", "trainer=cpu", "plots=false"]
+    result = run(dlcourse.compose(*words), folder=tmp_path / "run")
+    assert result["overrides"] == words
+    assert "ignore its figures" in capsys.readouterr().out
+    assert "overrides" not in OmegaConf.load(tmp_path / "run" / "config.yaml")
+    again = dlcourse.compose(*words, "trainer=cpu", "data_dir=elsewhere")
+    assert run(again, folder=tmp_path / "run", resume=True)["metrics"] == result["metrics"]
 
 
 def test_objects_can_be_given_instead_of_a_config(tmp_path):

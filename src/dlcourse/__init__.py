@@ -30,6 +30,7 @@ def compose(*overrides: str, verb: str = "train") -> "DictConfig":
         UserError: an unknown name or key; the message is that of the command line.
     """
     from hydra.errors import HydraException
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     from dlcourse import config
@@ -37,9 +38,11 @@ def compose(*overrides: str, verb: str = "train") -> "DictConfig":
     from dlcourse.errors import UserError
 
     try:
-        return config.compose(*overrides, verb=verb)
+        cfg = config.compose(*overrides, verb=verb)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error, verb, overrides).removesuffix(SHOWS_WHERE)) from None
+    OmegaConf.update(cfg, "overrides", list(overrides), force_add=True)  # recorded in result.json
+    return cfg
 
 
 def run(cfg: "DictConfig", *, folder: str | Path, **options: Any) -> dict[str, Any]:

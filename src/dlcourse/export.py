@@ -18,6 +18,8 @@ def task(cfg: DictConfig) -> Any:
         raise UserError(f"format={cfg.format} is unknown{nearest(str(cfg.format), FORMATS)}")
     if cfg.opset is not None and cfg.format != "onnx":
         raise UserError(f"opset={cfg.opset} is an option of format=onnx: add that, or remove opset")
+    if cfg.bits is not None and cfg.format != "packed":
+        raise UserError(f"bits={cfg.bits} is an option of format=packed: add that, or remove bits")
     if cfg.format != "packed":
         from dlcourse.commands.export_graph import export_graphs
         from dlcourse.models.build import built_in
@@ -31,9 +33,9 @@ def task(cfg: DictConfig) -> Any:
     from dlcourse.runs.table import result_table
 
     output = Path(cfg.output) if cfg.output is not None else None
-    result, output = export(Path(cfg.run), output, cfg.bits, cfg.trust)
+    result, output = export(Path(cfg.run), output, cfg.bits or 8, cfg.trust)
     print(result_table(result, output))
-    print(f"{result.checkpoint_mb} MB in {cfg.bits} bits; the test metrics are measured with these weights")
+    print(f"{result.checkpoint_mb} MB in {result.bits} bits; the test metrics are measured with these weights")
     return result
 
 

@@ -12,10 +12,10 @@ def task(cfg: DictConfig) -> None:
     from dlcourse.reporting import report
 
     for line in report(
-        folders=[Path(path) for path in cfg.folders],
+        folders=[Path(path) for path in cfg.folders or []],
         output=Path(cfg.output),
-        compare=[Path(path) for path in cfg.compare],
-        publish=[Path(path) for path in cfg.publish],
+        compare=[Path(path) for path in cfg.compare or []],
+        publish=[Path(path) for path in cfg.publish or []],
         results=cfg.results,
         published=cfg.published,
         by=cfg.by,

@@ -49,6 +49,7 @@ def loaded(path: Path, tmp_path: Path, whole: bool = False, **options) -> ClockF
             ("20241009_101530", None),
             ("24-00", None),
         ],
+        *[("IMG_1234", None), ("DSC_0123", None), ("dscf2130", None), ("IMG_1234 10-09", 609)],
         *[("10-60", None), ("a 10-09 b 11-10", None), ("clock", None), ("IMG_20240101", None), ("10-9", None)],
     ],
 )

@@ -65,6 +65,12 @@ def test_size_and_colour_are_converted_as_for_files():
     assert stored_inputs([clear, grey[0]], GREY).shape == (2, 12, 12)
 
 
+def test_three_grey_images_are_not_one_in_colour():
+    grey = torch.arange(3, dtype=torch.uint8)[:, None, None].expand(3, *GREY.stored_shape())
+    assert torch.equal(stored_inputs(grey, GREY), stored_inputs(grey.numpy(), GREY))
+    assert stored_inputs(torch.zeros(3, 40, 50, dtype=torch.uint8), COLOUR).shape == (1, 12, 12, 3)
+
+
 def test_floats_and_other_channels_have_the_stored_shape():
     floats = Task("own", "classes", (5, 9, 9), 0.5, 0.3, ("a", "b"), levels=(0.0, 1.0))
     assert stored_inputs(np.zeros((2, 9, 9, 5)), floats).dtype == torch.float32

@@ -77,6 +77,12 @@ def test_it_stops_when_all_is_right_or_nothing_gets_better(blobs):
     assert hard.finished and (hard.passes - hard.best_pass == 3).all()
 
 
+def test_the_record_of_a_stopped_net_stays_at_its_best_within_a_chunk(blobs):
+    model = trained(blobs, "model.update=batch", "model.patience=3", "model.seeds=2", passes=200)
+    for net, last in enumerate(model.passes.int().tolist()):
+        assert (model.record["accuracy"][last + 1 :, net] == model.best[net]).all()
+
+
 def test_metrics_are_of_all_nets_and_answers_of_the_first(blobs):
     model = trained(blobs, "model.seeds=5")
     answers = model.predictions(model(blobs[0]).float()) | {"labels": blobs[1]}

@@ -37,6 +37,7 @@ def linear_probe(
         UserError: the shapes do not match, a number is not finite, or a factor has a single value.
     """
     from sklearn.linear_model import LogisticRegression, RidgeCV
+    from sklearn.metrics import r2_score
     from sklearn.preprocessing import StandardScaler
 
     kinds = list(categories) or [0] * len(factors)
@@ -51,11 +52,10 @@ def linear_probe(
         if count:
             model = LogisticRegression(C=INVERSE_PENALTY, max_iter=STEPS, tol=1e-3)
             model.fit(train, _values(wanted, count))
-            found[name] = float((model.predict(test) == _values(truth, count)).mean())
+            found[name] = float(model.score(test, _values(truth, count)))
         else:
             answer = RidgeCV(RIDGE).fit(train, wanted).predict(test)
-            spread = np.square(truth - truth.mean()).sum()
-            found[name] = float(1 - np.square(truth - answer).sum() / max(spread, 1e-12))
+            found[name] = float(r2_score(truth, answer))
     return found
 
 

@@ -12,7 +12,7 @@ from dlcourse.cli.words import flags_last, join_lists, name_bare_paths
 from dlcourse.config import choices, config_groups, empty_list, quote_override, use_config_dir
 from dlcourse.config.paths import PATHS, home_path, quote_path, split_paths
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import APPEARANCE, LONGER, RECORD, SPEED, kind
+from dlcourse.runs.keys import APPEARANCE, LONGER, PLACE, RECORD, SPEED, kind
 from dlcourse.runs.result import CONFIG
 from dlcourse.runs.stored_config import read_stored
 
@@ -74,10 +74,12 @@ def prepare_arguments(verb: str, arguments: list[str]) -> list[str]:
                 folder = Path(home_path(path))
                 if not (folder / CONFIG).is_file():
                     raise UserError(f"run={path} is not a run folder: {CONFIG} not found")
-            if verb == "train" and len(paths) > 1:
+            if verb == "train" and swept:
                 raise UserError(f"train {argument}: continue one run at a time, without -m")
             if verb == "train":
                 others = [word for word in arguments if word is not given]
+                if folders := [word for word in others if word.startswith(("hydra.run.dir=", "hydra.sweep.dir="))]:
+                    raise UserError(f"{argument} continues in its own folder: remove {folders[0]}")
                 return [argument, f"hydra.run.dir={argument.partition('=')[2]}", *_unchanged(folder, others)]
         found.append(argument)
     return found
@@ -122,18 +124,24 @@ def _trust(arguments: list[str]) -> list[str]:
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
     """The arguments that `train run=DIR` accepts; one that would change the stored config raises a UserError."""
     stored = read_stored(run / CONFIG, _trust(arguments))
+    started = [str(word) for word in OmegaConf.select(stored, "begun.overrides") or []]
     kept = []
     for argument in arguments:
         key, equals, text = argument.partition("=")
         quoted = quote_override(argument, "train")
-        if not equals or key.startswith("-") or kind(key) in (RECORD, APPEARANCE, SPEED) or key == LONGER:
+        accepted = kind(key) in (RECORD, APPEARANCE, PLACE, SPEED) or key == LONGER
+        if key.startswith("-") or (equals and accepted) or quoted in started:
             kept.append(quoted)
             continue
+        if not equals:
+            raise UserError(f"{run} keeps the config that it was started with: remove {argument}, or start a new run")
         value = OverridesParser.create().parse_override(quoted).value()
-        old = OmegaConf.select(stored, key.lstrip("+~").replace("/", "."), default=ABSENT)
+        old = OmegaConf.select(stored, key.lstrip("+").replace("/", "."), default=ABSENT)
         name = old.get("name") if OmegaConf.is_dict(old) and isinstance(value, str) else old
         if name != value:
-            known = name is not ABSENT and name is not None
-            started = f"was started with {key}={name}, not {text}" if known else f"was started without {key}"
-            raise UserError(f"{run} {started}: leave {key} out, or start a new run")
+            words = [word for word in started if word.partition("=")[0] == key]
+            said = words[0] if words else f"{key}={name}" if name is not ABSENT and name is not None else None
+            how = f"with {said}, not {text}" if said else f"without {argument}"
+            raise UserError(f"{run} was started {how}: leave {key} out, or start a new run")
+        kept.append(quoted)
     return kept

@@ -12,13 +12,8 @@ from dlcourse.config import CONF, choices, config_groups, did_you_mean, nearest
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
 
-# Hydra's launchers and the packages that provide them.
-PLUGINS = {
-    "joblib": "hydra-joblib-launcher",
-    "submitit_local": "hydra-submitit-launcher",
-    "submitit_slurm": "hydra-submitit-launcher",
-    "ray": "hydra-ray-launcher",
-}
+# Hydra's launchers and the extras that provide them.
+PLUGINS = {"joblib": "parallel", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
 
 
 SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
@@ -47,11 +42,14 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
         return f"{type(error).__name__}: {error}{SHOWS_WHERE}"
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
     if found := re.search(r"hydra/launcher/(" + "|".join(PLUGINS) + ")'", text):
-        return f"this launcher needs {PLUGINS[found[1]]}, which is not installed: uv pip install {PLUGINS[found[1]]}"
+        return f"this launcher needs the extra {PLUGINS[found[1]]}: uv sync --extra {PLUGINS[found[1]]}"
     if isinstance(error, OverrideParseException):
         key, equals, _ = error.override.partition("=")
         remedy = f"write the value in quotes, as in \"{key}='VALUE'\"" if equals else "write options as KEY=VALUE"
         return f"{error.override} could not be read ({error.message.splitlines()[0]}): {remedy}"
+    if found := re.search(r"Ambiguous value for argument '(([^'=]+)=[^']*)'", text):
+        word, key = found[1], found[2]
+        return f"{word} has several values: add -m to run one after the other, or write a list as '{key}=[A,B]'"
     if "Sweeping over Hydra's configuration" in text:
         return f"{' '.join(text.split())}: pass one value"
     missing = next(

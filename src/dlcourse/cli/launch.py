@@ -24,6 +24,7 @@ from dlcourse.config.paths import expand_home
 from dlcourse.errors import Stopped
 from dlcourse.runs.folders import drop_empty, unique_folder
 from dlcourse.runs.result import record_failure
+from dlcourse.runs.table import counted
 
 _add_argument = argparse.ArgumentParser.add_argument
 
@@ -143,7 +144,10 @@ def launch(verb: str, task: Callable[[DictConfig], Any]) -> None:
         for folder in _made:
             drop_empty(folder)
     if failures:
-        print(f"{len(failures)} jobs failed: {', '.join(str(number) for number, _ in failures)}", file=sys.stderr)
+        print(
+            f"{counted(len(failures), 'job')} failed: {', '.join(str(number) for number, _ in failures)}",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

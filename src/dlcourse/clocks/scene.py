@@ -203,9 +203,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-FACTORS = SceneRanges.factors()
-
-
 @dataclass(frozen=True)
 class Scene:
     """The parameters of N images.

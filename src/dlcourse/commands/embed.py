@@ -23,6 +23,7 @@ from dlcourse.plots.maps import METHOD_NAMES, coloured, draw_maps, write_map
 from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
+from dlcourse.runs.folders import refuse_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
@@ -45,6 +46,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         UserError: too few samples for the method, no labels to colour by, or a run without features.
     """
     quiet()
+    refuse_run(folder)
     check_keys(cfg, "embed", overrides)
     done = read_result(folder) if cfg.resume else None
     if done and done.status == "completed":

@@ -24,6 +24,7 @@ from dlcourse.models.build import ANY_READER, READER, build_data, built_in, load
 from dlcourse.models.conditional import Conditional
 from dlcourse.models.generative import Generative
 from dlcourse.plots.style import plotting
+from dlcourse.runs.folders import refuse_run
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import result_table, show, text_table
@@ -105,10 +106,13 @@ def _data(cfg: DictConfig, run: Path, run_cfg: DictConfig, model: BaseModule, ov
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(run_cfg if given is None else cfg)
     # If the run was not trained on these images of the user, all of them are tested.
-    data.whole = given is not None and _place(given) != _place(run_cfg.data)
+    # Generative models are compared with training images, so their images stay split.
+    own = run_cfg.get("data")
+    elsewhere = given is not None and (own is None or _place(given) != _place(own))
+    data.whole = elsewhere and model.kind != Generative.kind
     data.prepare_data()
     data.setup()
-    if model.kind == "pictures":
+    if model.kind == Generative.kind:
         data.as_pictures()
     _check_fit(run, model.task, data.task)
     if isinstance(model, Conditional) and model.conditional:
@@ -129,6 +133,7 @@ def evaluate(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Re
         UserError: the run does not exist, or its model cannot be tested on the data.
     """
     quiet()
+    refuse_run(folder)
     check_keys(cfg, "evaluate", overrides)
     run = Path(cfg.run) if cfg.run is not None else built_in(ANY_READER if _any_clock(cfg.get("data")) else READER)
     stored = read_stored(run / CONFIG, cfg.trust)

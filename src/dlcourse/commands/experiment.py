@@ -124,7 +124,10 @@ class Experiment:
             self.record.update(status="pruned" if pruned else "completed")
         except (KeyboardInterrupt, SystemExit) as end:  # Lightning ends by SystemExit in either case
             self.record.update(status="interrupted", error="interrupted")
-            log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            if (self.folder / CONFIG).exists():
+                log.info("interrupted; resume with: python -m dlcourse.train %s", shlex.quote(f"run={self.folder}"))
+            else:
+                log.info("interrupted before the training began: run the same command again")
             raise Stopped(self.stop.signum or signal.SIGINT) from end
         except Exception as error:
             self.record.update(error=str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}")

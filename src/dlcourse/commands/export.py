@@ -55,7 +55,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     if before is None or before.status != "completed":
         raise UserError(f"{run} is not a completed run: resume it with train run={run}")
     own = ANY_READER if isinstance(model, AnyClockReader) else READER
-    output = own if output is None else output
+    output = own if output is None else output.absolute()
     _check_output(output)
     if output == own and model.kind != "time":
         raise UserError(f"{run} is not a clock reader and cannot replace the built-in one: set output=DIR")

@@ -63,7 +63,8 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
     # A model may name rows that do not exist, such as G3-12 of twelve classes; only a preset's must exist.
     rows: Any = chosen.get("references", [])
     rows = rows.get(data.title, []) if OmegaConf.is_dict(rows) else rows  # by data set
-    ids = list(cfg.references) or known_references(rows)
+    given: Any = cfg.references or []
+    ids = ([given] if isinstance(given, str) else list(given)) or known_references(rows)
     return Result(
         "train",
         "failed",

@@ -23,6 +23,7 @@ from dlcourse.models.flow import Flow
 from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced
+from dlcourse.runs.folders import refuse_run
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, write_result
 
@@ -50,6 +51,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
         UserError: the run does not exist, its model cannot do what is asked, or a number is out of range.
     """
     _check(cfg)
+    refuse_run(folder)
     run_cfg, model = load_run(Path(cfg.run), cfg.trust)
     if not isinstance(model, Conditional):
         raise UserError(

@@ -9,8 +9,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 # Keys whose values are paths.
-PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "hydra.run.dir",
-                   "hydra.sweep.dir"})  # fmt: skip
+PATHS = frozenset({"run", "input", "output", "latents", "data.path", "data_dir", "init_from", "features",
+                   "model.features", "hydra.run.dir", "hydra.sweep.dir"})  # fmt: skip
 PATH_LISTS = {
     "report": ("compare", "folders", "publish"),
     "sample": ("between", "compare"),

@@ -36,7 +36,8 @@ def check_keys(cfg: DictConfig, verb: str = "train", overrides: Iterable[str] = 
     """
     if "begun" in cfg:
         return
-    content = {str(k): v for k, v in OmegaConf.to_container(cfg, resolve=False).items() if k != "hydra"}  # ty: ignore
+    whole: Any = OmegaConf.to_container(cfg, resolve=False)
+    content = {str(k): v for k, v in whole.items() if k not in ("hydra", "overrides")}
     own: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{verb}.yaml"), resolve=False)
     groups = {str(group) for entry in own["defaults"] if isinstance(entry, dict) for group in entry}
     for group in ("model", "data"):

@@ -171,6 +171,8 @@ class Digits8(Digits):
         return {"train_x": x[train], "train_y": y[train], "test_x": x[test], "test_y": y[test]}
 
     def _stored(self) -> Npz:
+        if self.own:
+            raise UserError("digits8 has digits of its own: use data=digits16 or data=arrays for yours")
         return self.download(self.path)
 
 

@@ -46,7 +46,9 @@ def _inputs(image: Any, task: Task, *, one: bool) -> torch.Tensor:
     if isinstance(image, Image.Image):
         return _pictures([image], task)
     if isinstance(image, torch.Tensor):
-        image = _channels_last(image.detach().cpu()).numpy()
+        image = image.detach().cpu()
+        stored = not one and tuple(image.shape[1:]) == task.stored_shape()  # three grey images are not one in colour
+        image = (image if stored else _channels_last(image)).numpy()
     if not isinstance(image, np.ndarray):
         raise UserError(
             f"{type(image).__name__} is not an image: pass paths, PIL images, or arrays or tensors of type uint8"

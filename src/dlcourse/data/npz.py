@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import secrets
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ def cached_npz(path: Path, make: Callable[[], Mapping[str, np.ndarray]], remedy:
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            probe = path.with_suffix(f".{os.getpid()}.part")
+            probe = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
             probe.touch()  # before the work, not after it
         except OSError as error:
             raise UserError(

@@ -11,18 +11,27 @@ BATCH = 500
 
 
 def features(model: BaseModule, inputs: Tensor) -> Tensor:
-    """The inputs of the last linear layer of a model's net: stored inputs [N, ...] to features [N, D] on the CPU.
+    """The inputs of the last linear layer of a model's net; of a generative model the latents.
+
+    Args:
+        model: a `BaseModule`.
+        inputs: as stored, [N, ...].
+
+    Returns:
+        Features [N, D] on the CPU.
 
     Raises:
-        UserError: the net does not have a linear layer.
+        UserError: the model has no such layer or no encoder.
     """
     model.eval()
+    if model.kind == "pictures":
+        return model.latents(inputs)  # ty: ignore[not-callable]
     found = []
     with torch.inference_mode(), layer_inputs(model.net) as seen:
         for batch in inputs.split(BATCH):
             seen.clear()
             model(batch.to(model.device))
-            if not seen:
-                raise UserError(f"{type(model).__name__} does not have a linear layer, which features are taken from")
+            if not seen or len(seen[-1]) != len(batch):
+                raise UserError(f"{type(model).__name__} has no linear layer that all images pass: use another run")
             found.append(seen[-1].float().cpu())  # of the last layer that was used
     return torch.cat(found)

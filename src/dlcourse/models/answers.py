@@ -89,7 +89,7 @@ def predict_batches(model: Any, batches: Iterable[Tensor]) -> tuple[dict[str, Te
         for batch in batches:
             seen.clear()
             parts.append({k: v.cpu() for k, v in model.predictions(model(batch.to(model.device))).items()})
-            if seen and len(seen[-1]) == len(batch):
+            if model.embeds and seen and len(seen[-1]) == len(batch):
                 embedded.append(seen[-1].flatten(1).float().cpu())
     found = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     embeddings = torch.cat(embedded).numpy() if len(embedded) == len(parts) else None

@@ -94,6 +94,8 @@ class AnyClockReader(ClockReader):
             [moved, pose[:, 2:5] * scale + 0.025 * noise[:, 2:5] * size, pose[:, 5:7] + 0.02 * noise[:, 5:7]], 1
         )
 
+    embeds = False  # the last clock that is read may be another one than the answer
+
     @property
     def photo_task(self) -> Task:
         """Photographs of a user are stored larger than training images, since the clock may be a small part of them."""

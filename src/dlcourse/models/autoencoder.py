@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dlcourse.analysis.linear_probe import linear_probe, means
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
+from dlcourse.errors import UserError
 from dlcourse.models.conditional import Conditional
 from dlcourse.models.generative import SHOWN
 
@@ -40,6 +41,8 @@ class Autoencoder(Conditional):
         shown_epochs: int | Sequence[int] = (),
         conditional: bool = False,
     ):
+        if conditional and not self.samples:
+            raise UserError("model.conditional=true needs a vae, gan or flow: remove it, or use model=vae")
         super().__init__(task, net, self.heads(latent), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.probe: dict[str, float] = {}  # score of a linear probe for each factor of the data
 

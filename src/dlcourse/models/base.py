@@ -38,6 +38,7 @@ class BaseModule(StepShortcuts, ABC):
     """
 
     kind: str  # of the tasks that the family supports
+    embeds = True  # whether the inputs of the last linear layer describe an image, see `Predictions.embeddings`
     extra_plots: tuple[str, ...] = ()  # entries of plots.dispatch for this family, or names of modules like its ones
     always_measured: tuple[str, ...] = ("val/loss",)  # in each validation
     precision: str | None = None  # what `trainer.precision=auto` uses without measuring
@@ -121,10 +122,12 @@ class BaseModule(StepShortcuts, ABC):
                 `unit` maps pixels to 0 to 1, `symmetric` to -1 to 1.
 
         Raises:
-            UserError: the name is unknown.
+            UserError: the name is unknown, or the net does not work with it.
         """
         if scaling not in ("statistics", *SCALINGS):
             raise UserError(f"model.scaling={scaling} is unknown: use statistics, {', '.join(SCALINGS)}")
+        if scaling == "symmetric" and getattr(self.net, "takes_pixels", False):
+            raise UserError(f"model.scaling={scaling} does not fit this net, which scales pixels itself: remove it")
         if scaling in SCALINGS:
             (black, white), (low, high) = self.task.levels, SCALINGS[scaling]
             self.std.fill_((white - black) / (high - low))
@@ -317,7 +320,9 @@ class BaseModule(StepShortcuts, ABC):
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
         if self._noted:  # saved within an epoch: its means continue from there
-            checkpoint["dlcourse"]["noted"] = {name: torch.stack(values) for name, values in self._noted.items()}
+            stacked = {name: torch.stack(values) for name, values in self._noted.items()}
+            reduce = self.trainer.strategy.reduce  # over the processes of ddp
+            checkpoint["dlcourse"]["noted"] = {n: reduce(v, reduce_op="mean") for n, v in stacked.items()}
         put_averaged_weights(self.trainer, self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ class ManyNets(BaseModule):
         return super().parameter_count() // self.count
 
     def setup(self, stage: str) -> None:
-        """Refuse half precision and several processes; convert the nets to the Trainer's precision.
+        """Refuse half precision, several processes and MPS; convert the nets to the Trainer's precision.
 
         Lightning calls this before it moves the nets to the device, which may not support float64.
         """
@@ -83,6 +83,8 @@ class ManyNets(BaseModule):
             )
         if self.trainer.world_size > 1:
             raise UserError(f"{name} runs in one process only: use trainer.devices=1")
+        if self.trainer.strategy.root_device.type == "mps":
+            raise UserError(f"{name} needs float64, which Apple's GPU does not support: use trainer=cpu")
         self.to(torch.float64 if self.trainer.precision == "64-true" else torch.float32)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:

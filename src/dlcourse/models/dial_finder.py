@@ -5,13 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dlcourse.clocks.dial import radius
-from dlcourse.nets.any_clock import CELLS
+from dlcourse.nets.any_clock import CELLS, POSE_OUTPUTS
 
 USUAL_RADIUS = 0.3  # image sides: a dial of this radius has size 0 in the finder's answer
 
 
 def finder_loss(answer: Tensor, pose: Tensor) -> Tensor:
-    """Loss of the finder's map [N, 1 + 7, CELLS, CELLS] against poses [N, POSE].
+    """Loss of the finder's map [N, 1 + POSE_OUTPUTS, CELLS, CELLS] against poses [N, POSE].
 
     A focal loss of the places (CenterNet, Zhou et al., 2019, arXiv:1904.07850), and the absolute errors of the pose in
     the cells next to the centre.
@@ -47,7 +47,7 @@ def encoded(pose: Tensor) -> list[Tensor]:
 
 
 def best_poses(answer: Tensor, count: int = 1) -> Tensor:
-    """The dials in the finder's map [N, 1 + 7, CELLS, CELLS]: poses relative to the image that it saw.
+    """The dials in the finder's map [N, 1 + POSE_OUTPUTS, CELLS, CELLS]: poses relative to the image that it saw.
 
     Args:
         answer: the map.
@@ -61,7 +61,7 @@ def best_poses(answer: Tensor, count: int = 1) -> Tensor:
     if count > 1:
         scores = scores * (F.max_pool2d(scores[:, None], 3, 1, 1)[:, 0] == scores)
     score, cell = scores.flatten(1).topk(count, 1)
-    chosen = answer[:, 1:].flatten(2).gather(2, cell[:, None].expand(-1, 7, -1))
+    chosen = answer[:, 1:].flatten(2).gather(2, cell[:, None].expand(-1, POSE_OUTPUTS, -1))
     dx, dy, size, a, b, bend_x, bend_y = chosen.unbind(1)
     size = USUAL_RADIUS * size.clamp(-4.0, 1.5).exp()
     a, b = a / 3, b / 3

@@ -124,7 +124,8 @@ class Perceptron(ManyNets):
         """
         answers = outputs.view(len(outputs), -1, self.classes).argmax(2)
         accuracy = self.best.clone()  # of nets that have stopped
-        accuracy[nets] = (answers == truth[:, None]).to(self.best.dtype).mean(0)
+        fresh = (answers == truth[:, None]).to(self.best.dtype).mean(0)
+        accuracy[nets] = torch.where(self.passes[nets] == 0, fresh, self.best[nets])  # a net may stop within a chunk
         number, going = len(self.record["seconds"]), self.passes == 0
         better = going & (accuracy > self.best)
         chosen = better.repeat_interleave(self.classes)

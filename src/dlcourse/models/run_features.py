@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from dlcourse.analysis.feature_spaces import CHOICES, FeatureSpace, check_choice, named_space
 from dlcourse.data.task import as_stored
@@ -37,12 +38,12 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
     model = model.eval().requires_grad_(False).to(device)
 
     def stored(x: Tensor) -> Tensor:
-        levels = x.round().byte()
-        return as_stored(levels[:, 0] if shape[0] == 1 else levels.permute(0, 2, 3, 1), model.task)
+        if shape[0] == 1:
+            return as_stored(rgb_to_grayscale(x)[:, 0].round().byte(), model.task)
+        return as_stored(x.round().byte().permute(0, 2, 3, 1), model.task)
 
     def net(x: Tensor) -> Tensor:
-        images = stored(x)
-        return model.latents(images) if model.kind == "pictures" else features(model, images)  # ty: ignore[not-callable]
+        return features(model, stored(x))
 
     def classify(x: Tensor) -> Tensor:
         return model.predictions(model(stored(x)).float())["probabilities"]

@@ -163,8 +163,11 @@ class VAE(Autoencoder):
         with torch.autocast(off.device.type, enabled=False):  # in bfloat16 the matrix would lose positive definiteness
             self.latent_covariance.lerp_(off.T @ off / len(off) + spread, rate)
 
-    def on_validation_start(self) -> None:
-        """Fit the mixture to the latents of training images, before a checkpoint is saved."""
+    def on_validation_epoch_start(self) -> None:
+        """Fit the mixture to the latents of training images, before a checkpoint is saved.
+
+        Lightning calls this after `callbacks=ema` has put the averaged weights in place.
+        """
         if self.trainer.state.fn == "fit":
             self._fit_mixture()
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 LOOK = 96  # pixels a side of what the finder sees
 CELLS = 12  # a side of its map of places
-POSE = 7  # numbers for a dial in a cell
+POSE_OUTPUTS = 7  # numbers for a dial in a cell
 ANGLES, RADII = 240, 32  # pixels of an unrolled dial
 BINS = 120  # of an angle in the reader's answer, 3 degrees each
 
@@ -20,7 +20,7 @@ def _block(inner: int, width: int, stride: int = 1) -> nn.Sequential:
 
 
 class Finder(nn.Module):
-    """Where a dial's centre is and how it lies: images [N, 3, LOOK, LOOK] to [N, 1 + POSE, CELLS, CELLS].
+    """Where a dial's centre is and how it lies: images [N, 3, LOOK, LOOK] to [N, 1 + POSE_OUTPUTS, CELLS, CELLS].
 
     The first number of a cell is the logit of a centre there, the others the dial's pose.
     """
@@ -34,7 +34,7 @@ class Finder(nn.Module):
         self.whole = nn.Linear(third, second)  # of the whole image, for every cell
         self.down = nn.Conv2d(third, second, 1)
         self.last = _block(second, second)
-        self.head = nn.Conv2d(second, 1 + POSE, 1)
+        self.head = nn.Conv2d(second, 1 + POSE_OUTPUTS, 1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 

@@ -11,7 +11,9 @@ from dlcourse.runs.keys import IDENTITY, SOURCE, kind
 from dlcourse.runs.metrics import finite
 from dlcourse.runs.result import RESULT, Result, read_file
 
-INSIDE = {"plots", "checkpoints", "tensorboard", "wandb", "pictures"}  # folders inside a run that hold no other runs
+# Folders inside a run that contain no other runs.
+INSIDE = {"plots", "checkpoints", "exported", "tensorboard", "wandb", "pictures"}
+COPIES = "mlartifacts"  # MLflow's copies of the files of runs
 TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
 
 
@@ -115,10 +117,10 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
             raise UserError(f"{root} is not a folder: pass folders that contain runs, for example folders=[outputs]")
         for place, names, files in os.walk(root):
             here = Path(place)
-            if besides is not None and here.absolute() == besides.absolute():
+            if besides is not None and here != root and here.absolute() == besides.absolute():
                 names.clear()
                 continue
-            names[:] = sorted(n for n in names if not n.startswith(".") and not (files and n in INSIDE))
+            names[:] = sorted(n for n in names if n[0] != "." and n != COPIES and not (files and n in INSIDE))
             at = here.absolute()
             if at in runs or any(at == sweep.absolute() for sweep in sweeps):
                 continue  # passed twice
@@ -134,7 +136,7 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
                 skipped.append(
                     Skipped(here, f"{RESULT} not found: the run is not finished, or stopped before it wrote one")
                 )
-            elif not names and here != root:
+            elif not names and here != root and "predictions.csv" not in files:
                 skipped.append(Skipped(here, f"not a run folder: {_listing(files)}"))
     return Found(list(runs.values()), sweeps, skipped)
 

@@ -11,7 +11,7 @@ from dlcourse.reporting.collect import Found, Run
 from dlcourse.reporting.entries import Entry, counts, entries, headline
 from dlcourse.runs import metrics
 from dlcourse.runs.files import write_text
-from dlcourse.runs.table import text_table
+from dlcourse.runs.table import counted, text_table
 
 LATEST = 20  # runs in the printed table
 MEGABYTES = 5  # of a page; above that its images are saved beside it
@@ -102,16 +102,12 @@ def terminal(rows: Sequence[Entry]) -> str:
     return text_table(["row", "ours", "n", "reported", ""], table)
 
 
-def _count(things: Sequence[Any], name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
-
-
 def summary(found: Found, rows: Sequence[Entry]) -> str:
     """One line with the number of runs, sweeps and references."""
     tally: Mapping[str, int] = counts(rows)
     with_run = tally["references"] - tally.get("not-run", 0)
     return (
-        f"{_count(found.runs, 'run')}, {_count(found.sweeps, 'sweep')}, "
+        f"{counted(len(found.runs), 'run')}, {counted(len(found.sweeps), 'sweep')}, "
         f"{with_run} of {tally['references']} references with a run"
         + (f", {len(found.skipped)} folders or files skipped" if found.skipped else "")
     )

@@ -6,6 +6,7 @@ import errno
 import io
 import math
 import os
+import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ def replaced(path: Path) -> Generator[Path]:
     Raises:
         UserError: the folder is not writable or the disk is full; an earlier file stays as it was.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    # Two machines on one disk may use the same process number.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
     try:
         yield part
         part.replace(path)

@@ -1,9 +1,15 @@
-"""Run folders: unique names, removal of empty ones."""
+"""Run folders: unique names, removal of empty ones, protection of those in use."""
 
 import contextlib
+from collections.abc import Generator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from dlcourse.errors import UserError
+from dlcourse.runs.result import CONFIG, read_result
+
+LOCK = ".lock"
 
 
 def unique_folder(parent: str, name: str) -> str:
@@ -40,3 +46,37 @@ def drop_empty(folder: Path) -> None:
             folder = folder.parent
             if working not in folder.parents:
                 break
+
+
+@contextlib.contextmanager
+def in_use(folder: Path) -> Generator[None]:
+    """Keep other processes from training in a run folder; the lock ends with the process.
+
+    Raises:
+        UserError: another process trains in it.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another process is training in {folder}: wait until it ends, or stop it") from None
+    except (OSError, NotImplementedError):  # a disk without locks
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+def refuse_run(folder: Path) -> None:
+    """Refuse a run folder as the output folder of another command, which would replace its files.
+
+    Raises:
+        UserError: it contains a run.
+    """
+    done = read_result(folder)
+    if (folder / CONFIG).exists() and (done is None or done.verb == "train"):
+        raise UserError(f"{folder} contains a run, whose files would be replaced: use another hydra.run.dir")

@@ -21,6 +21,7 @@ KEYS = {
     "begun": RECORD,
     "hydra": RECORD,
     "name": RECORD,
+    "overrides": RECORD,
     "resume": RECORD,
     "search": RECORD,
     "sweep_margin": RECORD,

@@ -21,7 +21,7 @@ class Result:
     """The content of result.json. Values that a command does not know are None or empty.
 
     Attributes:
-        verb: the command that wrote it: train, evaluate, predict, sample, embed or export.
+        verb: the command that wrote it: train, evaluate, sample, embed or export.
         status: completed, pruned, failed or interrupted.
         experiment: the preset, None without one.
         model, data: names of the model and the data set.

@@ -39,6 +39,8 @@ RENAMED = {
 
 # Arguments of earlier versions by target, and their present names; None: dropped.
 RENAMED_KEYS: dict[str, dict[str, str | None]] = {
+    "dlcourse.checkpoints.Last": {"filename": None},
+    "dlcourse.training.checkpoints.ResumeCheckpoint": {"filename": None},
     "dlcourse.models.gan.GAN": {"codes": None, "code_weight": None},
     "dlcourse.nets.transfer.Transfer": {"backbone": "name", "trained": "train", "init_from": None},
 }

@@ -20,6 +20,11 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]], markdown: b
     return "\n".join([lines[0], f"|{'|'.join(' --- ' for _ in header)}|", *lines[1:]])
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 job`, `2 jobs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""

@@ -16,6 +16,7 @@ from dlcourse.config import check_keys, shell_command
 from dlcourse.config.paths import quote_path
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
+from dlcourse.runs.table import counted
 from dlcourse.sweeps.jobs import names_job, place, read_jobs, status
 
 
@@ -56,7 +57,7 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
         stopped = True
     lost = [name for name in left if status(folder / name) == "failed"]  # as recorded, in whichever process
     if (lost or stopped) and not config.hydra.callbacks:  # otherwise a summary says it after its table
-        sys.exit(f"{len(lost)} jobs failed: {', '.join(lost)}" if lost else 1)
+        sys.exit(f"{counted(len(lost), 'job')} failed: {', '.join(lost)}" if lost else 1)
 
 
 def _planned(
@@ -89,10 +90,13 @@ def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
     """The command that continues a sweep."""
     words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
     words = [w for w in words if _key(w) not in UNSAID]
-    where = f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
-    return shell_command(
-        ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m", *words, where, "resume=true"]
-    )
+    command = ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m"]
+    return shell_command([*command, *words, folder_word(folder), "resume=true"])
+
+
+def folder_word(folder: Path) -> str:
+    """The word of a command that names the folder of a sweep: `name=NAME`, or `hydra.sweep.dir=DIR`."""
+    return f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
 
 
 UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
@@ -111,7 +115,7 @@ def check(overrides: Sequence[Override]) -> None:
     """Refuse overrides that do not make a grid.
 
     Raises:
-        UserError: a range or value is empty, or a key has several values that a sweep has once.
+        UserError: a range or value is empty, or a key that must have one value has several.
     """
     for override in overrides:
         key, words = key_of(override), override.input_line

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ def run_job(cfg: DictConfig) -> Any:
     hydra_cfg = HydraConfig.get()
     folder, overrides = Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task)
     swept = hydra_cfg.mode == RunMode.MULTIRUN
+    if not swept and not (folder.parent / PLAN).exists():  # a job under ddp is a command
+        _check_single(cfg, hydra_cfg.overrides.hydra)
     if not (folder / CONFIG).exists():
         require(cfg, "model", "data")
         check_values(cfg)
@@ -59,6 +62,18 @@ def run_job(cfg: DictConfig) -> Any:
     )
 
 
+def _check_single(cfg: DictConfig, hydra_words: Sequence[str]) -> None:
+    """Refuse options that a single run would ignore.
+
+    Raises:
+        UserError: one of them is given.
+    """
+    if cfg.name is not None:
+        raise UserError(f"name={cfg.name} names a sweep: add -m, or set hydra.run.dir=DIR for a single run")
+    if cfg.resume and not any(word.startswith("hydra.run.dir=") for word in hydra_words):
+        raise UserError("resume=true does not say which run to resume: use run=DIR")
+
+
 def _run_in_process(folder: Path, overrides: list[str]) -> None:
     """Run one job of a sweep as a command of its own.
 
@@ -67,8 +82,15 @@ def _run_in_process(folder: Path, overrides: list[str]) -> None:
     Raises:
         UserError: the command failed.
     """
-    call = [sys.executable, "-m", "dlcourse.train", *overrides, f"hydra.run.dir={quote_path(str(folder))}"]
-    code = subprocess.run(call, check=False).returncode
+    place = f"hydra.run.dir={quote_path(str(folder))}"
+    call = [sys.executable, "-m", "dlcourse.train", *overrides, place, "resume=true"]  # a queue may start it again
+    with subprocess.Popen(call) as process:
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                continue  # Ctrl-C reaches the process as well, which saves a checkpoint first
     if code == 130:
         raise KeyboardInterrupt
     if code:

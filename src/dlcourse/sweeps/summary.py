@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.plots.dispatch import draw_jobs
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_rows, write_text
-from dlcourse.runs.table import text_table
+from dlcourse.runs.table import counted, text_table
 from dlcourse.sweeps.jobs import check_folder, job_result, read_jobs
 from dlcourse.sweeps.table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
 from dlcourse.training.threads import check_side_by_side
@@ -51,7 +51,7 @@ class SweepSummary(Callback):
         if config.get("search") is None and (
             failed := failures(read_sweep(folder))
         ):  # a search reports its own failures
-            sys.exit(f"{len(failed)} jobs failed: {', '.join(job.name for job in failed)}")
+            sys.exit(f"{counted(len(failed), 'job')} failed: {', '.join(job.name for job in failed)}")
 
     def summarise(self, folder: Path, config: DictConfig) -> None:
         """Write and print the summary; a subclass may add to it."""

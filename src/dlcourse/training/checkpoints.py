@@ -83,13 +83,12 @@ class ResumeCheckpoint(Checkpoint):
 
     Args:
         dirpath: folder of the checkpoints.
-        filename: without the suffix `.ckpt`.
         minutes: between two saves within an epoch; 0 saves after each step, with several processes after each tenth.
         stop: tells whether to stop after the current step.
     """
 
-    def __init__(self, dirpath: str, filename: str = "last", minutes: float = 5.0, stop: Stop | None = None):
-        self.path = Path(dirpath) / f"{filename}.ckpt"
+    def __init__(self, dirpath: str, minutes: float = 5.0, stop: Stop | None = None):
+        self.path = Path(dirpath) / Path(LAST).name
         self.minutes, self.stop = minutes, stop or Stop()
         self.ended = False  # whether a callback ended the training before its last epoch
         self.watched: dict[str, Any] = {}  # metrics that plateau schedules receive after this save

@@ -97,8 +97,8 @@ def claim_gpu() -> None:
     if _claims or len(visible) < 2:
         return
     for name in visible:
-        lock = FileLock(Path(tempfile.gettempdir()) / f"dlcourse-gpu-{name}.lock")
-        with suppress(Timeout):
+        lock = FileLock(Path(tempfile.gettempdir()) / f"dlcourse-gpu-{name}.lock", mode=0o666)  # other users, too
+        with suppress(Timeout, OSError):
             lock.acquire(timeout=0)
             _claims.append(lock)
             os.environ["CUDA_VISIBLE_DEVICES"] = name

@@ -39,15 +39,20 @@ class EMAWeightAveraging(WeightAveraging):
         return step_idx is not None and step_idx + 1 - self._latest_update_step >= self.every
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse models that are trained without gradients.
+        """Refuse models that cannot be averaged.
 
         Raises:
-            UserError: the model is one.
+            UserError: the model is trained without gradients, or fits a mixture without validation.
         """
         if stage == "fit" and not any(p.requires_grad for p in pl_module.parameters()):
             raise UserError(
                 "callbacks=ema averages the weights of training steps, but this model is trained without gradients: "
                 "remove callbacks=ema"
+            )
+        if stage == "fit" and getattr(pl_module, "mixture", None) is not None and not trainer.enable_validation:
+            raise UserError(
+                "callbacks=ema with model.prior=mixture needs validation images, before which the mixture is fitted: "
+                "set data.validation, or remove callbacks=ema"
             )
         super().setup(trainer, pl_module, stage)
 

@@ -14,6 +14,7 @@ from dlcourse.config import check_keys, nearest, require
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
 from dlcourse.runs.result import Result, read_result, write_result
+from dlcourse.sweeps.grid import folder_word
 from dlcourse.sweeps.search import study as studies
 from dlcourse.sweeps.search.space import plain, read_space
 
@@ -65,7 +66,7 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     try:
         _go(study, folder, space, words, settings, launcher)
     except KeyboardInterrupt:
-        named = shlex.quote(f"name={folder.name}")
+        named = shlex.quote(folder_word(folder))
         log.warning("the search was interrupted: continue it with the same command and %s resume=true", named)
         raise
     finally:
