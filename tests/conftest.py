@@ -47,7 +47,10 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _workplace(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test in a folder of its own, with the shared data."""
+    """Each test in a folder of its own, with the shared data and the same random numbers in any order."""
+    import torch
+
+    torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLCOURSE_DATA", str(data_dir))
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlcourse.cli.arguments import prepare_arguments
+from dlcourse.config import compose
 from dlcourse.runs.folders import unique_folder
 from tests.conftest import NET, PINNED, TINY
 
@@ -44,14 +45,6 @@ def test_a_wrong_word_gets_one_sentence_and_a_non_zero_exit(command, words, said
 
 def test_two_runs_of_one_name_have_two_folders():
     assert [unique_folder("outputs/day", "run") for _ in range(2)] == ["outputs/day/run", "outputs/day/run-2"]
-
-
-def test_evaluate_and_predict_say_what_they_need(command, tmp_path):
-    assert (
-        "was trained on time, but digits8 has classes" in command("evaluate", "data=digits8")[2]
-    )  # the built-in reader
-    assert "run=x is not a run folder" in command("evaluate", "run=x")[2]
-    assert "input is missing" in command("predict")[2]
 
 
 HELP = """
@@ -96,7 +89,8 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
     assert command("train", "threads=1", f"run={folder}", "model.optimizer.lr=8e-3", "data.size=48")[0] == 0
     assert "started with checkpoints.best=" in command("train", f"run={folder}", "checkpoints.best=null")[2]
     assert "started without modle.x" in command("train", f"run={folder}", "modle.x=null")[2]
-    assert "started without debug" in command("train", f"run={folder}", "debug=fast")[2]
+    assert "started without experiment=xor/b1" in command("train", f"run={folder}", "experiment=xor/b1")[2]
+    assert command("train", f"run={folder}", "debug=fast")[0] == 0  # as it was started
     assert "started with model=clock_multihead, not" in command("train", f"run={folder}", "model=clock_cyclic")[2]
     assert "threads=0 is not a positive integer" in command("evaluate", f"run={folder}", "threads=0")[2]
     code, out, error = command("evaluate", f"run={folder}", "trainer=cpu", "threads=1", "plots=false")
@@ -105,7 +99,12 @@ def test_a_run_from_the_command_line_and_what_follows_it(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a b", "ü=1", "x,y", "(1)", "it's", "tilde~", "back\\slash", "end\\"])
-def test_paths_are_taken_as_a_shell_gives_them(command, tmp_path, name):
+def test_paths_are_read_as_a_shell_gives_them(name):
+    assert compose(*prepare_arguments("train", [f"data_dir=/data {name}"])).data_dir == f"/data {name}"
+
+
+def test_a_run_is_written_to_a_path_as_a_shell_gives_it(command, tmp_path):
+    name = "a b ü=1,(x,y) it's~ back\\slash\\"
     folder = tmp_path / name
     code, _, error = command("train", *RUN, f"hydra.run.dir={folder}", f"data_dir={tmp_path}/data {name}")
     assert code == 0, error

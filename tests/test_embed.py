@@ -143,7 +143,7 @@ def test_mistakes_are_named(tmp_path, words, message):
 
 def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command):
     run(compose("model=knn", "data=digits8", "trainer=cpu", "plots=false"), folder=tmp_path / "run")
-    with pytest.raises(UserError, match="KNearestNeighbours does not have a linear layer"):
+    with pytest.raises(UserError, match="KNearestNeighbours has no linear layer"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'")
     with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'", *TINY[:4])

@@ -14,7 +14,13 @@ from dlcourse.models.build import load_run
 from dlcourse.models.run_features import feature_space
 from tests.conftest import small_faces
 
-G = torch.Generator().manual_seed(0)
+G = torch.Generator()
+
+
+@pytest.fixture(autouse=True)
+def _same_draws():
+    """The random numbers of a test do not depend on those before it."""
+    G.manual_seed(0)
 
 
 class Given(nn.Module):

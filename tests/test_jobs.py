@@ -8,7 +8,7 @@ import pytest
 from dlcourse.cli.patterns import expand_patterns
 from dlcourse.errors import UserError
 from dlcourse.runs.result import Result, record_failure, write_result
-from dlcourse.sweeps.jobs import identity, place, read_jobs, split_overrides
+from dlcourse.sweeps.jobs import assign_folders, identity, read_jobs, split_overrides
 
 FOLDER = Path("outputs/sweeps/some")
 GROUPS = {"experiment": ["cifar10/fast", "mnist/fast", "mnist/fast4"], "model": ["clock_cyclic", "mlp"]}
@@ -27,22 +27,22 @@ def test_order_spelling_and_what_is_only_said_make_no_other_job():
 
 
 def test_a_job_finds_its_folder_when_the_order_changes_and_values_are_added():
-    first = place(FOLDER, [["seed=0", "lr=1"], ["seed=0", "lr=2"]], resume=False)
+    first = assign_folders(FOLDER, [["seed=0", "lr=1"], ["seed=0", "lr=2"]], resume=False)
     assert list(first) == ["0", "1"]
     end("1", first["1"])
-    again = place(FOLDER, [["lr=3", "seed=0"], ["lr=2", "seed=0"], ["lr=1", "seed=0"]], resume=True)
+    again = assign_folders(FOLDER, [["lr=3", "seed=0"], ["lr=2", "seed=0"], ["lr=1", "seed=0"]], resume=True)
     assert again == {"2": ["lr=3", "seed=0"], "0": ["lr=1", "seed=0"]}  # job 1 has ended
     assert list(read_jobs(FOLDER)) == ["0", "1", "2"]
 
 
 def test_what_failed_or_was_killed_is_left_to_run_and_a_half_written_result_too():
-    place(FOLDER, [[f"seed={n}"] for n in range(4)], resume=False)
+    assign_folders(FOLDER, [[f"seed={n}"] for n in range(4)], resume=False)
     end("0", ["seed=0"])
     end("1", ["seed=1"], "failed")
     end("2", ["seed=2"], "interrupted")
     (FOLDER / "3").mkdir()
     (FOLDER / "3" / "result.json").write_text('{"schema": 1, "sta')
-    assert list(place(FOLDER, [[f"seed={n}"] for n in range(4)], resume=True)) == ["1", "2", "3"]
+    assert list(assign_folders(FOLDER, [[f"seed={n}"] for n in range(4)], resume=True)) == ["1", "2", "3"]
 
 
 def test_a_sweep_without_a_plan_is_read_from_its_folders():
@@ -50,7 +50,7 @@ def test_a_sweep_without_a_plan_is_read_from_its_folders():
     (FOLDER / "1").mkdir()
     (FOLDER / "1" / "config.yaml").write_text("begun: {overrides: ['lr=2']}\n")
     assert read_jobs(FOLDER) == {"0": ["lr=1"], "1": ["lr=2"]}
-    assert place(FOLDER, [["lr=2"], ["lr=1"]], resume=True) == {"1": ["lr=2"]}
+    assert assign_folders(FOLDER, [["lr=2"], ["lr=1"]], resume=True) == {"1": ["lr=2"]}
 
 
 @pytest.mark.parametrize(
@@ -62,30 +62,30 @@ def test_a_sweep_without_a_plan_is_read_from_its_folders():
     ],
 )
 def test_what_does_not_belong_into_the_folder_is_refused(jobs, resume, said):
-    place(FOLDER, [["lr=1"]], resume=False)
+    assign_folders(FOLDER, [["lr=1"]], resume=False)
     before = (FOLDER / "sweep.json").read_text()
     with pytest.raises(UserError, match=said):
-        place(FOLDER, jobs, resume)
+        assign_folders(FOLDER, jobs, resume)
     assert (FOLDER / "sweep.json").read_text() == before
 
 
 def test_a_folder_that_is_no_sweep_is_refused_and_an_empty_one_taken():
     FOLDER.mkdir(parents=True)
-    assert place(FOLDER, [["lr=1"]], resume=True)
+    assert assign_folders(FOLDER, [["lr=1"]], resume=True)
     other = Path("mine")
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     for resume in (True, False):
         with pytest.raises(UserError, match="mine is not a sweep folder and contains other files"):
-            place(other, [["lr=1"]], resume)
+            assign_folders(other, [["lr=1"]], resume)
 
 
 def test_of_two_sweeps_that_begin_at_once_one_gets_the_folder(monkeypatch):
     monkeypatch.setattr("dlcourse.sweeps.jobs.check_folder", lambda *_: None)  # both have looked before either writes
     monkeypatch.setattr("dlcourse.sweeps.jobs.read_jobs", lambda _: {})
-    place(FOLDER, [["lr=1"]], resume=False)
+    assign_folders(FOLDER, [["lr=1"]], resume=False)
     with pytest.raises(UserError, match="already contains a sweep"):
-        place(FOLDER, [["lr=1"]], resume=False)
+        assign_folders(FOLDER, [["lr=1"]], resume=False)
 
 
 def test_a_failure_is_in_the_jobs_log_and_result_and_never_covers_a_completed_one():

@@ -66,6 +66,7 @@ def refusal(cfg, key, typed=True):
         ("callbacks.early_stopping.min_dleta", "callbacks.early_stopping.min_delta"),
         ("callbacks.early_stoping.patience", "callbacks.early_stopping.patience"),
         ("checkpoints.best.save_topk", "checkpoints.best.save_top_k"),
+        ("data.epochs", "trainer.max_epochs"),
         ("data.augmentt.noise", "data.augment.noise"),
         ("model.seeds", "seed=0,1,2 with -m"),
     ],

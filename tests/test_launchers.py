@@ -45,7 +45,7 @@ def sweep(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def check(done: subprocess.CompletedProcess[str]) -> list[dict]:
     """The four results as they must be, whatever ran them."""
-    assert done.returncode == 1 and "1 jobs failed: 3" in done.stderr, done.stderr
+    assert done.returncode == 1 and "1 job failed: 3" in done.stderr, done.stderr
     with (FOLDER / "sweep.csv").open() as file:
         rows = {row["seed"]: row for row in csv.DictReader(file)}
     assert [rows[str(seed)]["job"] for seed in range(4)] == ["0", "1", "2", "3"]

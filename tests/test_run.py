@@ -20,9 +20,12 @@ from dlcourse.models.build import build_data, build_model, load_run
 from dlcourse.plots.run_page import charts
 from dlcourse.runs.files import read_rows, write_text
 from dlcourse.runs.folders import in_use
+from dlcourse.runs.result import read_result
 from tests.conftest import NET, PINNED, TINY
 
 MODELS = ["clock_regression", "clock_classification", "clock_multihead", "clock_cyclic"]
+
+STORED = Path(__file__).parent / "stored"
 
 
 @pytest.mark.parametrize("name", [MODELS[0], *(pytest.param(name, marks=pytest.mark.whole) for name in MODELS[1:])])
@@ -66,6 +69,27 @@ def test_evaluates_on_other_data(tiny_run, tmp_path):
     other = evaluate(compose(f"run='{result['folder']}'", *words, verb="evaluate"), tmp_path / "other")
     assert 0 <= other.metrics["test/error_minutes"] <= 360
     assert not (tmp_path / "other" / "plots").exists()
+
+
+def test_a_page_shows_the_training_if_asked(tiny_run, monkeypatch):
+    folder = Path(tiny_run("logger=[csv,live]")["folder"])
+    assert "clock_multihead on clocks" in (folder / "live.html").read_text()
+    assert "watch it learn: file://" in (folder / "train.log").read_text()
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert not (Path(tiny_run(folder="other")["folder"]) / "live.html").exists()  # plots=false
+
+
+def test_a_generative_run_is_evaluated_in_another_feature_space(command, data_dir):
+    words = [f"run={STORED / 'vae'}", f"data_dir={data_dir}", "trainer=cpu", "plots=false"]
+    for number, (features, name) in enumerate(
+        [("random", "random_conv_seed0"), (STORED / "autoencoder", "autoencoder_toons_")]
+    ):
+        code, _, error = command("evaluate", *words, f"features={features}", f"hydra.run.dir={number}")
+        assert code == 0, error
+        assert read_result(Path(str(number))).features.startswith(name)
+    assert "features=vgg is" in command("evaluate", *words, "features=vgg")[2]
+    words[0] = f"run={STORED / 'clock'}"
+    assert "features=random needs a generative model" in command("evaluate", *words, "features=random")[2]
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from dlcourse.runs.result import Result, write_result
+from dlcourse.sweeps.results import failures, read_sweep
 from dlcourse.sweeps.summary import summarise
-from dlcourse.sweeps.table import configuration_rows, failures, read_sweep, sweep_rows, verdicts
+from dlcourse.sweeps.table import configuration_rows, sweep_rows, verdicts
 
 FOLDER = Path("outputs/sweeps/made")
 G3 = {"id": "G3", "metric": "test/error_minutes", "value": 83.0, "better": "lower"}
@@ -32,8 +33,9 @@ def test_rows_are_best_first_by_the_reference_and_failures_last():
             job(number, [f"model.num_classes={number}"], status="failed", error="no | such class")
         else:
             job(number, [f"model.num_classes={number}"], references=[G3], test_error_minutes=minutes, test_accuracy=0.1)
-    header, rows, keys, metric = sweep_rows(FOLDER)
-    assert (keys, metric) == (["model.num_classes"], "test/error_minutes")
+    header, rows = sweep_rows(FOLDER)
+    sweep = read_sweep(FOLDER)
+    assert (sweep.keys, sweep.metric) == (["model.num_classes"], "test/error_minutes")
     assert header == ["job", "model.num_classes", "test/error_minutes", "test/accuracy", "seconds", "status"]
     assert [row[0] for row in rows] == ["1", "3", "0", "2"] and rows[-1][-1] == "no | such class"
     summarise(FOLDER)
@@ -91,8 +93,8 @@ def test_the_margin_of_a_share_counts_the_wrong_answers():
 def test_validation_ranks_and_the_test_figures_stand_beside():
     for number, (held_out, share) in enumerate([(0.8, 0.75), (0.9, 0.7)]):
         job(number, [f"k={number}"], val_accuracy=held_out, test_accuracy=share, train_accuracy=1.0)
-    header, rows, _, metric = sweep_rows(FOLDER)
-    assert (metric, [row[0] for row in rows]) == ("val/accuracy", ["1", "0"])
+    header, rows = sweep_rows(FOLDER)
+    assert (read_sweep(FOLDER).metric, [row[0] for row in rows]) == ("val/accuracy", ["1", "0"])
     assert header[2:5] == ["val/accuracy", "test/accuracy", "train/accuracy"]
     assert verdicts(read_sweep(FOLDER), 0.1)[1] == "Validation chooses k=1: test/accuracy 0.7."
 

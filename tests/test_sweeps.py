@@ -43,7 +43,7 @@ def test_a_sweep_ends_with_csv_table_and_picture(command):
 
 def test_a_job_refused_before_it_began_has_its_row_and_its_log_too(command):
     code, _, error = command("train", "-m", *RUN, "data.count=5,120", "name=some")
-    assert code == 1 and "1 jobs failed: 0" in error
+    assert code == 1 and "1 job failed: 0" in error
     found = rows()
     assert "data.count=5 is too small" in found[0]["status"] and found[1]["status"] == "completed"
     assert "failed: data.count=5 is too small" in (SOME / "0" / "train.log").read_text()

@@ -19,8 +19,6 @@ from dlcourse.models.build import load_checkpoint
 from dlcourse.training.checkpoints import AtomicCheckpointIO
 from tests.families import COMMON, DENSE
 
-WORDS = [*DENSE, *COMMON, "trainer.max_epochs=4"]
-
 
 @pytest.fixture
 def small_disk(tmp_path: Path):

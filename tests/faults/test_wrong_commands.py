@@ -170,6 +170,8 @@ def test_a_wrong_command_gets_one_sentence(command, verb, words, said):
     sentence = [line for line in error.splitlines() if line.startswith(("error: ", "job "))]
     assert code not in (0, None) and "Traceback" not in error, error
     assert sentence and said in sentence[0], error
+    if "-m" not in words:
+        assert len(error.strip().splitlines()) == 1, error
     assert not Path("outputs").exists() and not Path("multirun").exists()
 
 

@@ -46,7 +46,7 @@ def test_a_run_ends_with_scores_plots_and_a_table_of_steps(trained):
     assert plots >= {"samples.png", "interpolation.png", "nearest.png", "curves.png", "epochs.png"}
     assert plots >= {"steps.png", "steps.csv", "path.png", "inpainting.png", "conditions.png"}
     rows = (Path(trained["folder"]) / "plots" / "steps.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 * 5 + 1 and rows[1].startswith("heun,2,") and rows[-1].startswith("real,0,")
+    assert len(rows) == 1 + 2 * 5 + 1 and rows[1].startswith("heun,1,") and rows[-1].startswith("real,0,")
 
 
 class BestGuess(torch.nn.Module):

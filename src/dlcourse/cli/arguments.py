@@ -122,7 +122,11 @@ def _trust(arguments: list[str]) -> list[str]:
 
 
 def _unchanged(run: Path, arguments: list[str]) -> list[str]:
-    """The arguments that `train run=DIR` accepts; one that would change the stored config raises a UserError."""
+    """The arguments that apply to `train run=DIR`, without those that repeat the stored config.
+
+    Raises:
+        UserError: one of them would change it.
+    """
     stored = read_stored(run / CONFIG, _trust(arguments))
     started = [str(word) for word in OmegaConf.select(stored, "begun.overrides") or []]
     kept = []
@@ -130,8 +134,10 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
         key, equals, text = argument.partition("=")
         quoted = quote_override(argument, "train")
         accepted = kind(key) in (RECORD, APPEARANCE, PLACE, SPEED) or key == LONGER
-        if key.startswith("-") or (equals and accepted) or quoted in started:
+        if key.startswith("-") or (equals and accepted):
             kept.append(quoted)
+            continue
+        if quoted in started:
             continue
         if not equals:
             raise UserError(f"{run} keeps the config that it was started with: remove {argument}, or start a new run")
@@ -143,5 +149,4 @@ def _unchanged(run: Path, arguments: list[str]) -> list[str]:
             said = words[0] if words else f"{key}={name}" if name is not ABSENT and name is not None else None
             how = f"with {said}, not {text}" if said else f"without {argument}"
             raise UserError(f"{run} was started {how}: leave {key} out, or start a new run")
-        kept.append(quoted)
     return kept

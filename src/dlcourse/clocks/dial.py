@@ -117,6 +117,9 @@ class DialAngles:
 
     Each is a distribution over `bins` angles. The distribution over the 720 times sums over all ways in which the dial
     may be turned, so a dial without numerals, hands of equal length or a dial upside down give several likely times.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     HOUR_SIGMA, MINUTE_SIGMA, TWELVE_SIGMA = 1.2, 0.8, 1.2  # softness of the targets in bins

@@ -80,6 +80,9 @@ class Regression:
         loss: `mse` and `mae`, plain squared and absolute error (11:59 and 12:00 are far apart), or `circular`, the
             squared error along the shorter arc.
         unit: of the number and its error: `dial`, the fraction of the dial's 12 hours, 0 to 1; `hours`, 0 to 12.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     PERIODS: ClassVar = {"dial": 1.0, "hours": 12.0}  # the whole dial in each unit
@@ -117,6 +120,9 @@ class Classification:
         decode: the time that represents a class: the `middle` of its minutes, or the `first` of them, as G3's training
             figures suggest (14.6 minutes for 24 classes; a perfect classifier has an error of 14.5 minutes with the
             first minute and 7.5 with the middle).
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(self, num_classes: int = 720, decode: str = "middle"):
@@ -157,6 +163,9 @@ class MultiHead:
         minute: `classes`, 60 soft circular classes, or `regression`, the fraction of an hour by squared error.
         decode: `joint`, the time of 720 with the highest combined score of both heads, or `independent`, each head
             alone. Joint decoding needs minute classes.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     BINS = 144  # of the hour hand, 5 minutes each: 2.5 degrees, about the resolution of 150 pixels

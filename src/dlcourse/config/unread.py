@@ -14,7 +14,10 @@ from dlcourse.config.suggestions import did_you_mean, siblings, suggest
 from dlcourse.errors import UserError
 
 # Keys of a model or data set that dlcourse reads itself; its class need not take them.
-CONFIG_ONLY = frozenset({"name", "references", "epochs", "monitor", "monitor_mode"})
+CONFIG_ONLY = {
+    "model": frozenset({"name", "references", "epochs", "monitor", "monitor_mode"}),
+    "data": frozenset({"name"}),
+}
 SPECIAL = frozenset({"_target_", "_partial_", "_recursive_", "_convert_", "_args_"})  # Hydra's own
 TRAINER = "lightning.pytorch.Trainer"
 
@@ -107,7 +110,7 @@ class _Search:
             ) from None
         # A parameter without a default is passed by dlcourse, such as the task.
         self.known |= {f"{name}.{key}" for key, parameter in taken.items() if parameter.default is not parameter.empty}
-        names = frozenset(taken) | (CONFIG_ONLY if name in ("data", "model") else frozenset())
+        names = frozenset(taken) | CONFIG_ONLY.get(name, frozenset())
         self.keys(name, node, target.rpartition(".")[2], None if anything else names)
 
     def keys(self, name: str, node: Mapping[str, Any], owner: str, taken: frozenset[str] | None) -> None:

@@ -34,6 +34,9 @@ class Augment:
         reflection: grey levels that a soft bright spot adds at its centre.
         cutout: side in pixels of a square set to the batch's mean (DeVries and Taylor, 2017, arXiv:1708.04552).
         erasing: probability of a rectangle of noise, 2 to 33 % of the image (Zhong et al., 2017, arXiv:1708.04896).
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -29,6 +29,9 @@ class DataModule(LightningDataModule, ABC):
         batch_size: samples of a training batch in this process.
         augment: a function that changes a training batch uint8 [B, ...] on its device, or None.
         seed: seed of the order of samples and of augmentation; by default the run's seed.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     task: Task

@@ -16,6 +16,9 @@ class XOR(DataModule):
 
     Args:
         name, batch_size, seed: see `DataModule`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     task_kind = "classes"

@@ -31,7 +31,9 @@ def features(model: BaseModule, inputs: Tensor) -> Tensor:
         for batch in inputs.split(BATCH):
             seen.clear()
             model(batch.to(model.device))
-            if not seen or len(seen[-1]) != len(batch):
-                raise UserError(f"{type(model).__name__} has no linear layer that all images pass: use another run")
+            if not seen or len(seen[-1]) != len(batch):  # none, or one that sees only some of the images
+                raise UserError(
+                    f"{type(model).__name__} has no linear layer that features can be taken from: use another run"
+                )
             found.append(seen[-1].float().cpu())  # of the last layer that was used
     return torch.cat(found)

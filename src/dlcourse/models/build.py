@@ -42,7 +42,7 @@ def build(node: DictConfig, under: str = "", /, **more: Any) -> Any:
     kept = {
         str(key): value
         for key, value in node.items()
-        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY)
+        if key in accepted or str(key).startswith("_") or (anything and key not in CONFIG_ONLY["model"])
     }
     for key, value in kept.items():
         kind = accepted[key].annotation if key in accepted else None

@@ -30,6 +30,9 @@ class Classifier(BaseModule):
         tta: test-time augmentation, reported apart as accuracy_tta: the mean answer to the image and its `mirror`
             image, to it and two `shift`s by a pixel, or to all six of them; `none` reports nothing.
         scaling: see `BaseModule.scale_inputs`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "classes"

@@ -43,6 +43,9 @@ class Conditional(Generative):
             condition.
         conditional: whether the model is conditioned on the factors of the data, such as the class.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     known: Tensor  # labels of training images [KNOWN, F], from which the conditions of samples are drawn

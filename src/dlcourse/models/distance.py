@@ -28,6 +28,9 @@ class DistanceClassifier(BaseModule):
             evaluated sample, training samples included, is embedded as a new point.
         dtype: of the distances, `float64` or `float32`.
         seed: of the method that reduces.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "classes"
@@ -154,6 +157,9 @@ class KNearestNeighbours(DistanceClassifier):
     Args:
         k: neighbours that vote.
         task, reduce, dtype, seed: see `DistanceClassifier`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     needs_samples = True

@@ -43,6 +43,9 @@ class Flow(Conditional):
             guidance; Ho and Salimans, 2022, arXiv:2207.12598); 1 is the conditional velocity alone.
         sharpness: factor of the maps of the net's palette in samples; above 1, fewer pixels mix colours.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     extra_plots = ("flow",)
@@ -75,7 +78,7 @@ class Flow(Conditional):
             )
         made, pixels = partial(net, conditions=condition_length(task, conditional)), prod(task.in_shape)
         super().__init__(task, made, (pixels,), conditional, optimizer, schedule, seed, features, shown_epochs)
-        self.power = _power(task)
+        self.power = _mean_square(task)
         if sharpness != 1 and getattr(self.net, "palette", None) is None:
             raise UserError(f"model.sharpness={sharpness} needs a palette: add for example model.net.palette=16")
         self.steps, self.solver, self.ema, self.guidance, self.bounded = steps, solver, ema, guidance, bounded
@@ -97,7 +100,7 @@ class Flow(Conditional):
             condition: conditions [N, K], or None.
         """
         share = times[:, None, None, None]
-        error = self.images_seen(net, torch.lerp(noise, x, share), times, condition) - x
+        error = self.predict_images(net, torch.lerp(noise, x, share), times, condition) - x
         return (error / (1 - share).clamp_min(LEFT)).square().flatten(1).mean(1)
 
     def training_loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -107,7 +110,9 @@ class Flow(Conditional):
         if condition is not None:
             condition = condition * (torch.rand(len(x), 1, device=x.device) >= DROPPED)
         noise = torch.randn_like(x)
-        return self.squared_errors(self.net, x, noise, _spread(torch.rand((), device=x.device), x), condition).mean()
+        return self.squared_errors(
+            self.net, x, noise, _stratified_times(torch.rand((), device=x.device), x), condition
+        ).mean()
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """Update the net, then its average: before a checkpoint is saved within the epoch."""
@@ -120,7 +125,7 @@ class Flow(Conditional):
         inputs, labels = batch
         x, draws = self.normalize(inputs), seeded(self.seed, 5, len(self._gathered))
         noise = torch.randn(x.shape, generator=draws).to(x)
-        times = _spread(torch.rand((), generator=draws), x)
+        times = _stratified_times(torch.rand((), generator=draws), x)
         error = self.squared_errors(self._drawing(), x, noise, times, self.conditions(labels))
         self._gathered.append({"loss": error, "time": times, "labels": labels})
 
@@ -137,10 +142,10 @@ class Flow(Conditional):
         net, count = self._drawing(), x.shape[0]
         times = time.expand(count) if isinstance(time, Tensor) else x.new_full((count,), time)
         if condition is None or self.guidance == 1:
-            image = self.images_seen(net, x, times, condition, **self.drawn)
+            image = self.predict_images(net, x, times, condition, **self.drawn)
         else:
             conditions = torch.cat([condition, torch.zeros_like(condition)])
-            both = self.images_seen(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions, **self.drawn)
+            both = self.predict_images(net, x.repeat(2, 1, 1, 1), times.repeat(2), conditions, **self.drawn)
             given, any_image = both.view(2, *x.shape)
             image = torch.lerp(any_image, given, self.guidance)
         return (image - x) / (1 - time)
@@ -204,7 +209,7 @@ class Flow(Conditional):
         noise, condition = self.parts(z)
         return noise.unflatten(1, self.task.in_shape), condition
 
-    def images_seen(
+    def predict_images(
         self, net: nn.Module, x: Tensor, times: Tensor, condition: Tensor | None, **options: float
     ) -> Tensor:
         """The images that a net sees in points x [N, C, H, W] of the paths at times [N]; `options` are the net's."""
@@ -217,14 +222,14 @@ class Flow(Conditional):
         return self.net if self.average is None else self.average
 
 
-def _power(task: Task) -> float:
+def _mean_square(task: Task) -> float:
     """Mean square of the training images' numbers in -1 to 1."""
     low, high = task.levels
     mean, deviation = (torch.as_tensor(values, dtype=torch.float64) for values in (task.mean, task.std))
     return ((mean - (low + high) / 2).square() + deviation.square()).mean().item() / ((high - low) / 2) ** 2
 
 
-def _spread(offset: Tensor, x: Tensor) -> Tensor:
+def _stratified_times(offset: Tensor, x: Tensor) -> Tensor:
     """Times [N] for images x, evenly spread over 0 to 1 from an offset (Kingma et al., 2021, arXiv:2107.00630)."""
     places = torch.arange(len(x), device=x.device) / len(x)
     return (offset.to(x.device) + places) % 1

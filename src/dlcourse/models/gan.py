@@ -41,6 +41,9 @@ class GAN(Conditional):
             real one of the batch.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`; optimiser and schedule are made
             twice.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     extra_plots = ("gan",)

@@ -32,6 +32,9 @@ class Generative(ComparedImages):
         features: name of the feature space, see `dlcourse.models.run_features.feature_space`.
         shown_epochs: epochs that `epochs.png` shows, counted from 1; empty: the first, the middle and the last.
         optimizer, schedule, seed: see `BaseModule`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "pictures"

@@ -33,6 +33,9 @@ class Perceptron(ManyNets):
         patience: passes without a new best.
         chunk: passes of a Trainer step.
         seed: of numpy's RandomState, which the starting weights are drawn from.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "classes"

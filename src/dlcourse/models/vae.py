@@ -41,6 +41,9 @@ class VAE(Autoencoder):
         conditional: also tell the decoder the factors of the data, such as the class. The encoder learns to estimate
             them, so that images without labels have latents too (Kingma et al., 2014, arXiv:1406.5298, model M2).
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     samples = True
@@ -132,7 +135,7 @@ class VAE(Autoencoder):
         drawn = self.decode_with(noise, condition)
         likelihood = self.log_likelihood(drawn, x).mean()
         divergence = kl_divergence(means, logs).sum(1).mean()
-        self._follow(means.detach(), logs.detach())
+        self._update_latent_statistics(means.detach(), logs.detach())
         self.note("kl", divergence)
         self.note("noise", LEVELS / 2 * self.log_noise.exp())
         loss = (self._weight() * divergence - likelihood) / x[0].numel()
@@ -155,7 +158,7 @@ class VAE(Autoencoder):
         return self.beta * min(1.0, (self.global_step + 1) / max(1.0, steps))
 
     @torch.no_grad()
-    def _follow(self, means: Tensor, logs: Tensor, rate: float = 0.01) -> None:
+    def _update_latent_statistics(self, means: Tensor, logs: Tensor, rate: float = 0.01) -> None:
         """Update the moving mean and covariance of the latents, for the fitted prior."""
         spread = logs.exp().mean(0).diag()
         off = means - self.latent_mean

@@ -37,6 +37,9 @@ class XOR(ManyNets):
         mse: mean squared error at which a net stops, for `stop=mse`.
         chunk: iterations of a Trainer step.
         seed: of numpy's RandomState, which the starting weights are drawn from, net by net.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "classes"

@@ -35,6 +35,9 @@ class XORSearch(ManyNets):
         scale: standard deviation of the normal distribution, or half the width of the uniform one around 0.
         chunk: iterations of a Trainer step; one is a block of 524,288 tries.
         seed: of the draws; those of a block are a function of it and of the block's number.
+
+    Raises:
+        UserError: an argument is out of range, or does not fit the data.
     """
 
     kind = "classes"

@@ -45,7 +45,7 @@ class Finder(nn.Module):
         return self.head(self.last(F.relu(fine + wide)))
 
 
-class Turning(nn.Module):
+class CircularResidual(nn.Module):
     """A convolution around the dial with a shortcut: [N, C, BINS], of which the ends meet."""
 
     def __init__(self, width: int, step: int):
@@ -75,7 +75,7 @@ class DialReader(nn.Module):
         angle = torch.arange(BINS) * (2 * torch.pi / BINS)
         self.register_buffer("up", torch.stack([angle.sin(), angle.cos()])[None], persistent=False)
         self.prior = nn.Conv1d(2, width, 1, bias=False)
-        self.around = nn.Sequential(*(Turning(width, step) for step in steps))
+        self.around = nn.Sequential(*(CircularResidual(width, step) for step in steps))
         self.whole = nn.Linear(width, width)
         self.head = nn.Conv1d(width, 3, 1)
 
@@ -100,6 +100,9 @@ class AnyClockNet(nn.Module):
         outputs: sizes of the reader's answers, three of BINS.
         finder: channels of the finder's three stages.
         reader: channels of the reader.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -42,6 +42,9 @@ class CNN(nn.Module):
         dense_batch_norm: adds batch normalisation between each dense layer and its activation.
         dropout: probability after each dense layer.
         init: a name in `layers.INITS`.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

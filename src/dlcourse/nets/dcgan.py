@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dlcourse.nets.layers import Residual, margin, picture_shape
+from dlcourse.nets.layers import Residual, padding, picture_shape
 from dlcourse.nets.palette import make_palette, maps_needed
 
 SMALLEST = 2  # side of the smallest map, in pixels
@@ -30,6 +30,9 @@ class Encoder(nn.Module):
         blocks: residual blocks after each step.
         deviation: adds a channel with the standard deviation within the batch before the last layer (Karras et al.,
             2017, arXiv:1710.10196), which shows a discriminator when all images are alike.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Encoder(nn.Module):
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
-        self.margin = margin(in_shape[1:], 2**layers)
+        self.padding = padding(in_shape[1:], 2**layers)
         height, width_ = (-(-side // 2**layers) for side in in_shape[1:])  # of the smallest map
         channels = width * 2 ** (layers - 1)
         steps: list[nn.Module] = []
@@ -64,7 +67,7 @@ class Encoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] to what the last layer reads: [N, F]."""
-        maps = self.body(F.pad(x, self.margin, mode="replicate") if any(self.margin) else x)
+        maps = self.body(F.pad(x, self.padding, mode="replicate") if any(self.padding) else x)
         if self.deviation:
             spread = maps.var(0, unbiased=False).add(1e-8).sqrt().mean()
             maps = torch.cat([maps, spread.expand(len(maps), 1, *maps.shape[2:]).to(maps.dtype)], 1)
@@ -85,6 +88,9 @@ class Decoder(nn.Module):
             checkerboard artefacts (Odena et al., 2016, doi:10.23915/distill.00003).
         palette: number of colours that an image mixes, see `Palette`; 0: no limit.
         mixing: `softmax` or `sparsemax`, see `Palette`.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(
@@ -101,7 +107,7 @@ class Decoder(nn.Module):
     ):
         super().__init__()
         layers = _check_options(in_shape, width, layers, norm)
-        self.margin = margin(in_shape[1:], 2**layers)
+        self.padding = padding(in_shape[1:], 2**layers)
         height, width_ = (-(-side // 2**layers) for side in in_shape[1:])  # of the smallest map
         before = width * 2 ** (layers - 1)
         self.shape = (before, height, width_)
@@ -126,7 +132,7 @@ class Decoder(nn.Module):
         maps = self.stem(z).unflatten(1, self.shape)
         x = self.body(maps.contiguous(memory_format=torch.channels_last))
         x = (x if self.palette is None else self.palette(x, z)).tanh()
-        return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
+        return F.pad(x, [-size for size in self.padding]) if any(self.padding) else x
 
 
 class Autoencoder(nn.Module):

@@ -19,6 +19,9 @@ class FastCNN(nn.Module):
         scale: factor of the outputs: small initial outputs allow large first steps.
         whitening: side of the patches that the first layer whitens, so that all its channels have the same variance.
         residual: adds a third convolution to each stage, with a shortcut around it.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def picture_shape(in_shape: Sequence[int]) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def margin(sides: Iterable[int], step: int) -> list[int]:
+def padding(sides: Iterable[int], step: int) -> list[int]:
     """Padding (left, right, top, bottom) that makes height and width multiples of a step."""
     rows, columns = (-side % step for side in sides)
     return [columns // 2, columns - columns // 2, rows // 2, rows - rows // 2]

@@ -24,6 +24,9 @@ class MLP(nn.Module):
         batch_norm: adds batch normalisation between each hidden layer and its activation.
         residual: adds the input of a hidden layer to its output, before the activation; through a linear layer
             without bias if the sizes differ.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -23,6 +23,9 @@ class MnistCNN(nn.Module):
         outputs: sizes of the heads; the net has their sum as outputs.
         first: the first convolution, `dilated` (2x2) or `plain` (3x3).
         dropout: probability after the first two strided convolutions; the source does not state it.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from dlcourse.nets.layers import check_widths, picture_shape
 INNER = 0.08  # smallest radius that is seen, in image sides
 
 
-class Around(nn.Module):
+class CircularConv(nn.Module):
     """A convolution of features [N, C, radii, angles] whose angles form a circle, with batch norm and ReLU.
 
     Args:
@@ -54,6 +54,9 @@ class PolarNet(nn.Module):
         centre: where the object's middle is expected: from the left and from the top, in image sides.
         reach: largest radius that is seen, in image sides.
         squeeze: height of the circle as it is seen / its width.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     extra_plots = ("polar",)
@@ -89,14 +92,14 @@ class PolarNet(nn.Module):
         self.register_buffer("direction", seen[None, :, None], persistent=False)
         at = torch.arange(columns)  # column k has the index of each weight after a shift by k angles
         self.register_buffer("shifted", (at[:, None] - at) % columns, persistent=False)
-        self.first = Around(channels * 32, first, 3, residual=False)
-        self.second = Around(first, first, 3)
+        self.first = CircularConv(channels * 32, first, 3, residual=False)
+        self.second = CircularConv(first, first, 3)
         self.flat = nn.Conv2d(first, width, (radii // 8, 1), bias=False)
         self.perspective = nn.Conv2d(4, width, 1, bias=False)
         self.norm = nn.BatchNorm2d(width)
-        self.near = nn.Sequential(*(Around(width, width, step=step) for step in steps[:2]))
+        self.near = nn.Sequential(*(CircularConv(width, width, step=step) for step in steps[:2]))
         self.whole = nn.Linear(width, width)
-        self.far = nn.Sequential(*(Around(width, width, step=step) for step in steps[2:]))
+        self.far = nn.Sequential(*(CircularConv(width, width, step=step) for step in steps[2:]))
         self.weigh = nn.Conv2d(width, 1, 1)
         self.read = nn.Conv2d(width, read, 1)
         self.head = nn.Linear(read * columns, sum(outputs))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import GlobalAverage, Head, margin, picture_shape
+from dlcourse.nets.layers import GlobalAverage, Head, padding, picture_shape
 
 
 class Block(nn.Module):
@@ -43,6 +43,9 @@ class ResNet(nn.Module):
         patch: side of the squares of pixels that become channels before the first convolution: the factor by which the
             first stage is smaller than the image. A convolution of 16 channels takes half the time of a large strided
             kernel over a single channel.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class ResNet(nn.Module):
             )
         inner, self.patch = widths[0], patch
         channels, *sides = picture_shape(in_shape)
-        self.margin = margin(sides, patch)
+        self.padding = padding(sides, patch)
         self.stem = nn.Conv2d(channels * patch**2, inner, 3, padding=1, bias=False)
         layers: list[nn.Module] = []
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
@@ -73,5 +76,5 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled images [N, C, H, W] to [N, sum(outputs)]."""
-        x = self.stages(self.stem(F.pixel_unshuffle(F.pad(x, self.margin), self.patch)))
+        x = self.stages(self.stem(F.pixel_unshuffle(F.pad(x, self.padding), self.patch)))
         return self.head(self.pool(F.relu(self.norm(x), inplace=True)))

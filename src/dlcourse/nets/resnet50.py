@@ -17,6 +17,9 @@ class ResNet50(nn.Module):
         outputs: sizes of the heads; the net has their sum as outputs.
         stem: `original` divides the side by four, with a 7x7 convolution of stride 2 and max-pooling; `small` keeps the
             size with a 3x3 convolution, for images of about 32 pixels.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(self, in_shape: tuple[int, int, int], outputs: Sequence[int], stem: str = "small"):

@@ -20,6 +20,9 @@ class ThreeConv(nn.Module):
         dropout: probability after each hidden dense layer; one for all heads, or one for each.
         l2: weight of the sum of the squared weights of each head's first dense layer in `penalty`; likewise.
         init: a name in `layers.INITS`.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import margin, picture_shape
+from dlcourse.nets.layers import padding, picture_shape
 from dlcourse.nets.palette import make_palette, maps_needed
 
 FREQUENCIES = 32  # of the time's sines and cosines
@@ -30,6 +30,9 @@ class UNet(nn.Module):
         attention: self-attention between all places of the smallest size (Vaswani et al., 2017, arXiv:1706.03762).
         palette: number of colours that an image mixes, see `Palette`; 0: no limit.
         mixing: `softmax` or `sparsemax`, see `Palette`.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class UNet(nn.Module):
             raise ValueError(f"widths={list(widths)} must be positive integers: use for example [32,64,96]")
         if blocks < 1 or patch < 1:
             raise ValueError(f"blocks={blocks} and patch={patch} must be 1 or more: use for example 1 and 2")
-        self.margin = margin(sides, patch * 2 ** (len(widths) - 1))
+        self.padding = padding(sides, patch * 2 ** (len(widths) - 1))
         self.patch, channels, embedding = patch, colours * patch**2, 4 * widths[0]
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.condition = nn.Linear(conditions, embedding, bias=False) if conditions else None
@@ -84,8 +87,8 @@ class UNet(nn.Module):
         if self.condition is not None and condition is not None:
             embedding = embedding + self.condition(condition)
         embedding = F.silu(embedding)
-        if any(self.margin):
-            x = F.pad(x, self.margin, mode="replicate")
+        if any(self.padding):
+            x = F.pad(x, self.padding, mode="replicate")
         x = self.stem(F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last))
         seen = []
         for i, blocks in enumerate(self.down):
@@ -102,7 +105,7 @@ class UNet(nn.Module):
         x = F.pixel_shuffle(self.head(x), self.patch)
         if self.palette is not None:
             x = self.palette(x, torch.cat([middle.mean((2, 3)), embedding], 1), sharpness)
-        return F.pad(x, [-size for size in self.margin]) if any(self.margin) else x
+        return F.pad(x, [-size for size in self.padding]) if any(self.padding) else x
 
 
 class Block(nn.Module):

@@ -19,6 +19,9 @@ class WideResNet(nn.Module):
         depth: 6 n + 4 for n blocks in each group.
         widen: factor of the groups' 16, 32 and 64 channels.
         dropout: probability between the two convolutions of a block.
+
+    Raises:
+        ValueError: an argument is out of range, or does not fit the data.
     """
 
     def __init__(

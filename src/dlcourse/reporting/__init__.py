@@ -51,7 +51,7 @@ def report(
         yield f"wrote {documents.write_results()}"
     if results or publish:
         return
-    found = collect.collect(folders, besides=output, published=published)
+    found = collect.collect(folders, exclude=output, published=published)
     students = by_folder.groups(folders) if by else []
     rows, written = page.write_report(found, output, pictures, picture_width)
     if any(run.folder for run in found.runs):

@@ -12,9 +12,9 @@ from dlcourse.runs.metrics import finite
 from dlcourse.runs.result import RESULT, Result, read_file
 
 # Folders inside a run that contain no other runs.
-INSIDE = {"plots", "checkpoints", "exported", "tensorboard", "wandb", "pictures"}
+RUN_SUBFOLDERS = {"plots", "checkpoints", "exported", "tensorboard", "wandb", "pictures"}
 COPIES = "mlartifacts"  # MLflow's copies of the files of runs
-TRACES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
+RUN_FILES = ("config.yaml", "metrics.csv", "train.log", "checkpoints")  # files of a run without a result
 
 
 def affects_result(word: str) -> bool:
@@ -98,12 +98,12 @@ def read_run(path: Path) -> Run:
     return Run(str(path.parent), path.parent, result) if path.name == RESULT else Run(str(path), None, result)
 
 
-def collect(folders: Sequence[Path], besides: Path | None = None, published: bool = True) -> Found:
+def collect(folders: Sequence[Path], exclude: Path | None = None, published: bool = True) -> Found:
     """Search folders and all folders below them.
 
     Args:
         folders: to look through.
-        besides: a folder that is passed over, the report's own.
+        exclude: a folder that is passed over, the report's own.
         published: whether to read the folders named `published` below them.
 
     Raises:
@@ -117,10 +117,10 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
             raise UserError(f"{root} is not a folder: pass folders that contain runs, for example folders=[outputs]")
         for place, names, files in os.walk(root):
             here = Path(place)
-            if besides is not None and here != root and here.absolute() == besides.absolute():
+            if exclude is not None and here != root and here.absolute() == exclude.absolute():
                 names.clear()
                 continue
-            names[:] = sorted(n for n in names if n[0] != "." and n != COPIES and not (files and n in INSIDE))
+            names[:] = sorted(n for n in names if n[0] != "." and n != COPIES and not (files and n in RUN_SUBFOLDERS))
             at = here.absolute()
             if at in runs or any(at == sweep.absolute() for sweep in sweeps):
                 continue  # passed twice
@@ -132,7 +132,7 @@ def collect(folders: Sequence[Path], besides: Path | None = None, published: boo
                 _read_all([here / f for f in sorted(files) if f.endswith(".json")], runs, skipped)
             elif RESULT in files:
                 _read_all([here / RESULT], runs, skipped)
-            elif any((here / trace).exists() for trace in TRACES):
+            elif any((here / name).exists() for name in RUN_FILES):
                 skipped.append(
                     Skipped(here, f"{RESULT} not found: the run is not finished, or stopped before it wrote one")
                 )

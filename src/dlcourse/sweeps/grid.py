@@ -17,7 +17,7 @@ from dlcourse.config.paths import quote_path
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
 from dlcourse.runs.table import counted
-from dlcourse.sweeps.jobs import names_job, place, read_jobs, status
+from dlcourse.sweeps.jobs import assign_folders, names_job, read_jobs, status
 
 
 def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str]) -> None:
@@ -78,9 +78,9 @@ def _planned(
             )
         jobs = [[*(word for word in job if names_job(_key(word))), *arguments] for job in stored.values()]
     assert sweeper.config is not None
-    for job in distinct(jobs, loader):
+    for job in one_per_choice(jobs, loader):
         check_keys(loader.load_sweep_config(sweeper.config, job), sweeper.config.hydra.job.config_name, job)
-    left = place(folder, jobs, resume)
+    left = assign_folders(folder, jobs, resume)
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} jobs of {folder} are already finished", flush=True)
     return left
@@ -89,7 +89,7 @@ def _planned(
 def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
     """The command that continues a sweep."""
     words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
-    words = [w for w in words if _key(w) not in UNSAID]
+    words = [w for w in words if _key(w) not in OMITTED_KEYS]
     command = ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m"]
     return shell_command([*command, *words, folder_word(folder), "resume=true"])
 
@@ -99,7 +99,7 @@ def folder_word(folder: Path) -> str:
     return f"name={folder.name}" if folder.parent == Path("outputs/sweeps") else f"hydra.sweep.dir={folder}"
 
 
-UNSAID = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
+OMITTED_KEYS = ("name", "resume", "hydra.mode", "hydra.sweep.dir", "hydra.sweeper.groups")
 
 
 def key_of(override: Override) -> str:
@@ -127,7 +127,7 @@ def check(overrides: Sequence[Override]) -> None:
             raise UserError(f"{words} has an empty value: pass one, or leave {key} out")
 
 
-def distinct(jobs: Sequence[Sequence[str]], loader: Any) -> list[list[str]]:
+def one_per_choice(jobs: Sequence[Sequence[str]], loader: Any) -> list[list[str]]:
     """One job for each combination of config choices; other values do not change whether a config composes."""
     groups = set(loader.list_groups(""))
     found: dict[tuple[str, ...], list[str]] = {}

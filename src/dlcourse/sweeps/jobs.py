@@ -87,7 +87,7 @@ def status(job: Path) -> str:
     return "unfinished" if (job / CONFIG).exists() else "not run"
 
 
-def place(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str, list[str]]:
+def assign_folders(folder: Path, jobs: Sequence[Sequence[str]], resume: bool) -> dict[str, list[str]]:
     """Assign a folder name to each job, its own or the next number, and write the plan.
 
     Args:

@@ -14,7 +14,8 @@ from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_rows, write_text
 from dlcourse.runs.table import counted, text_table
 from dlcourse.sweeps.jobs import check_folder, job_result, read_jobs
-from dlcourse.sweeps.table import Sweep, configuration_rows, failures, finished, read_sweep, sweep_rows, verdicts
+from dlcourse.sweeps.results import Sweep, failures, finished, read_sweep
+from dlcourse.sweeps.table import configuration_rows, sweep_rows, verdicts
 from dlcourse.training.threads import check_side_by_side
 
 MARGIN = 0.1
@@ -94,7 +95,8 @@ def _page(sweep: Sweep, header: list[str], rows: list[list[Any]], said: list[str
     parts += [f"Sorted by {sweep.metric}, {order} first."] if sweep.metric else []
     parts += [" ".join(said)] if said else []
     lost = [
-        f"- job {job.name} ({_values(sweep, job.values)}): {' '.join(job.said().split())}" for job in failures(sweep)
+        f"- job {job.name} ({_values(sweep, job.values)}): {' '.join(job.status_text().split())}"
+        for job in failures(sweep)
     ]
     parts += ["Not completed:", "\n".join(lost)] if lost else []
     return "\n\n".join(parts) + "\n"
@@ -105,5 +107,5 @@ def _values(sweep: Sweep, values: tuple[str, ...]) -> str:
 
 
 def _write_csv(folder: Path) -> None:
-    header, rows, *_ = sweep_rows(folder)
+    header, rows = sweep_rows(folder)
     write_rows(folder / "sweep.csv", [header, *rows])

@@ -58,11 +58,11 @@ class LossWatch:
         if len(self._kept) < (self.every or EVERY):
             return None
         if not (loss.is_cuda if self.behind is None else self.behind):
-            return self.look()
+            return self.check_losses()
         before, self._sent = self._sent, self._send()
         return self._first_wrong(*_arrived(before), place) if before is not None else None
 
-    def look(self) -> str | None:
+    def check_losses(self) -> str | None:
         """A message about the first kept loss that is not finite, None if all are finite."""
         groups = [self._sent] if self._sent is not None else []
         groups += [self._send()] if self._kept else []
@@ -89,7 +89,7 @@ class LossWatch:
             self.last = place, loss
         return None
 
-    def look_at_weights(self, weights: list[Tensor]) -> str | None:
+    def check_weights(self, weights: list[Tensor]) -> str | None:
         """The same for weights, which may be non-finite after a finite loss."""
         if not weights or torch.stack([weight.isfinite().all() for weight in weights]).all():
             return None
@@ -124,7 +124,7 @@ class LossGuard:
             UserError: names the last finite step and the last good checkpoint.
         """
         weights = [p.detach() for p in module.parameters() if p.requires_grad and p.is_floating_point()]
-        wrong = self._watch.look() or self._watch.look_at_weights(weights)
+        wrong = self._watch.check_losses() or self._watch.check_weights(weights)
         if self.enabled and wrong:
             raise UserError(self._sentence(module, wrong))
 

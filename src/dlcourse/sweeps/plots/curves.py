@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from dlcourse.plots.curves import LINES, MARKS, curve_points, save
 from dlcourse.runs.files import read_rows
 from dlcourse.sweeps.plots.sweep import LONGEST_LABEL, job_label, number, sweep_title
-from dlcourse.sweeps.table import Configuration, Sweep
+from dlcourse.sweeps.results import Configuration, Sweep
 
 NAMED = 10  # configurations in a legend; with more, it lists the best and the worst
 

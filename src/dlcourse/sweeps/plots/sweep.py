@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from dlcourse.plots.curves import ANSWER, DASHES, LINES, MARKS, TEST, TRAIN, VALIDATION, save
-from dlcourse.sweeps.table import Configuration, Sweep
+from dlcourse.sweeps.results import Configuration, Sweep
 
 MOST_BARS, FEW_BARS = 40, 12  # largest number of bars, and of configurations with one bar per split
 LONGEST_LABEL = 70  # characters of a bar's label

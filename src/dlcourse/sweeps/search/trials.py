@@ -64,7 +64,7 @@ def search(arguments: Sequence[str], cfg: DictConfig, launcher: Any, loader: Any
     study = studies.begin(folder, better, begun, bool(cfg.resume))
     words = [word for key, word in given.items() if not key.startswith("search.")]
     try:
-        _go(study, folder, space, words, settings, launcher)
+        _run_trials(study, folder, space, words, settings, launcher)
     except KeyboardInterrupt:
         named = shlex.quote(folder_word(folder))
         log.warning("the search was interrupted: continue it with the same command and %s resume=true", named)
@@ -116,7 +116,7 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
-def _go(
+def _run_trials(
     study: "Study", folder: Path, space: list[Any], words: list[str], settings: dict[str, Any], launcher: Any
 ) -> None:
     """Run trials until the budget is used up, first those that a kill interrupted."""
