@@ -73,7 +73,7 @@ def test_evaluates_on_other_data(tiny_run, tmp_path):
 
 def test_a_page_shows_the_training_if_asked(tiny_run, monkeypatch):
     folder = Path(tiny_run("logger=[csv,live]")["folder"])
-    assert "clock_multihead on clocks" in (folder / "live.html").read_text()
+    assert "The training has ended" in (folder / "live.html").read_text()
     assert "watch it learn: file://" in (folder / "train.log").read_text()
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert not (Path(tiny_run(folder="other")["folder"]) / "live.html").exists()  # plots=false

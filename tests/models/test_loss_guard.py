@@ -22,7 +22,7 @@ def test_a_look_now_and_then_still_names_the_step():
         "the loss became nan at step 7 (epoch 2, batch 3), detected after step 10 (epoch 2, batch 6); "
         "the last finite loss was 0.1667 at step 6 (epoch 2, batch 2)"
     )
-    assert watch.look() is None
+    assert watch.check_losses() is None
 
 
 def test_a_finite_loss_after_an_infinite_one_hides_nothing():
@@ -41,13 +41,13 @@ def test_a_watch_that_is_behind_looks_at_the_lot_before_and_at_all_when_asked():
         return [i for i, text in enumerate(said, 1) if text], watch
 
     seen, watch = watched(2, 6)
-    assert seen == [6] and watch.look() is None
+    assert seen == [6] and watch.check_losses() is None
     for wrong, steps in ((2, 5), (5, 5), (4, 4), (6, 6)):
         seen, watch = watched(wrong, steps)
         assert seen == []
-        text = watch.look()
+        text = watch.check_losses()
         assert text is not None and f"became nan at step {wrong} " in text
-        assert watch.look() is None
+        assert watch.check_losses() is None
 
 
 def test_a_run_names_the_last_good_checkpoint(tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     if before is None or before.status != "completed":
         raise UserError(f"{run} is not a completed run: resume it with train run={run}")
     own = ANY_READER if isinstance(model, AnyClockReader) else READER
-    output = own if output is None else output.absolute()
+    output = own if output is None else output
     _check_output(output)
     if output == own and model.kind != "time":
         raise UserError(f"{run} is not a clock reader and cannot replace the built-in one: set output=DIR")
@@ -75,7 +75,8 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
         rendered=rendered,
         overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
     )
-    part = output.with_name(f".{output.name}.part")
+    place = output.absolute()  # which has a name, also where the output is the working folder
+    part = place.with_name(f".{place.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     (part / "weights.pt").write_bytes(weights)

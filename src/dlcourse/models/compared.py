@@ -108,7 +108,7 @@ class ComparedImages(BaseModule):
         mean = self.features_of(self.mean_picture()[None]).expand(count, -1)
         found = {f"{name}{key}": value for key, value in fidelity.compare(ours, real, known).items()}
         if self.samples:
-            near, floor = (fidelity.nearest(f, real)[0].quantile(0.5).item() for f in (ours, theirs))
+            near, floor = (fidelity.nearest(f, real)[0].median().item() for f in (ours, theirs))
             found["nearest_ratio"] = near / floor if floor else float("nan")
         if self.samples and space.classify is not None:
             found |= self._judged(drawn, own)

@@ -27,14 +27,14 @@ def run_job(cfg: DictConfig) -> Any:
     hydra_cfg = HydraConfig.get()
     folder, overrides = Path(hydra_cfg.runtime.output_dir), list(hydra_cfg.overrides.task)
     swept = hydra_cfg.mode == RunMode.MULTIRUN
-    if not swept and not (folder.parent / PLAN).exists():  # a job under ddp is a command
-        _check_single(cfg, hydra_cfg.overrides.hydra)
     if not (folder / CONFIG).exists():
         require(cfg, "model", "data")
         check_values(cfg)
     search = cfg.get("search") is not None
     if search and not swept:
         raise UserError("search=... starts many runs: add -m, as in train -m search=vgg_block name=NAME")
+    if not swept and not (folder.parent / PLAN).exists():  # a job under ddp is a command
+        _check_single(cfg, hydra_cfg.overrides.hydra)
     if swept and "ddp" in str(cfg.trainer.strategy):
         if search:
             raise UserError("a search does not work with trainer=ddp: take trainer=auto")
