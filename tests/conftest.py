@@ -4,6 +4,7 @@ What takes seconds to import is imported where it is used: the process that hand
 """
 
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,24 +71,36 @@ def real_data(monkeypatch: pytest.MonkeyPatch):
     return use
 
 
-@pytest.fixture
-def tiny_run(tmp_path: Path):
-    """Runs the tiny clock model, without pictures; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
-
+def _tiny_run(folder: Path, *overrides: str, **more: Any) -> dict[str, Any]:
+    """The tiny clock model, without pictures."""
     from dlcourse.commands.train import run
     from dlcourse.config import compose
 
+    words = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false", *overrides]
+    return run(compose(*words), folder=folder, overrides=words, **more)
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path):
+    """Trains the tiny clock model; `tiny_run("model=clock_cyclic", folder="a")` gives its result."""
+
     def start(*overrides: str, folder: str = "run", **more: Any) -> dict[str, Any]:
-        words = ["model=clock_multihead", *TINY, *NET, *PINNED, "plots=false", *overrides]
-        return run(compose(*words), folder=tmp_path / folder, overrides=words, **more)
+        return _tiny_run(tmp_path / folder, *overrides, **more)
 
     return start
 
 
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLCOURSE_DATA", str(data_dir))
+        return Path(_tiny_run(tmp_path_factory.mktemp("trained") / "run")["folder"])
+
+
 @pytest.fixture
-def run_folder(tiny_run) -> Path:
-    """The folder of a finished run of the tiny clock model."""
-    return Path(tiny_run()["folder"])
+def run_folder(_trained: Path, tmp_path: Path) -> Path:
+    """A copy of the folder of a finished run of the tiny clock model, trained once."""
+    return Path(shutil.copytree(_trained, tmp_path / "run"))
 
 
 @pytest.fixture

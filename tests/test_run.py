@@ -63,10 +63,9 @@ def test_loaded_again_it_gives_the_same_figures(tiny_run, tmp_path):
     assert "${" not in (Path(result["folder"]) / "config.yaml").read_text()
 
 
-def test_evaluates_on_other_data(tiny_run, tmp_path):
-    result = tiny_run()
+def test_evaluates_on_other_data(run_folder, tmp_path):
     words = ["data=clocks", "data.count=60", "data.size=64", "plots=false", "trainer=cpu"]
-    other = evaluate(compose(f"run='{result['folder']}'", *words, verb="evaluate"), tmp_path / "other")
+    other = evaluate(compose(f"run='{run_folder}'", *words, verb="evaluate"), tmp_path / "other")
     assert 0 <= other.metrics["test/error_minutes"] <= 360
     assert not (tmp_path / "other" / "plots").exists()
 
@@ -79,6 +78,7 @@ def test_a_page_shows_the_training_if_asked(tiny_run, monkeypatch):
     assert not (Path(tiny_run(folder="other")["folder"]) / "live.html").exists()  # plots=false
 
 
+@pytest.mark.whole
 def test_a_generative_run_is_evaluated_in_another_feature_space(command, data_dir):
     words = [f"run={STORED / 'vae'}", f"data_dir={data_dir}", "trainer=cpu", "plots=false"]
     for number, (features, name) in enumerate(
@@ -179,10 +179,9 @@ def test_rendered_figures_are_not_called_better(tiny_run, capsys):
     assert "measured on rendered images" in output and "better" not in output and "worse" not in output
 
 
-def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
-    folder = Path(tiny_run()["folder"])
+def test_checkpoints_hold_tensors_and_plain_values_only(run_folder):
     for name in ("best", "last"):
-        checkpoint = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        checkpoint = torch.load(run_folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert checkpoint["dlcourse"]["task"]["kind"] == "time"
 
 
@@ -197,15 +196,14 @@ def test_checkpoints_hold_tensors_and_plain_values_only(tiny_run):
         (lambda f: torch.save({"state_dict": {}}, f / "checkpoints" / "best.ckpt"), "not a checkpoint of dlcourse"),
     ],
 )
-def test_a_spoilt_run_is_named(tiny_run, spoil, words):
-    folder = Path(tiny_run("plots=false")["folder"])
-    spoil(folder)
+def test_a_spoilt_run_is_named(run_folder, spoil, words):
+    spoil(run_folder)
     with pytest.raises(UserError, match=words):
-        load_run(folder)
+        load_run(run_folder)
 
 
-def test_a_checkpoint_of_another_model_is_refused(tiny_run):
-    first, second = Path(tiny_run(folder="a")["folder"]), Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
+def test_a_checkpoint_of_another_model_is_refused(run_folder, tiny_run):
+    first, second = run_folder, Path(tiny_run("model=clock_cyclic", folder="b")["folder"])
     (second / "checkpoints" / "best.ckpt").replace(first / "checkpoints" / "best.ckpt")
     with pytest.raises(UserError, match="does not match the model"):
         load_run(first)
