@@ -143,7 +143,11 @@ def test_a_launcher_that_is_not_installed_is_named_with_the_command_that_install
         import ray  # noqa: F401
     except ImportError:
         code, _, error = command("train", *XOR, "seed=0,1", "hydra/launcher=ray_here")
-        assert code == 1 and "uv pip install hydra-ray-launcher" in error and len(error.strip().splitlines()) == 1
+        assert (
+            code == 1
+            and "this launcher needs the extra ray: uv sync --extra ray" in error
+            and len(error.strip().splitlines()) == 1
+        )
     else:
         pytest.skip("Ray is installed")
 

@@ -83,7 +83,7 @@ WRONG = [
     ),
     ("train", [*CLOCK, "data.size=4"], "data.size=4 is out of range"),
     ("train", [*CLOCK, "data.count=0"], "data.count=0 is too small"),
-    ("train", [*CLOCK, "model.hour=sine"], "hour=sine is unknown"),
+    ("train", [*CLOCK, "data.count=120", "data.size=48", "model.hour=sine"], "hour=sine is unknown"),
     ("train", [*CLOCK, "+data.scene.tilt=[50,20]"], "tilt"),
     ("train", [*CLOCK, "+data.scene.tiltt=[10,20]"], "tiltt"),
     (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from dlcourse.analysis.linear_probe import linear_probe, means
@@ -41,10 +42,19 @@ class Autoencoder(Conditional):
         shown_epochs: int | Sequence[int] = (),
         conditional: bool = False,
     ):
-        if conditional and not self.samples:
-            raise UserError("model.conditional=true needs a vae, gan or flow: remove it, or use model=vae")
         super().__init__(task, net, self.heads(latent), conditional, optimizer, schedule, seed, features, shown_epochs)
         self.probe: dict[str, float] = {}  # score of a linear probe for each factor of the data
+
+    @classmethod
+    def check(cls, settings: DictConfig) -> None:
+        """Refuse a conditional autoencoder, whose encoder does not estimate a condition.
+
+        Raises:
+            UserError: `conditional` is true.
+        """
+        super().check(settings)
+        if settings.get("conditional") and not cls.samples:
+            raise UserError("model.conditional=true needs a vae, gan or flow: remove it, or use model=vae")
 
     @staticmethod
     def heads(latent: int) -> tuple[int, ...]:
