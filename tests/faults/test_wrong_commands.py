@@ -88,7 +88,7 @@ WRONG = [
     ("train", [*CLOCK, "+data.scene.tiltt=[10,20]"], "tiltt"),
     (
         "train",
-        ["model=clock_classification", *CLOCK[1:], "model.num_classes=721"],
+        ["model=clock_classification", *CLOCK[1:], "data.count=120", "data.size=48", "model.num_classes=721"],
         "num_classes=721 is out of range",
     ),
     ("train", [*XOR, "model.hidden=0"], "hidden"),
