@@ -101,3 +101,13 @@ def test_a_loss_that_is_no_number_ends_with_the_remedy(tiny_run):
         tiny_run(
             "model.optimizer.lr=1e30", "model/schedule=constant", "model/optimizer=sgd", "trainer.limit_train_batches=4"
         )
+
+
+def test_values_recorded_before_a_resume_join_those_on_another_device():
+    task = Task("blobs", "classes", (4,), 0.0, 1.0, ("a", "b"))
+    model = build_model(compose("model=mlp", "data=digits8"), task)
+    model.on_load_checkpoint({"dlcourse": {"noted": {"loss": torch.ones(2)}}})
+    model.to("meta")
+    model.note("loss", torch.ones((), device="meta"))
+    found = model._recorded()["loss"]
+    assert found.shape == (3,) and found.device.type == "meta"

@@ -246,9 +246,13 @@ class BaseModule(StepShortcuts, ABC):
         """Names of the values that the steps of the current epoch have recorded."""
         return list(self._noted)
 
+    def _recorded(self) -> dict[str, Tensor]:
+        """The recorded values of the epoch, [steps] each; those from a checkpoint are still on the CPU."""
+        return {name: torch.stack([v.to(self.device) for v in values]) for name, values in self._noted.items()}
+
     def _log_epoch(self) -> None:
         """Log the epoch's means once: logging each step would cost more than a step of a small net."""
-        means = {f"train/{name}": torch.stack(values).mean() for name, values in self._noted.items()}
+        means = {f"train/{name}": values.mean() for name, values in self._recorded().items()}
         self._noted.clear()
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(means | {"lr": rate}, on_step=False, on_epoch=True, sync_dist=True)
@@ -320,9 +324,8 @@ class BaseModule(StepShortcuts, ABC):
         """Tensors and plain values only, so that checkpoints load with weights_only=True."""
         checkpoint["dlcourse"] = {"schema": SCHEMA, "family": type(self).__name__, "task": self.task.to_dict()}
         if self._noted:  # saved within an epoch: its means continue from there
-            stacked = {name: torch.stack(values) for name, values in self._noted.items()}
             reduce = self.trainer.strategy.reduce  # over the processes of ddp
-            checkpoint["dlcourse"]["noted"] = {n: reduce(v, reduce_op="mean") for n, v in stacked.items()}
+            checkpoint["dlcourse"]["noted"] = {n: reduce(v, reduce_op="mean") for n, v in self._recorded().items()}
         put_averaged_weights(self.trainer, self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
