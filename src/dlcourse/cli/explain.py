@@ -33,6 +33,10 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
             return str(inner)
         inner = inner.__cause__ or inner.__context__
     if isinstance(error, OSError) and error.strerror:
+        for word in words:
+            key, _, folder = word.partition("=")
+            if key in ("hydra.run.dir", "hydra.sweep.dir") and folder and str(error.filename).startswith(folder):
+                return f"{word} could not be created ({error.strerror}): use another folder"
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}{SHOWS_WHERE}"
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):

@@ -26,6 +26,7 @@ from dlcourse.commands.finish import finish
 from dlcourse.commands.measure import measure_split
 from dlcourse.commands.monitors import MonitorCheck, check_monitors, watched_metrics
 from dlcourse.commands.record import Record, first_result
+from dlcourse.config.values import check_seed
 from dlcourse.errors import Stopped, UserError
 from dlcourse.models.build import build_logger, build_model, check_model, load_checkpoint, model_kind
 from dlcourse.models.generative import Generative
@@ -259,8 +260,7 @@ class Experiment:
 
     def _build(self) -> Any:
         """The model, with its initial weights unless a checkpoint has them."""
-        if not isinstance(self.cfg.seed, int) or not 0 <= self.cfg.seed < 2**32:
-            raise UserError(f"seed={self.cfg.seed} is not an integer from 0 to 4294967295: use for example seed=1")
+        check_seed(self.cfg.seed)
         seed_everything(self.cfg.seed, workers=True, verbose=False)
         model = self._new_model()
         if not (self.folder / LAST).exists() and self.weights is not None:

@@ -19,7 +19,7 @@ AT_LEAST_ONE = {"model.k": 3, "data.batch_size": 64}  # counts, and an example o
 
 
 def check_values(cfg: DictConfig) -> None:
-    """Refuse a model that does not fit the data, unknown methods and counts below 1.
+    """Refuse a model that does not fit the data, unknown methods, counts below 1 and wrong seeds.
 
     Args:
         cfg: composed for train, with a model and a data set. Classes of the user are not checked.
@@ -27,6 +27,7 @@ def check_values(cfg: DictConfig) -> None:
     Raises:
         UserError: names the key and the remedy.
     """
+    check_seed(cfg.seed)
     model, data = _module(cfg.model, "models"), _module(cfg.data, "data")
     reads, holds = MODELS.get(model), DATA.get(data)
     if reads and holds and reads != holds:
@@ -42,6 +43,16 @@ def check_values(cfg: DictConfig) -> None:
             raise UserError(f"{key}={value} is below 1: use for example {example}")
     if model == "distance":
         check_reduce(cfg.model.reduce)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is not a seed.
+
+    Raises:
+        UserError: it is not an integer from 0 to 2^32 - 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"seed={seed} is not an integer from 0 to 4294967295: use for example seed=1")
 
 
 def check_reduce(reduce: str) -> None:
