@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.runs.keys import IDENTITY, SOURCE, kind
+from dlcourse.runs.keys import IDENTITY, NUMERICS, SOURCE, kind
 from dlcourse.runs.metrics import finite
 from dlcourse.runs.result import RESULT, Result, read_file
 
@@ -58,8 +58,8 @@ class Run:
 
     @property
     def settings(self) -> tuple[Any, ...]:
-        """A key that groups runs which differ only in their seed."""
-        words = sorted(word for word in self.overrides if affects_result(word))
+        """A key that groups runs which differ only in their seed and their precision."""
+        words = sorted(word for word in self.overrides if affects_result(word) and word.split("=")[0] not in NUMERICS)
         return (self.result.experiment, self.result.model, self.result.data, self.result.verb, *words)
 
     @property
