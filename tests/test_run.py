@@ -4,6 +4,7 @@ import csv
 import json
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -143,6 +144,13 @@ def test_a_second_process_is_refused_while_one_trains(tiny_run, tmp_path):
     assert not list(tmp_path.iterdir())
     with in_use(tmp_path):
         pass
+
+
+def test_a_disk_without_locks_is_named(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("filelock.FileLock.acquire", Mock(side_effect=NotImplementedError("no flock")))
+    with in_use(tmp_path):
+        pass
+    assert "cannot be locked (no flock): do not start a second training in it" in caplog.text
 
 
 def test_a_run_from_python_records_the_words_of_compose(tmp_path, capsys):

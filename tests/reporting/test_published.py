@@ -49,7 +49,7 @@ def test_results_has_one_row_for_each_reference_and_shows_every_published_result
 
 def test_the_hardware_of_every_published_result_is_known():
     for run in (run for runs in groups(PUBLISHED).values() for run in runs):
-        named = hardware([run], PUBLISHED)
+        named = hardware(run, PUBLISHED)
         assert named and named in (run.result.processor or named), run.folder
 
 

@@ -50,13 +50,18 @@ def test_published_results_are_read_on_demand_and_stand_after_the_own_runs(make_
     assert (first.ours_text, second.ours_text) == ("98.00 %", "99.90 %")
 
 
-def test_times_of_different_machines_are_not_averaged(make_run, tmp_path):
+def test_times_of_different_machines_and_precisions_are_not_averaged(make_run, tmp_path):
     for seed, (seconds, processor) in enumerate(((100, "AMD EPYC"), (300, "AMD EPYC"), (10, "Intel Xeon"))):
         make_run(f"outputs/{seed}", seed=seed, seconds={"fit": seconds}, cpu_seconds=seconds, processor=processor)
     entry = _entry(tmp_path / "outputs")
     assert entry.ours is not None and entry.ours.n == 3
     assert entry.times == {"AMD EPYC": 200, "Intel Xeon": 10} and entry.cpu_seconds == 200
     assert "(AMD EPYC)" in entry.time_text and "(Intel Xeon)" in entry.time_text
+    make_run("outputs/3", seed=3, seconds={"fit": 40}, processor="AMD EPYC", precision="bf16-mixed",
+             overrides=["experiment=mnist/fast", "trainer.precision=bf16-mixed", "seed=3"])  # fmt: skip
+    entry = _entry(tmp_path / "outputs")
+    assert entry.ours is not None and entry.ours.n == 4
+    assert entry.times == {"AMD EPYC 32-true": 200, "Intel Xeon 32-true": 10, "AMD EPYC bf16-mixed": 40}
 
 
 def test_a_rendered_figure_is_never_called_better(make_run, tmp_path):

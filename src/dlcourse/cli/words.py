@@ -3,6 +3,7 @@
 import mimetypes
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from dlcourse.config.paths import home_path, quote_path
@@ -49,7 +50,7 @@ def flags_last(arguments: Sequence[str]) -> list[str]:
     """The overrides, then the flags with their values: Hydra refuses overrides on both sides of a flag."""
     before = ["", *arguments]
     flags = [word.startswith("-") or last in VALUE_FOLLOWS for last, word in zip(before, arguments, strict=False)]
-    return [word for wanted in (False, True) for word, flag in zip(arguments, flags, strict=True) if flag is wanted]
+    return [word for _, word in sorted(zip(flags, arguments, strict=True), key=itemgetter(0))]
 
 
 def name_bare_paths(verb: str, arguments: Sequence[str]) -> list[str]:

@@ -108,9 +108,9 @@ def run(
         drop_empty(folder)
         raise
     begun: Experiment | None = None
-    with nullcontext() if helper else in_use(folder):
+    with console(), nullcontext() if helper else in_use(folder):
         try:
-            with console(), nullcontext() if helper else log_file(folder / "train.log"), ddp_environment(cfg.trainer):
+            with nullcontext() if helper else log_file(folder / "train.log"), ddp_environment(cfg.trainer):
                 if (names := foreign_targets(cfg)) and not helper:
                     log.info("this run builds %s: commands that load it need %s", ", ".join(names), trust_needed(names))
                 kind = OwnModuleExperiment if own else Experiment

@@ -52,6 +52,7 @@ class AnyClockReader(ClockReader):
         self.jitter, self.grey = jitter, grey
         self.most = 1  # clocks that are read in an image
 
+    embeds = False  # the last clock that is read may be another one than the answer
     extra_plots = ("any_clock",)
     net: AnyClockNet
     encoding: DialAngles
@@ -93,8 +94,6 @@ class AnyClockReader(ClockReader):
         return torch.cat(
             [moved, pose[:, 2:5] * scale + 0.025 * noise[:, 2:5] * size, pose[:, 5:7] + 0.02 * noise[:, 5:7]], 1
         )
-
-    embeds = False  # the last clock that is read may be another one than the answer
 
     @property
     def photo_task(self) -> Task:

@@ -1,7 +1,7 @@
 """Finds the runs and sweeps in some folders, and reads them without trusting their content."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,15 @@ class Found:
     runs: list[Run]
     sweeps: list[Path]
     skipped: list[Skipped]
+
+
+def by_machine(runs: Sequence[Run], name: Callable[[Run], str] = lambda run: run.machine) -> dict[str, list[Run]]:
+    """Runs whose times can be averaged, by the name of their machine, followed by the precision if it differs."""
+    several = len({run.result.precision for run in runs}) > 1
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(f"{name(run)} {run.result.precision}" if several else name(run), []).append(run)
+    return found
 
 
 def read_run(path: Path) -> Run:

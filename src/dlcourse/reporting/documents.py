@@ -4,12 +4,13 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from textwrap import shorten
 from typing import Any
 
 from dlcourse.config import CONF, choices
 from dlcourse.errors import UserError
-from dlcourse.reporting.collect import Run, affects_result
+from dlcourse.reporting.collect import Run, affects_result, by_machine
 from dlcourse.reporting.entries import Entry, entries, headline
 from dlcourse.reporting.published import PUBLISHED, groups, hardware
 from dlcourse.runs import metrics
@@ -43,8 +44,8 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
 - Some rows compare the task, not the net: C-record, E-gpu, F1, F4 and G5-12+60 are compared with our best preset.
 - **command**: put `python -m dlcourse.` in front of it. Options for place, precision and speed are left out (most runs
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
-- **time**: time of one run without start-up: wall time, or CPU time if the machine was shared; with several machines,
-  one time for each, in the order of the column hardware.
+- **time**: time of one run without start-up: wall time, or CPU time if the machine was shared; with several machines
+  or precisions, one time for each, in the order of the column hardware.
 - **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `clock_multihead` and D1 use both, the other rows one.
 
 How we obtained the figures, and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
@@ -76,7 +77,7 @@ def results_text(folder: Path = PUBLISHED) -> str:
     for title, held in _by_area(rows, lambda entry: entry.id, 0):
         cells = [
             [row.id, row.reference["what"], _metric(row.metric), _ours(row.metric, row.runs), row.theirs_text,
-             row.verdict, f"`{_command(row)}`", _time(row.runs, folder), hardware(row.runs, folder)]
+             row.verdict, f"`{_command(row)}`", *_times(row.runs, folder)]
             for row in held
         ]  # fmt: skip
         text += f"\n## {title}\n\n{text_table(header, cells, markdown=True)}\n"
@@ -91,14 +92,13 @@ def results_text(folder: Path = PUBLISHED) -> str:
 def _other(runs: Sequence[Run], folder: Path) -> list[str]:
     """The cells of a published result that is not in a row of a reference."""
     run = runs[0]
-    machines = hardware(runs, folder)
     metric = (headline(run) or ("", 0.0))[0]
     held = [row for row in run.result.references if row.get("metric") == metric]
     ours = metrics.spread([other.metrics[metric] for other in runs]) if metric else metrics.Spread(0.0, None, 0)
     outcomes = (verdict(ours.mean, row, sd=ours.sd, changed=other_settings(run.overrides, row["id"])) for row in held)
     said = "rendered" if run.result.rendered else ", ".join(outcomes)
     theirs = ", ".join(f"{row['id']} {metrics.reported(metric, row['value'])}" for row in held)
-    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, _time(runs, folder), machines]
+    return [f"`{_typed(run)}`", _metric(metric), _ours(metric, runs), theirs, said, *_times(runs, folder)]
 
 
 def _by_area(things: Iterable[Any], name: Callable[[Any], str], part: int) -> Iterator[tuple[str, list[Any]]]:
@@ -118,13 +118,16 @@ def _ours(metric: str, runs: Sequence[Run]) -> str:
     return f"{metrics.spread_text(metric, metrics.spread(values))} ({len(values)})" if values else "–"
 
 
-def _time(runs: Sequence[Run], folder: Path) -> str:
-    """Mean time of a run on each machine: CPU time where it is less than wall time, as on a shared machine."""
-    found: dict[str, list[float]] = {}
-    for run in runs:
-        known = [run.seconds, metrics.finite(run.result.cpu_seconds)]
-        found.setdefault(hardware([run], folder), []).append(min(filter(None, known), default=0))
-    return ", ".join(metrics.duration(sum(times) / len(times)) for times in found.values())
+def _times(runs: Sequence[Run], folder: Path) -> tuple[str, str]:
+    """The cells of time and hardware: the mean time of a run on each machine, and the machines in the same order."""
+    groups = by_machine(runs, lambda run: hardware(run, folder))
+    times = [metrics.duration(fmean(map(_spent, some))) for some in groups.values()]
+    return ", ".join(times), ", ".join(groups)
+
+
+def _spent(run: Run) -> float:
+    """The seconds of a run: CPU time where it is less than wall time, as on a shared machine."""
+    return min(filter(None, [run.seconds, metrics.finite(run.result.cpu_seconds)]), default=0)
 
 
 def _command(entry: Entry) -> str:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-from dlcourse.reporting.collect import Run
+from dlcourse.reporting.collect import Run, by_machine
 from dlcourse.runs import metrics
 from dlcourse.runs.metrics import leading_metric
 from dlcourse.runs.reference_commands import command
@@ -80,12 +81,9 @@ class Entry:
 
     @property
     def times(self) -> dict[str, float]:
-        """Mean wall time of a run by machine: times of different machines are not averaged."""
-        found: dict[str, list[float]] = {}
-        for run in self.runs:
-            if run.seconds is not None:
-                found.setdefault(run.machine, []).append(run.seconds)
-        return {machine: sum(values) / len(values) for machine, values in found.items()}
+        """Mean wall time of a run by machine: times of different machines and precisions are not averaged."""
+        timed = [run for run in self.runs if run.seconds is not None]
+        return {machine: fmean(run.seconds or 0 for run in runs) for machine, runs in by_machine(timed).items()}
 
     @property
     def seconds(self) -> float | None:
@@ -102,7 +100,7 @@ class Entry:
     @property
     def cpu_seconds(self) -> float | None:
         """Mean CPU time of fit and test on the machine of the first run."""
-        own = [run for run in self.runs if run.machine == self.runs[0].machine]
+        own = next(iter(by_machine(self.runs).values()), [])
         found = [value for run in own if (value := metrics.finite(run.result.cpu_seconds)) is not None]
         return sum(found) / len(found) if found else None
 

@@ -1,7 +1,6 @@
 """Published results: copies of result.json in outputs/published, and the hardware that measured them."""
 
 import re
-from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -28,16 +27,13 @@ def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
     return found
 
 
-def hardware(runs: Iterable[Run], folder: Path = PUBLISHED) -> str:
-    """The hardware of some runs: `Xeon`, `Xeon, EPYC`, the name of a GPU, or empty where it is unknown."""
+def hardware(run: Run, folder: Path = PUBLISHED) -> str:
+    """The hardware of a run: `Xeon`, the name of a GPU, or empty where it is unknown."""
     path = folder / HARDWARE
     patterns = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
-    found = []
-    for run in runs:
-        listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
-        device = run.result.device or "cpu"
-        found.append(next(listed, "") if device == "cpu" else device)
-    return ", ".join(filter(None, dict.fromkeys(found)))
+    listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
+    device = run.result.device or "cpu"
+    return next(listed, "") if device == "cpu" else device
 
 
 def publish(run: Path) -> Path:

@@ -1,6 +1,7 @@
 """Run folders: unique names, removal of empty ones, protection of those in use."""
 
 import contextlib
+import logging
 from collections.abc import Generator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from filelock import FileLock, Timeout
 
 from dlcourse.errors import UserError
 from dlcourse.runs.result import CONFIG, read_result
+
+log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 
@@ -52,6 +55,8 @@ def drop_empty(folder: Path) -> None:
 def in_use(folder: Path) -> Generator[None]:
     """Keep other processes from training in a run folder; the lock ends with the process.
 
+    Some network disks have no locks: there a warning takes the place of the protection.
+
     Raises:
         UserError: another process trains in it.
     """
@@ -60,15 +65,15 @@ def in_use(folder: Path) -> Generator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(f"another process is training in {folder}: wait until it ends, or stop it") from None
-    except (OSError, NotImplementedError):  # a disk without locks
-        yield
-        return
+    except (OSError, NotImplementedError) as error:
+        log.warning("%s cannot be locked (%s): do not start a second training in it", folder, error)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            (folder / LOCK).unlink(missing_ok=True)
-        lock.release()
+        if lock.is_locked:
+            with contextlib.suppress(OSError):  # Windows does not remove an open file
+                (folder / LOCK).unlink(missing_ok=True)
+            lock.release()
 
 
 def refuse_run(folder: Path) -> None:
