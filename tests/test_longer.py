@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dlcourse.commands.resume import stored_config
+from dlcourse.config import compose
 from dlcourse.runs.result import read_result
 
 DENSE = [
@@ -66,6 +68,16 @@ def test_nets_that_have_all_solved_xor_stay_solved(command):
     code, _, error = command("train", "run=run", f"trainer.max_epochs={before.epochs + 20}")
     assert code == 0, error
     assert read_result(Path("run")).metrics == before.metrics
+
+
+def test_a_run_continues_on_another_device_and_machine(command):
+    assert command("train", *DENSE, "trainer.max_epochs=1", "plots=false", "hydra.run.dir=run")[0] == 0
+    config = Path("run/config.yaml")
+    config.write_text(config.read_text().replace("accelerator: cpu", "accelerator: cuda"))
+    words = ["run=run", "trainer=cpu", "data_dir=here"]
+    stored = stored_config(config, compose(*words), words)
+    assert stored.trainer.accelerator == "cpu" and stored.data_dir == "here"
+    assert stored_config(config, compose("run=run"), ["run=run"]).trainer.accelerator == "cuda"
 
 
 def test_what_cannot_be_continued_is_refused(command):

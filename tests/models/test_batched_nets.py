@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -102,6 +103,16 @@ def test_a_wrong_value_gets_one_sentence(words, said):
     with pytest.raises(UserError) as error:
         build_model(compose("data=xor", *words), POINTS)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("words", [XOR, SEARCH])
+def test_a_device_without_float64_is_refused(words):
+    model = build_model(compose(*words), POINTS)
+    model._trainer = SimpleNamespace(
+        precision=model.precisions[0], world_size=1, strategy=SimpleNamespace(root_device=torch.device("mps"))
+    )
+    with pytest.raises(UserError, match="needs float64, which Apple's GPU does not support: use trainer=cpu"):
+        model.setup("fit")
 
 
 @pytest.mark.parametrize("name", ["xor", "xor_search"])

@@ -9,6 +9,7 @@ from PIL import Image
 from dlcourse.analysis.masks import hidden_part
 from dlcourse.config import compose
 from dlcourse.errors import UserError
+from dlcourse.models.activations import features
 from dlcourse.models.build import build_data, build_model, load_run
 from dlcourse.nets.unet import UNet
 from tests.families import COMMON, FAMILIES
@@ -47,6 +48,12 @@ def test_a_run_ends_with_scores_plots_and_a_table_of_steps(trained):
     assert plots >= {"steps.png", "steps.csv", "path.png", "inpainting.png", "conditions.png"}
     rows = (Path(trained["folder"]) / "plots" / "steps.csv").read_text().splitlines()
     assert len(rows) == 1 + 2 * 5 + 1 and rows[1].startswith("heun,1,") and rows[-1].startswith("real,0,")
+
+
+def test_its_features_are_its_latents(model):
+    images = torch.randint(0, 256, (6, 32, 32, 3), dtype=torch.uint8)
+    found = features(model, images)
+    assert torch.equal(found, model.latents(images)) and not torch.equal(found[0], found[1])
 
 
 class BestGuess(torch.nn.Module):

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -22,7 +23,7 @@ from dlcourse.models.gan_losses import LOSSES, discriminator_loss, generator_los
 from dlcourse.models.mixture import Mixture
 from dlcourse.nets import dcgan
 from dlcourse.plots.generative import chosen_epochs
-from tests.conftest import FACE_NET, FACES
+from tests.conftest import FACE_NET, FACES, small_faces
 
 MODERN = [
     "model.objective=relativistic",
@@ -194,6 +195,26 @@ def test_a_mixture_finds_groups_and_draws_from_them():
     off = drawn - centres[nearest]
     assert torch.allclose(off.std(0), torch.tensor([0.2, 0.9]), atol=0.05)
     assert torch.equal(mixture(noise, seeded(2)), drawn)
+
+
+def test_a_mixture_belongs_to_the_averaged_weights(face_run, faces):
+    words = ["model.prior=mixture", "callbacks=ema", "callbacks.ema.decay=0.9", "plots=false"]
+    model = load_run(Path(face_run("vae", *words)["folder"]))[1]
+    data = built(faces, "vae")[1]
+    again = Mixture(model.noise_length, len(model.mixture.weights))
+    again.fit(model.latents(data.arrays["train"][0])[:, : model.noise_length], model.seed)
+    torch.testing.assert_close(model.mixture.means, again.means, atol=1e-3, rtol=1e-3)
+    with pytest.raises(UserError, match="needs validation images, before which the mixture is fitted"):
+        face_run("vae", *words, "data.validation=0", folder="b")
+
+
+def test_other_images_stay_split_for_a_generative_run(face_run, faces, tmp_path):
+    run_folder = face_run("vae", "plots=false")["folder"]
+    other = tmp_path / "other.npz"
+    np.savez(other, train_x=small_faces(90))
+    words = [f"data.path={other}", *FACES[:2], "trainer=cpu", "plots=false"]
+    found = evaluate(compose(f"run='{run_folder}'", *words, verb="evaluate"), tmp_path / "again")
+    assert found.samples < 90 and found.metrics["test/real_frechet_distance"] > 0
 
 
 def test_a_mixture_needs_two_vectors_for_each_component():

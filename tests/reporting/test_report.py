@@ -92,6 +92,15 @@ def test_what_proves_nothing_is_not_held_against_a_reference(make_run, tmp_path,
     assert not any(entry.runs for entry in entries(found.runs))
 
 
+def test_copies_of_a_tracker_and_predictions_are_passed_over(make_run, tmp_path):
+    make_run("outputs/a")
+    make_run("outputs/mlartifacts/1/artifacts", accuracy=0.5)
+    (tmp_path / "outputs" / "day-predict").mkdir()
+    (tmp_path / "outputs" / "day-predict" / "predictions.csv").touch()
+    found = collect([tmp_path / "outputs"], exclude=tmp_path / "outputs")
+    assert [run.folder.name for run in found.runs] == ["a"] and not found.skipped
+
+
 def test_a_preset_stands_before_a_luckier_trial(make_run, tmp_path):
     make_run("outputs/lucky", 0.999, experiment=None, overrides=["model=fast_cnn", "data=mnist", "model.width=9"])
     make_run("outputs/preset", 0.99)
