@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from dlcourse.analysis import fidelity
 from dlcourse.analysis.masks import hidden_part
@@ -32,7 +32,8 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
 
 def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
     """Frechet distance by the evaluations of the net for an image, for both solvers, from the same noise."""
-    real, own = model.real_features(), data.arrays[model.split][0][:COMPARED]
+    real = model.real_features()
+    own = data.arrays[model.split][0][: min(COMPARED, len(real))]  # debug=fast compares fewer images
     known, z = fidelity.gaussian(real), model.sample_latents(len(own), seeded(model.seed, 4, 1))
     floor = fidelity.frechet_distance(fidelity.gaussian(model.features_of(own)), known)
     before, rows = (model.steps, model.solver), []
@@ -56,10 +57,11 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
     axes.axhline(floor, color=TEST, linestyle=":", label=f"{model.split} images")
     axes.set(xscale="log", yscale="log", xlabel="evaluations of the net for an image")
     axes.set_ylabel(f"Frechet distance of {len(own)} samples")
-    axes.set_xticks(STEPS["euler"], [str(n) for n in STEPS["euler"]])
+    axes.set_xticks([1, *STEPS["euler"]], [str(n) for n in (1, *STEPS["euler"])])
     axes.xaxis.minorticks_off()
-    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        ticks(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 1)))  # one power of ten is too few labels
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # one power of ten is too few labels
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     save(figure, plots / "steps.png")
