@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 
 from dlcourse.analysis import fidelity
 from dlcourse.analysis.masks import hidden_part
@@ -57,11 +57,11 @@ def _draw_steps(plots: Path, model: Any, data: DataModule) -> None:
     axes.axhline(floor, color=TEST, linestyle=":", label=f"{model.split} images")
     axes.set(xscale="log", yscale="log", xlabel="evaluations of the net for an image")
     axes.set_ylabel(f"Frechet distance of {len(own)} samples")
-    axes.set_xticks([1, *STEPS["euler"]], [str(n) for n in (1, *STEPS["euler"])])
-    axes.xaxis.minorticks_off()
+    axes.set_xticks([1, *STEPS["euler"]])
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # one power of ten is too few labels
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     save(figure, plots / "steps.png")

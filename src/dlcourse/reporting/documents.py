@@ -120,9 +120,9 @@ def _ours(metric: str, runs: Sequence[Run]) -> str:
 
 def _times(runs: Sequence[Run], folder: Path) -> tuple[str, str]:
     """The cells of time and hardware: the mean time of a run on each machine, and the machines in the same order."""
-    groups = by_machine(runs, lambda run: hardware(run, folder))
-    times = [metrics.duration(fmean(map(_spent, some))) for some in groups.values()]
-    return ", ".join(times), ", ".join(groups)
+    machines = by_machine(runs, lambda run: hardware(run, folder))
+    times = [metrics.duration(fmean(map(_spent, some))) for some in machines.values()]
+    return ", ".join(times), ", ".join(machines)
 
 
 def _spent(run: Run) -> float:

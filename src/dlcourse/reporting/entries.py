@@ -102,7 +102,7 @@ class Entry:
         """Mean CPU time of fit and test on the machine of the first run."""
         own = next(iter(by_machine(self.runs).values()), [])
         found = [value for run in own if (value := metrics.finite(run.result.cpu_seconds)) is not None]
-        return sum(found) / len(found) if found else None
+        return fmean(found) if found else None
 
     @property
     def command(self) -> str:
