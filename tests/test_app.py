@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from dlcourse.app import attention, clock, digit, face, points
 from dlcourse.app.pictures import bars, drawn, opened
-from dlcourse.app.saved_runs import SavedRuns, generative
+from dlcourse.app.saved_runs import Loaded, SavedRuns, generative
 from dlcourse.app.server import address_of, bound
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
@@ -161,6 +161,14 @@ def test_a_face_slides_along_directions(faces_library, tmp_path):
         pass
     with pytest.raises(UserError, match="no run is chosen"), faces_library.use(None):
         pass
+
+
+def test_images_of_a_run_are_not_downloaded(tmp_path):
+    from dlcourse.config import compose
+
+    cfg = compose("model=mlp", "data=mnist", f"data_dir={tmp_path}")
+    with pytest.raises(UserError, match="mnist.npz not found: prepare the data set"):
+        SavedRuns([]).images(Loaded(cfg, None))
 
 
 def test_heat_maps_and_digits_of_a_run(tmp_path):

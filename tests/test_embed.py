@@ -129,9 +129,15 @@ def test_a_data_set_without_labels_is_not_coloured(tmp_path, monkeypatch):
         (["data=digits8", "method=umap", "max_samples=3"], "umap needs at least 25 samples, but there are 3: use more"),
         (["data=digits8", "method=tsne", "max_samples=60"], "tsne needs at least 91 samples, but there are 60"),
         (["data=digits8", "method=umpa"], "method=umpa is unknown: use pca, tsne, umap"),
-        (["data=digits8", "method=umap", "methods.umap.n_neighbors=1"], "n_neighbors=1 is below 2"),
-        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is out of range"),
-        (["data=digits8", "method=tsne", "methods.tsne.perplexity=0"], "perplexity=0 is below 1"),
+        (
+            ["data=digits8", "method=umap", "methods.umap.n_neighbors=1"],
+            "n_neighbors=1 is not a whole number",
+        ),
+        (["data=digits8", "method=umap", "methods.umap.min_dist=3"], "min_dist=3 is not a number from 0 to 1"),
+        (
+            ["data=digits8", "method=tsne", "methods.tsne.perplexity=many"],
+            "perplexity=many is not a number",
+        ),
         (["data=digits8", "split=val"], "split=val not found in digits8: use train, test"),
     ],
 )

@@ -10,6 +10,7 @@ from PIL import Image
 from dlcourse.analysis.latents import between, directions
 from dlcourse.data.image_files import read_picture
 from dlcourse.models.build import load_run
+from dlcourse.runs.result import read_result
 from tests.conftest import small_faces
 
 
@@ -185,6 +186,9 @@ def test_several_runs_are_compared(command, runs):
     assert "| 32 x 32 |" in table[3] and "| 16 x 16 |" in table[4]
     with Image.open(Path("out") / "one" / "families.png") as sheet:
         assert sheet.width > 5 * 70
+    code, _, err = command("sample", f"compare=[{runs['vae']},{runs['gan']}]", f"hydra.run.dir={runs['vae']}")
+    kept = read_result(Path(runs["vae"]))
+    assert code == 1 and "contains a run" in err and kept is not None and kept.verb == "train"
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,12 @@ def test_what_the_command_line_fixes_is_not_searched():
         read_space(cfg, [p.key for p in read_space(cfg, [])])
 
 
+def test_a_step_below_1_makes_a_range_of_floats():
+    cfg = compose("search=vgg_block", "+search.space.model.label_smoothing={low: 0, high: 1, step: 0.1}")
+    (found,) = [p for p in read_space(cfg, []) if p.key == "model.label_smoothing"]
+    assert isinstance(found.low, float) and found.step == 0.1
+
+
 def test_values_are_written_as_the_command_line_reads_them():
     assert [*map(as_word, ([[64, 128]], True, None, "a b", 0.5, {"a": 1}))] == [
         "[[64,128]]", "true", "null", "'a b'", "0.5", "{a:1}",

@@ -84,6 +84,7 @@ REFUSED = [
     ("model/schedule=plateau trainer.limit_val_batches=0", "limit_val_batches=0 switches validation off"),
     ("callbacks=early_stopping trainer.limit_val_batches=0", "limit_val_batches=0 switches validation off"),
     ("model=knn callbacks=ema", "trained without gradients: remove callbacks=ema"),
+    ("model=perceptron callbacks=ema", "gradient steps, and .* has none: remove it"),
     (
         "+trainer.profiler._target_=lightning.pytorch.profilers.Nothing",
         "trainer.profiler.*Nothing could not be imported",

@@ -7,7 +7,8 @@ from omegaconf import DictConfig
 
 from dlcourse.cli.launch import launch
 from dlcourse.config import require
-from dlcourse.config.values import check_method
+from dlcourse.config.values import check_method, check_seed
+from dlcourse.errors import UserError
 
 
 def task(cfg: DictConfig) -> Any:
@@ -16,7 +17,11 @@ def task(cfg: DictConfig) -> Any:
 
     if cfg.run is None:
         require(cfg, "data")
-    check_method(cfg.method)  # before torch is imported, which takes seconds
+    # before torch is imported, which takes seconds
+    check_method(cfg.method)
+    check_seed(cfg.seed)
+    if not isinstance(cfg.max_samples, int) or cfg.max_samples < 1:
+        raise UserError(f"max_samples={cfg.max_samples} is not a positive integer: use for example 5000")
     from dlcourse.commands.embed import embed
 
     hydra_cfg = HydraConfig.get()

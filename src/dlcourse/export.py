@@ -33,7 +33,7 @@ def task(cfg: DictConfig) -> Any:
     from dlcourse.runs.table import result_table
 
     output = Path(cfg.output) if cfg.output is not None else None
-    result, output = export(Path(cfg.run), output, cfg.bits or 8, cfg.trust)
+    result, output = export(Path(cfg.run), output, 8 if cfg.bits is None else cfg.bits, cfg.trust)
     print(result_table(result, output))
     print(f"{result.checkpoint_mb} MB in {result.bits} bits; the test metrics are measured with these weights")
     return result

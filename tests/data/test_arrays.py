@@ -98,6 +98,17 @@ def test_idx_files_are_read_where_they_are(tmp_path, monkeypatch, kind, place):
     assert cached.is_published and (tmp_path / "files" / f"{name}.npz").exists()
 
 
+def test_files_of_another_data_set_with_the_same_names_are_not_taken(tmp_path, monkeypatch):
+    def no_network(self, folder):
+        raise OSError("no network")
+
+    write_idx(tmp_path / "raw")
+    monkeypatch.setattr(FashionMNIST, "download", no_network)
+    with pytest.raises(UserError, match="the download failed"):
+        FashionMNIST("fashion_mnist", str(tmp_path), validation=10).setup()
+    assert not (tmp_path / "fashion_mnist.npz").exists()
+
+
 def test_keras_names_are_known_and_the_order_does_not_matter(tmp_path, monkeypatch):
     x, y = DRAWS.integers(0, 255, (60, 28, 28), dtype=np.uint8), Y.astype(np.uint8)
     np.savez(tmp_path / "keras.npz", x_train=x, y_train=y, x_test=x, y_test=y)

@@ -50,6 +50,7 @@ def loaded(path: Path, tmp_path: Path, whole: bool = False, **options) -> ClockF
             ("24-00", None),
         ],
         *[("IMG_1234", None), ("DSC_0123", None), ("dscf2130", None), ("IMG_1234 10-09", 609)],
+        *[("IMG_1234 (1)", None), ("IMG_1015-edited", None), ("DSC_0712~2", None)],
         *[("10-60", None), ("a 10-09 b 11-10", None), ("clock", None), ("IMG_20240101", None), ("10-9", None)],
     ],
 )

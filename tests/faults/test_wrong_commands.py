@@ -61,6 +61,11 @@ WRONG = [
     ("train", [*DIGITS, "model.label_smoothing=2"], "model.label_smoothing=2 is out of range"),
     (
         "train",
+        ["model=cnn", "model/net=resnet", *DIGITS[1:], "data.view=picture", "model.net.patch=0"],
+        "patch contains 0",
+    ),
+    (
+        "train",
         [*DIGITS, "model.net.dropout=some"],
         "dropout=some is not a number: use for example model.net.dr",
     ),
@@ -108,6 +113,7 @@ WRONG = [
     ("train", [*DIGITS, "seed=0,1"], "seed=0,1 has several values: add -m to run one after the other"),
     ("train", [*DIGITS, "name=mine"], "name=mine names a sweep: add -m, or set hydra.run.dir=DIR"),
     ("train", [*DIGITS, "resume=true"], "resume=true does not say which run to resume: use run=DIR"),
+    ("train", [*XOR, "callbacks=ema"], "callbacks=ema averages the weights of gradient steps, and XOR has none"),
     ("export", ["format=onnx", "bits=16"], "bits=16 is an option of format=packed"),
     ("train", ["data=digits8"], "model is missing"),
     ("train", ["model=mlp"], "data is missing"),
@@ -134,6 +140,8 @@ WRONG = [
     ("embed", ["method=lda", "data=digits8"], "method=lda is unknown: use pca, tsne, umap"),
     ("embed", ["data=digits8", "split=dev"], "split=dev not found in digits8: use train, test"),
     ("embed", ["data=digits8", "methods.tsne.perplexty=3"], "did you mean methods.tsne.perplexity?"),
+    ("embed", ["data=digits8", "max_samples=null"], "max_samples=None is not a positive integer"),
+    ("embed", ["data=digits8", "seed=-1"], "seed=-1 is not an integer"),
     ("embed", ["data=digits8", "max_samples=1"], "needs at least 25 samples, but there are 1"),
     ("train", [*DIGITS, "hydra.run.dir="], "hydra.run.dir= is empty"),
     # drawing
@@ -159,6 +167,7 @@ WRONG = [
     ("train", [*SEARCH, "search.space.model.optimizer.lr.low=1"], "low=1 is above high=0.02: swap them"),
     ("train", [*SEARCH, "model.optimizer.lr=1,2"], "model.optimizer.lr=1,2 has several values"),
     ("train", [*SEARCH, "data=cifr10"], "data=cifr10 is unknown; did you mean cifar10?"),
+    ("train", ["-m", *DIGITS, "seed=0,1", "sweep_margin=10%"], "sweep_margin=10% is not a number of 0 or more"),
     ("train", ["-m", *DIGITS, "hydra/launcher=jobib"], "hydra/launcher=jobib is unknown"),
     ("train", ["-m", "experiment=nothing/*"], "experiment=nothing/* does not match any experiment"),
 ]

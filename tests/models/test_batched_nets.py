@@ -111,7 +111,7 @@ def test_a_device_without_float64_is_refused(words):
     model._trainer = SimpleNamespace(
         precision=model.precisions[0], world_size=1, strategy=SimpleNamespace(root_device=torch.device("mps"))
     )
-    with pytest.raises(UserError, match="needs float64, which Apple's GPU does not support: use trainer=cpu"):
+    with pytest.raises(UserError, match="does not run on Apple's GPU: use trainer=cpu"):
         model.setup("fit")
 
 

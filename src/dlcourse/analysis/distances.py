@@ -53,14 +53,13 @@ def class_centres(points: Tensor, labels: Tensor, classes: int, dtype: torch.dty
 def centre_distances(centres: Tensor) -> Tensor:
     """Euclidean distances between class centres: [K, D] to [K, K]; NaN where a class has none."""
     known = centres.isfinite().all(1)
-    difference = (centres[:, None] - centres[None]).square().sum(2).sqrt()
-    return torch.where(known[:, None] & known[None], difference, torch.nan)
+    return torch.where(known[:, None] & known[None], distances(centres, centres, centres.dtype), torch.nan)
 
 
 def extreme_pairs(distance: Tensor) -> tuple[tuple[int, int, float], tuple[int, int, float]]:
     """The closest and the farthest two classes of [K, K], each with their distance; NaN where there are not two."""
     first, second = torch.triu_indices(len(distance), len(distance), 1)
-    between = distance[first, second].nan_to_num(torch.nan)
+    between = distance[first, second]
     known = between.isfinite().nonzero()[:, 0]
     if not len(known):
         return (0, 0, torch.nan), (0, 0, torch.nan)

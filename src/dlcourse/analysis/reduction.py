@@ -85,8 +85,8 @@ class TSNE(Reduction):
 
     def __init__(self, perplexity: float = 30, seed: int = 0):
         super().__init__(seed)
-        if perplexity < 1:
-            raise UserError(f"perplexity={perplexity} is below 1: use for example 30")
+        if not isinstance(perplexity, int | float) or perplexity < 1:
+            raise UserError(f"perplexity={perplexity} is not a number of at least 1: use for example 30")
         self.perplexity = perplexity
 
     @property
@@ -143,10 +143,10 @@ class UMAP(Reduction):
 
     def __init__(self, n_neighbors: int = 15, min_dist: float = 0.1, seed: int = 0):
         super().__init__(seed)
-        if n_neighbors < 2:
-            raise UserError(f"n_neighbors={n_neighbors} is below 2: use for example 15")
-        if not 0 <= min_dist <= 1:
-            raise UserError(f"min_dist={min_dist} is out of range: use 0 to 1")
+        if not isinstance(n_neighbors, int) or n_neighbors < 2:
+            raise UserError(f"n_neighbors={n_neighbors} is not a whole number of at least 2: use for example 15")
+        if not isinstance(min_dist, int | float) or not 0 <= min_dist <= 1:
+            raise UserError(f"min_dist={min_dist} is not a number from 0 to 1: use for example 0.1")
         self.n_neighbors, self.min_dist = n_neighbors, min_dist
 
     @property

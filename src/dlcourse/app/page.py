@@ -1,11 +1,12 @@
 """The page: its tabs, its style, and a policy that keeps every request on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dlcourse.app.saved_runs import SavedRuns
@@ -58,12 +59,13 @@ class LocalOnly:
         await self.app(scope, receive, with_policy)
 
 
-def web_app(folders: Sequence[Path], trust: Sequence[str] = ()) -> FastAPI:
+def web_app(folders: Sequence[Path], trust: str | Iterable[str] | None = (), hosts: Sequence[str] = ("*",)) -> FastAPI:
     """The application that a server runs.
 
     Args:
         folders: to search for runs.
         trust: packages or full class names outside dlcourse that a stored run may build.
+        hosts: names that a browser may use for this machine; `*`: any.
     """
     runs = SavedRuns(folders, trust)
     with gr.Blocks(title="dlcourse playground", analytics_enabled=False) as page:
@@ -73,6 +75,8 @@ def web_app(folders: Sequence[Path], trust: Sequence[str] = ()) -> FastAPI:
                 build(page, runs)
     app = FastAPI(openapi_url=None)
     app.add_middleware(LocalOnly)
+    # A web site whose name is pointed to this machine could otherwise read the page.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     theme = gr.themes.Default(
         primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
     )

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +11,16 @@ from typing import Any
 from omegaconf import DictConfig
 from torch import Tensor
 
+from dlcourse.data.digits import Digits8
+from dlcourse.data.images import LabelledImages
 from dlcourse.data.module import DataModule
+from dlcourse.data.rendered import Rendered
 from dlcourse.errors import UserError
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data, load_run, target
 from dlcourse.models.generative import Generative
 from dlcourse.reporting.collect import Run, collect
+from dlcourse.runs.folders import weights_file
 from dlcourse.runs.metrics import figure, leading_metric
 from dlcourse.runs.result import CONFIG, RESULT
 from dlcourse.runs.stored_config import read_stored
@@ -53,8 +57,8 @@ class SavedRuns:
         trust: packages or full class names outside dlcourse that a stored run may build.
     """
 
-    def __init__(self, folders: Sequence[Path], trust: Sequence[str] = ()):
-        self.folders, self.trust = list(folders), tuple(trust)
+    def __init__(self, folders: Sequence[Path], trust: str | Iterable[str] | None = ()):
+        self.folders, self.trust = list(folders), trust
         self._kinds: dict[tuple[Path, float], type | None] = {}
         self._loaded: OrderedDict[tuple[Path, float], Loaded] = OrderedDict()
         self._lock = threading.RLock()  # hooks and modes of a shared net allow one visitor at a time
@@ -115,9 +119,10 @@ class SavedRuns:
         """
         if loaded.images is None:
             data = build_data(loaded.cfg)
-            path = getattr(data, "path", None)
-            if getattr(data, "rendered", False) and isinstance(path, Path) and not path.exists():
-                raise UserError(f"{path} not found: the images of the run were moved or removed; train it again")
+            # Rendering and downloads take minutes, in which the other tabs wait.
+            stored = isinstance(data, Rendered | LabelledImages) and not isinstance(data, Digits8)
+            if stored and not data.path.exists():
+                raise UserError(f"{data.path} not found: prepare the data set with python -m dlcourse.evaluate run=DIR")
             data.setup()
             loaded.images, loaded.labels = _test_split(data, loaded.model)
         return loaded.images
@@ -132,8 +137,8 @@ def _test_split(data: DataModule, model: BaseModule) -> tuple[Tensor, Tensor]:
 
 def checkpoint(folder: Path) -> Path | None:
     """The weights of a run, None where they are missing."""
-    files = (folder / "weights.pt", folder / "checkpoints" / "best.ckpt")
-    return next((file for file in files if file.is_file()), None)
+    file = weights_file(folder)
+    return file if file.is_file() else None
 
 
 def label(run: Run, complete: bool = True) -> str:

@@ -4,13 +4,13 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dlcourse.errors import UserError
 from dlcourse.plots.run_page import open_address
 
-ALL = ("0.0.0.0", "::", "")  # every address of the machine
+ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # all addresses of the machine, and the one to open on it
 
 
 def bound(host: str, port: object) -> socket.socket:
@@ -38,12 +38,13 @@ def bound(host: str, port: object) -> socket.socket:
 def address_of(listening: socket.socket) -> str:
     """The address to open in a browser of this machine."""
     host, port = listening.getsockname()[:2]
-    if host in ALL:
-        host = "127.0.0.1"
+    host = ALL.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(folders: Sequence[Path], trust: Sequence[str], host: str, port: object, opens: bool = False) -> None:
+def serve(
+    folders: Sequence[Path], trust: str | Iterable[str] | None, host: str, port: object, opens: bool = False
+) -> None:
     """Serve the page until Ctrl-C or a signal.
 
     Args:
@@ -64,8 +65,11 @@ def serve(folders: Sequence[Path], trust: Sequence[str], host: str, port: object
 
         from dlcourse.app.page import web_app
 
-        app = web_app(folders, trust)
-        everyone = ", from other machines as well" if listening.getsockname()[0] in ALL else ""
+        place = listening.getsockname()[0]
+        # Starlette cannot compare IPv6 addresses.
+        hosts = ["*"] if place in ALL or ":" in place else ["localhost", "127.0.0.1", host, place]
+        app = web_app(folders, trust, hosts)
+        everyone = ", from other machines as well" if place in ALL else ""
         print(f"Open {address} in a browser{everyone}; Ctrl-C stops the playground.", flush=True)
         if opens:
             open_address(address)  # the socket listens already: the browser waits for the first answer

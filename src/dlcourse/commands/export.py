@@ -53,7 +53,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     cfg, model = load_run(run, trust)
     before = read_result(run)
     if before is None or before.status != "completed":
-        raise UserError(f"{run} is not a completed run: resume it with train run={run}")
+        raise UserError(f"{run} is not a completed run: resume it with python -m dlcourse.train run={run}")
     own = ANY_READER if isinstance(model, AnyClockReader) else READER
     output = own if output is None else output
     _check_output(output)
@@ -78,12 +78,15 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     place = output.absolute()  # which has a name, also where the output is the working folder
     part = place.with_name(f".{place.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    (part / "weights.pt").write_bytes(weights)
-    write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
-    write_result(part, result)
-    shutil.rmtree(output, ignore_errors=True)
-    part.rename(output)
+    try:
+        part.mkdir(parents=True)
+        (part / "weights.pt").write_bytes(weights)
+        write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
+        write_result(part, result)
+        shutil.rmtree(output, ignore_errors=True)
+        part.rename(output)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # left by a full disk
     return result, output
 
 

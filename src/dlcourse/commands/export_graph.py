@@ -50,7 +50,7 @@ def export_graphs(
     cfg, model = load_run(run, trust)
     before = read_result(run)
     if before is None or before.status != "completed":
-        raise UserError(f"{run} is not a completed run: resume it with train run={run}")
+        raise UserError(f"{run} is not a completed run: resume it with python -m dlcourse.train run={run}")
     if output.exists() and not output.is_dir():
         raise UserError(f"output={output} is a file: use a folder")
     parts = graphs(model)

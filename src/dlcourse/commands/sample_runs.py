@@ -15,6 +15,7 @@ from dlcourse.models.generative import Generative
 from dlcourse.plots.mosaic import draw_rows
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
+from dlcourse.runs.folders import refuse_run
 from dlcourse.runs.metrics import duration, figure
 from dlcourse.runs.provenance import git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
@@ -56,6 +57,7 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
     """
     given = {word.lstrip("+~").partition("=")[0] for word in overrides}
     _check(cfg, given)
+    refuse_run(folder)
     runs = [Path(str(run)) for run in cfg.compare]
     count = cfg.n if "n" in given else SHOWN
     start, rows, drawn, names, sets = time.perf_counter(), [], [], [], {}

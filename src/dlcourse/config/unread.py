@@ -73,7 +73,8 @@ def check_keys(cfg: DictConfig, verb: str = "train", overrides: Iterable[str] = 
 def parameters(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:
     """The parameters of a class or function by name, and whether it takes any other keyword as well.
 
-    Where a class has `**kwargs`, those of its base class are added.
+    If a class has `**kwargs`, the parameters of its base class are added. If every class up to the top has `**kwargs`,
+    any keyword is accepted.
     """
     kinds = [c for c in inspect.getmro(target) if "__init__" in vars(c)] if inspect.isclass(target) else []
     found: dict[str, inspect.Parameter] = {}
@@ -114,7 +115,7 @@ class _Search:
         self.keys(name, node, target.rpartition(".")[2], None if anything else names)
 
     def keys(self, name: str, node: Mapping[str, Any], owner: str, taken: frozenset[str] | None) -> None:
-        """Sort the keys of a node; `taken` None: its owner takes any."""
+        """Put each key of a node into `known` or `unread`; `taken` None: its owner accepts every key."""
         for key, value in node.items():
             full = f"{name}.{key}" if name else str(key)
             if taken is None or key in taken or key in SPECIAL or self._referred(full):

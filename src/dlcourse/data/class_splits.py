@@ -33,7 +33,9 @@ def check_folds(folds: int | None, fold: int | None) -> None:
     if not isinstance(folds, int) or folds < 2:
         raise UserError(f"data.folds={folds} is not a number of folds: use 2 or more, or null")
     if not isinstance(fold, int) or not 0 <= fold < folds:
-        raise UserError(f"data.fold={fold} is not one of {folds} folds: use 0 to {folds - 1}; -m with 0,1,... runs all")
+        raise UserError(
+            f"data.fold={fold} is not one of {folds} folds: use 0 to {folds - 1}, or with -m all of them (0,1,...)"
+        )
 
 
 def hold_out(labels: np.ndarray, index: np.ndarray, share: float, seed: int, classes: Sequence[str]) -> Splits:

@@ -14,7 +14,7 @@ SEPARATED = r"(?<!\d)(?P<hour>\d{1,2})[-_:.h ](?P<minute>\d{2})(?:[-_:.]\d{2})?(
 FOUR_DIGITS = r"(?<!\d)(?P<hour>\d{2})(?P<minute>\d{2})(?!\d)"
 # In this order: a time at the beginning of a name is preferred, and a separator to four digits in a row.
 FORMS = [re.compile(form) for form in (f"^{SEPARATED}", f"^{FOUR_DIGITS}", SEPARATED, FOUR_DIGITS)]
-CAMERA = re.compile(r"_?(?:IMG|MG|DSC[NF]?|PICT?|P|GOPR|PXL)[-_ ]?\d+", re.I)  # a counter, not a time
+CAMERA = re.compile(r"^_?(?:IMG|MG|DSC[NF]?|PICT?|P|GOPR|PXL)[-_ ]?\d{4,}", re.I)  # a counter, not a time
 HOURS = 24
 REMEDY = "name the files like 10-09.jpg (hour-minute), or give a CSV file with the columns file,time"
 
@@ -24,7 +24,7 @@ def time_in(name: str) -> int | None:
 
     The forms are `10-09`, `10_09`, `10:09`, `10.09`, `10h09`, `10 09` and `1009`, with hours from 0 to 23, anywhere in
     the name. A time at the beginning is preferred, then one with a separator. Dates and the counters of cameras, as
-    in `IMG_1234`, are left out.
+    in `IMG_1234` and `IMG_1234 (1)`, are left out.
 
     Args:
         name: of a file, without its suffix, or a cell of a CSV file.
@@ -32,10 +32,9 @@ def time_in(name: str) -> int | None:
     Returns:
         0 (12:00) to 719 (11:59); None without a time, or with several different ones.
     """
-    if CAMERA.fullmatch(name):
-        return None
+    text = CAMERA.sub(" ", DATE.sub(" ", name))
     for form in FORMS:
-        pairs = [(int(found["hour"]), int(found["minute"])) for found in form.finditer(DATE.sub(" ", name))]
+        pairs = [(int(found["hour"]), int(found["minute"])) for found in form.finditer(text)]
         times = {(60 * hour + minute) % MINUTES for hour, minute in pairs if hour < HOURS and minute < 60}
         if times:
             return times.pop() if len(times) == 1 else None

@@ -59,7 +59,7 @@ def read_npz(path: Path, remedy: str = "use another file") -> Npz:
     """
     try:
         if not path.is_file():
-            raise ValueError("file not found")
+            raise ValueError("it is a folder" if path.is_dir() else "file not found")
         with zipfile.ZipFile(path) as archive:
             whole = sum(info.file_size for info in archive.infolist())
             if whole > max(SMALL, MOST_PACKED * path.stat().st_size):

@@ -29,8 +29,8 @@ class Task:
         categories: number of values K of each factor, value k stored as k / (K - 1); 0 for a continuous factor.
         levels: stored values of black and white.
         class_counts: training images of each class, or empty.
-        pad: whether a user's image that is not square keeps all its parts and gets its edges repeated; by default it is
-            cropped to the centre.
+        pad: true: an image that is not square is kept whole, and its edge pixels are repeated; false: it is cropped to
+            the central square.
     """
 
     data: str

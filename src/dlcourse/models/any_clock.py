@@ -33,7 +33,7 @@ class AnyClockReader(ClockReader):
         task: description of the data, of kind `time`, in colour.
         net: makes an `AnyClockNet` from (in_shape, outputs).
         optimizer, schedule, seed: see `BaseModule`.
-        jitter: spread of the errors of a pose that the reader is trained with, in parts of those that the finder makes.
+        jitter: size of the random pose errors in training; 1: about as large as those of the finder.
         grey: share of the training images that lose their colours.
     """
 

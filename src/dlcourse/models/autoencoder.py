@@ -23,7 +23,7 @@ class Autoencoder(Conditional):
 
     Args:
         latent: dimension of the latent vector.
-        conditional: see `VAE`; an autoencoder without a distribution is not.
+        conditional: see `VAE`; false for a plain autoencoder.
         task, net, optimizer, schedule, seed, features, shown_epochs: see `Generative`.
     """
 

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from dlcourse.data.batches import Batch
@@ -84,7 +85,10 @@ class ManyNets(BaseModule):
         if self.trainer.world_size > 1:
             raise UserError(f"{name} runs in one process only: use trainer.devices=1")
         if self.trainer.strategy.root_device.type == "mps":
-            raise UserError(f"{name} needs float64, which Apple's GPU does not support: use trainer=cpu")
+            raise UserError(f"{name} does not run on Apple's GPU: use trainer=cpu")
+        callbacks = self.trainer.callbacks  # ty: ignore[missing-attribute]
+        if any(isinstance(callback, WeightAveraging) for callback in callbacks):
+            raise UserError(f"callbacks=ema averages the weights of gradient steps, and {name} has none: remove it")
         self.to(torch.float64 if self.trainer.precision == "64-true" else torch.float32)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:

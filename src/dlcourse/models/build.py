@@ -19,6 +19,7 @@ from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.base import SCHEMA, BaseModule
 from dlcourse.models.quantization import weights_of
+from dlcourse.runs.folders import weights_file
 from dlcourse.runs.metrics import finite
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.runs.stored_config import read_stored
@@ -185,8 +186,7 @@ def load_run(folder: Path, trust: str | Iterable[str] | None = ()) -> tuple[Dict
         UserError: the folder is not a run folder, or its parts do not belong together.
     """
     cfg = read_stored(folder / CONFIG, trust)
-    path = folder / "checkpoints" / "best.ckpt"
-    path = folder / "weights.pt" if (folder / "weights.pt").exists() else path  # a run that export packed
+    path = weights_file(folder)
     kind = target(cfg.model) if cfg.get("model") else None
     if isinstance(kind, type) and issubclass(kind, LightningModule) and not issubclass(kind, BaseModule):
         raise UserError(

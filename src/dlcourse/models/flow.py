@@ -18,7 +18,7 @@ from dlcourse.models.generative import DRAW
 from dlcourse.models.ode import SOLVERS, solve
 from dlcourse.training.ema import follow
 
-LEFT = 0.05  # the least time left by which the loss divides: an error of the image there is one of the velocity
+LEFT = 0.05  # smallest 1 - t that the loss divides by: the velocity's error is the image's, divided by 1 - t
 DROPPED = 0.1  # share of the conditions that a training step hides, so that the net also learns without
 
 

@@ -31,7 +31,7 @@ class GAN(Conditional):
         latent: length of the noise that an image is drawn from.
         objective: `logistic`, `hinge` or `relativistic`, see `gan_losses`.
         r1, r2: weights of the squared gradient of the logits with respect to real and to generated images.
-        penalty_every: number of steps between two applications of these penalties, which are weighted by it.
+        penalty_every: apply the penalties in every n-th step, multiplied by n, so that their mean weight is the same.
         augment: augmentations of the discriminator's inputs: any of flip, colour, translation, cutout.
         ema: decay of the moving average of the generator that draws the samples; 0 turns averaging off.
         discriminator_rate: the discriminator's learning rate as a multiple of the generator's.

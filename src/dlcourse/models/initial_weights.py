@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dlcourse.errors import UserError
 from dlcourse.models.quantization import weights_of
+from dlcourse.runs.folders import weights_file
 
 SCALING = ("mean", "std")  # buffers that follow the new data
 LISTED = 4  # names in a message
@@ -60,10 +61,9 @@ def read_weights(path: Path) -> Weights:
     named = f"init_from={path}"
     file = path
     if path.is_dir():
-        files = [path / "checkpoints" / "best.ckpt", path / "weights.pt"]  # of a run, of an exported one
-        file = next((one for one in files if one.exists()), path)
-        if file == path:
-            raise UserError(f"{named} is not a run with weights ({files[0].relative_to(path)} not found): {REMEDY}")
+        file = weights_file(path)
+        if not file.is_file():
+            raise UserError(f"{named} is not a run with weights ({file.relative_to(path)} not found): {REMEDY}")
     elif not path.exists():
         raise UserError(f"{named} not found: {REMEDY}")
     elif not path.is_file():

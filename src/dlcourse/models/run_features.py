@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.activations import features
 from dlcourse.models.build import load_run
 from dlcourse.models.classifier import Classifier
+from dlcourse.runs.folders import weights_file
 
 
 def feature_space(choice: str = "auto", device: torch.device | str = "cpu") -> FeatureSpace:
@@ -48,8 +49,7 @@ def _of_run(folder: Path, device: torch.device | str) -> FeatureSpace:
     def classify(x: Tensor) -> Tensor:
         return model.predictions(model(stored(x)).float())["probabilities"]
 
-    weights = folder / "checkpoints" / "best.ckpt"
-    digest = hashlib.sha256((weights if weights.exists() else folder / "weights.pt").read_bytes()).hexdigest()[:8]
+    digest = hashlib.sha256(weights_file(folder).read_bytes()).hexdigest()[:8]
     return FeatureSpace(
         f"{cfg.model.name}_{cfg.data.name}_{digest}",
         shape[1],

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import Head, Residual, picture_shape
+from dlcourse.nets.layers import Head, Residual, check_widths, picture_shape
 
 
 class FastCNN(nn.Module):
@@ -34,6 +34,7 @@ class FastCNN(nn.Module):
         residual: bool = False,
     ):
         super().__init__()
+        check_widths("widths or whitening", (*widths, whitening))
         channels, height, width = picture_shape(in_shape)
         if (min(height, width) - whitening + 1) // 2 ** len(widths) < 1:
             raise ValueError(f"images of {height}x{width} are too small for {len(widths)} stages: use fewer widths")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import GlobalAverage, Head, padding, picture_shape
+from dlcourse.nets.layers import GlobalAverage, Head, check_widths, padding, picture_shape
 
 
 class Block(nn.Module):
@@ -57,7 +57,8 @@ class ResNet(nn.Module):
         patch: int = 4,
     ):
         super().__init__()
-        if len(widths) != len(blocks):
+        check_widths("widths or patch", (*widths, patch))
+        if not widths or len(widths) != len(blocks):
             raise ValueError(
                 f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
             )

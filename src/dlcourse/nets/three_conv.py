@@ -6,7 +6,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from dlcourse.nets.layers import Head, dense_layers, each, initialise, picture_shape
+from dlcourse.nets.layers import Head, check_widths, dense_layers, each, initialise, picture_shape
 
 
 class ThreeConv(nn.Module):
@@ -38,6 +38,7 @@ class ThreeConv(nn.Module):
         super().__init__()
         if len(dense) not in (1, len(outputs)):
             raise ValueError(f"dense has {len(dense)} entries for {len(outputs)} heads: use one, or one for each head")
+        check_widths("filters", filters)
         each_dropout = each("dropout", dropout, len(outputs), "heads")
         self.l2 = each("l2", l2, len(outputs), "heads")
         inner, height, width = picture_shape(in_shape)

@@ -31,7 +31,7 @@ def draw(folder: Path, model: BaseModule, data: DataModule) -> None:
 def draw_predictions(
     path: Path, model: BaseModule, images: Tensor, answers: dict[str, Tensor], files: Sequence[Path]
 ) -> None:
-    """A contact sheet of the first images with outline, hands and twelve as read, and the runner-up's hands dashed."""
+    """A contact sheet of the first images with outline, hands and twelve as read, and the runner-up's hands dotted."""
     rows = model.format_predictions(answers)
     doubts = unsure_marks(model, confidence(answers["probabilities"], answers["minutes"])[0], len(rows))
     titles = [

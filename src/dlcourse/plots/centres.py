@@ -35,13 +35,13 @@ def draw(folder: Path, model: DistanceClassifier, data: DataModule) -> None:
         shown = coloured(model.places.cpu().double().numpy(), model.labels.cpu().numpy(), model.task)
         draw_maps(plots / "map.png", {f"{data.title} by {model.reduce}, {len(model.labels):,} training samples": shown})
         return
-    pictures = displayable(centres.float().reshape(-1, *data.arrays["train"][0].shape[1:]))
+    finite = centres.isfinite().all(1)
+    pictures = displayable(centres[finite].float().reshape(-1, *data.arrays["train"][0].shape[1:]))
     if pictures is not None:
-        known = centres.isfinite().all(1).nonzero()[:, 0].tolist()
+        known = finite.nonzero()[:, 0].tolist()[:100]
         counts = fine(data.arrays["train"][1]).bincount(minlength=len(names)).tolist()
-        titles = [f"{shorten(names[i], 14)}\n{counts[i]:,} images" for i in known][:100]
-        shown = [pictures[i].numpy() for i in known][:100]
-        contact_sheet(plots / "centres.png", shown, titles, "Class centres", columns=5, cell=1.6)
+        titles = [f"{shorten(names[i], 14)}\n{counts[i]:,} images" for i in known]
+        contact_sheet(plots / "centres.png", list(pictures[:100].numpy()), titles, "Class centres", columns=5, cell=1.6)
 
 
 def draw_centre_distances(path: Path, distance: Tensor, names: tuple[str, ...]) -> None:

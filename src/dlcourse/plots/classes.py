@@ -125,7 +125,7 @@ def _short(share: float) -> str:
 
 
 def _draw_samples(path: Path, x: Tensor, labels: Tensor, title: str, task: classification.Classes) -> None:
-    """Images class by class; with many classes one of each."""
+    """One image of each class, then a second of each, and so on; with many classes one of each."""
     labels = fine(labels).cpu()
     rounds = max(1, SAMPLES // len(task.classes))
     order = labels.argsort(stable=True)

@@ -19,6 +19,7 @@ from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import read_rows
 from dlcourse.runs.metrics import duration
+from dlcourse.training.progress import total_batches
 
 LIVE = "live.html"
 EVERY = 3.0  # seconds between two versions of the page at least, and between two reloads
@@ -83,7 +84,8 @@ class LivePage(Callback):
     def _write(self, trainer: Trainer, said: str = "", refresh: float = EVERY) -> None:
         if not trainer.is_global_zero:
             return
-        done, total = _steps(trainer), _total(trainer)
+        done, total = _steps(trainer), total_batches(trainer)
+        total = int(total) if total != float("inf") else 0
         spent = time.perf_counter() - self.started
         fresh = done - self.first_step
         left = spent / fresh * (total - done) if fresh and total > done else 0
@@ -113,11 +115,6 @@ def _steps(trainer: Trainer) -> int:
     """Batches so far, in all epochs."""
     progress = trainer.fit_loop.epoch_loop.batch_progress.total.ready
     return int(progress)
-
-
-def _total(trainer: Trainer) -> int:
-    batches, epochs = trainer.num_training_batches, trainer.max_epochs or 1
-    return int(batches * epochs) if batches != float("inf") else 0
 
 
 def _images(trainer: Trainer, model: Any) -> tuple[str, list[tuple[str, str]]]:

@@ -173,7 +173,7 @@ def _draw_thumbnails(axes: Axes, pictures: np.ndarray, places: np.ndarray, colou
 
 
 def _spread(places: np.ndarray, apart: float) -> list[int]:
-    """Numbers of samples [N, 2] that lie some way apart along an axis, the first ones first."""
+    """Indices of samples at `places` [N, 2], taken in order, each more than `apart` from those before along x or y."""
     chosen: list[int] = []
     for i, place in enumerate(places):
         if (np.abs(places[chosen] - place).max(1) > apart).all():

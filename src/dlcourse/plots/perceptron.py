@@ -36,11 +36,13 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
     """Every net's accuracy until it stopped, thin, and the mean over the nets of their best so far, thick."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     by_pass, by_second = figure.subplots(1, 2, sharey=True)
+    lowest = 1.0
     for number, (label, state) in enumerate(states.items()):
         record, colour = state["_extra_state"], LINES[number % len(LINES)]
         accuracy, seconds = record["accuracy"], torch.tensor(record["seconds"]).cumsum(0)
         ends = torch.where(state["passes"] > 0, state["passes"], len(accuracy) - 1).tolist()
         best = accuracy.cummax(0).values.mean(1)
+        lowest = min(lowest, best[-1].item())
         passes = f"{sum(ends) / len(ends):.0f} passes"
         nets = f", mean of {len(ends)}" if len(ends) > 1 else ""
         for axes, x, spent in (
@@ -60,8 +62,9 @@ def _draw(path: Path, states: Mapping[str, Mapping[str, Any]]) -> None:
                 label=f"{label}: best so far{nets}; {spent}",
             )
     # The first passes rise from a tenth; the later ones are to be compared.
-    by_pass.set(xlabel="passes over the training set", ylabel="training accuracy (from 0.75)", ylim=(0.75, 1.005))
-    by_second.set(xlabel="seconds of training, all nets together", ylim=(0.75, 1.005))
+    low = 0.75 if lowest > 0.8 else 0.0
+    by_pass.set(xlabel="passes over the training set", ylabel=f"training accuracy (from {low:g})", ylim=(low, 1.005))
+    by_second.set(xlabel="seconds of training, all nets together", ylim=(low, 1.005))
     figure.suptitle("Perceptrons: training accuracy, thin for each net until it stopped")
     for axes in (by_pass, by_second):
         axes.grid(alpha=0.3)

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from markupsafe import Markup
+from omegaconf import OmegaConf
 
 from dlcourse.errors import UserError
 from dlcourse.plots.chart import Line, chart
@@ -18,6 +18,7 @@ from dlcourse.runs.files import by_epoch, read_rows, write_text
 from dlcourse.runs.keys import APPEARANCE, PLACE, RECORD, kind
 from dlcourse.runs.metrics import lower_is_better
 from dlcourse.runs.result import CONFIG, RESULT
+from dlcourse.runs.stored_config import read_stored
 from dlcourse.runs.table import text_table
 
 MOST_CHARTS = 8
@@ -125,8 +126,8 @@ def _config(run: Run) -> dict[str, str]:
     if run.folder is None:
         return {}
     try:
-        stored = yaml.safe_load((run.folder / CONFIG).read_text("utf8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        stored = OmegaConf.to_container(read_stored(run.folder / CONFIG, builds=False))
+    except UserError:
         return {}
     return {key: value for key, value in _flat(stored).items() if kind(key) not in (RECORD, PLACE, APPEARANCE)}
 

@@ -44,8 +44,8 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
 - Some rows compare the task, not the net: C-record, E-gpu, F1, F4 and G5-12+60 are compared with our best preset.
 - **command**: put `python -m dlcourse.` in front of it. Options for place, precision and speed are left out (most runs
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
-- **time**: time of one run without start-up: wall time, or CPU time if the machine was shared; with several machines
-  or precisions, one time for each, in the order of the column hardware.
+- **time**: time of one run without start-up and without preparing the data: wall time, or CPU time if the machine was
+  shared; with several machines or precisions, one time for each, in the order of the column hardware.
 - **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `clock_multihead` and D1 use both, the other rows one.
 
 How we obtained the figures, and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
@@ -55,12 +55,12 @@ All presets: [docs/experiments.md](docs/experiments.md).
 
 PRESETS = """# Presets
 
-`python -m dlcourse.train experiment=NAME` runs a preset. Names such as G4 are rows of the reported figures
-(`conf/references.yaml`); "the source" is the project that reports a row. The time is that of one run on 2 cores of a
-server without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32. Processors
-differ, so compare times only roughly; [Times of the presets](experiments/times.md) has those on one processor.
-"Rendered" figures are measured on images of our own renderer. This page is generated from the headers of the presets
-by `python -m dlcourse.report results=true`.
+`python -m dlcourse.train experiment=NAME` runs a preset. Names such as G4 are ids in `conf/references.yaml` (E4, H1 and
+H2 have no number and no entry there); "the source" is the project that reports a row. The time is that of one run on 2
+cores of a server without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32.
+Processors differ, so compare times only roughly; [Times of the presets](experiments/times.md) has those on one
+processor. "Rendered" figures are measured on images of our own renderer. This page is generated from the headers of the
+presets by `python -m dlcourse.report results=true`.
 """
 
 

@@ -40,6 +40,12 @@ def unique_folder(parent: str, name: str) -> str:
         ) from None
 
 
+def weights_file(folder: Path) -> Path:
+    """The weights of a run: those that export packed, else its best checkpoint, which may be missing."""
+    packed = folder / "weights.pt"
+    return packed if packed.is_file() else folder / "checkpoints" / "best.ckpt"
+
+
 def drop_empty(folder: Path) -> None:
     """Remove a run folder if it is empty, and its empty parents inside the working folder."""
     folder, working = folder.absolute(), Path.cwd()

@@ -45,7 +45,7 @@ def _presets() -> Iterator[Source]:
         model, data = (chosen.get(f"override /{group}") for group in ("model", "data"))
         base = _load(f"model/{model}") if model else {}
         values = _flat({"model": base}) | _flat(preset)
-        # its own, its model's own, and the one that it is called by: g3_48
+        # ids that the preset or its model sets, and the id that its name spells: g3_48 is G3-48
         own = [node["references"] for node in (preset, preset.get("model") or {}) if "references" in node]
         ids = own[0] if own else base.get("references") or []
         ids = ids.get(data, []) if isinstance(ids, dict) else ids

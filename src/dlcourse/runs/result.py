@@ -35,7 +35,7 @@ class Result:
         processor: name of the CPU where the device is the CPU.
         error: one sentence where the run failed.
         run: the run folder that was evaluated, sampled or mapped.
-        samples: number of samples that were mapped or generated.
+        samples: number of samples that were tested, mapped or generated.
         features: the feature space of distances between images.
         compared: number of images that the distances are computed from.
         bits: per weight of an exported run.

@@ -73,7 +73,7 @@ def other_settings(overrides: Iterable[str], reference: str) -> list[str]:
     keys = [word.partition("=")[0].lstrip("+~") for word in words]
     if "references" in keys:
         return []
-    first = "experiment" if "experiment" in keys else "model"  # model=NAME after a preset is a change of it
+    first = "experiment" if "experiment" in keys else "model"  # model=NAME beside a preset changes it
     known = set((command(reference) or "").split(" ")) | settings(reference) | {"debug=null"}
     return [
         word

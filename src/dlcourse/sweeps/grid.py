@@ -26,7 +26,7 @@ def run_grid(sweeper: BasicSweeper, arguments: list[str], groups: Sequence[str])
     Args:
         sweeper: of Hydra, set up.
         arguments: the words of the command line.
-        groups: swept choices of config groups, which the command line has the first of.
+        groups: all swept choices of config groups; `arguments` has only the first of each.
 
     Raises:
         UserError: the command asks for no jobs, the same job twice, or a folder of another sweep.

@@ -25,11 +25,14 @@ class SweepSummary(Callback):
     """A Hydra callback that writes the summary from the folders of the jobs."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse a folder with another sweep; warn where jobs side by side use too many threads."""
+        """Refuse a wrong margin and a folder with another sweep; warn where jobs side by side use too many threads."""
         launcher = config.hydra.launcher
         if "joblib" in launcher._target_:
             check_side_by_side(launcher.n_jobs, config.get("threads"))
         try:
+            margin = config.get("sweep_margin", MARGIN)
+            if not isinstance(margin, int | float) or margin < 0:
+                raise UserError(f"sweep_margin={margin} is not a number of 0 or more: use for example 0.1")
             check_folder(Path(config.hydra.sweep.dir), bool(config.get("resume")))
         except UserError as error:
             sys.exit(f"error: {error}")  # Hydra swallows other exceptions of a callback

@@ -1,13 +1,12 @@
 """metrics.csv: one row per epoch, kept when a run is resumed."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from dlcourse.runs.files import write_csv
+from dlcourse.runs.files import read_rows, write_csv
 
 
 class MetricsCSV(Logger):
@@ -19,12 +18,11 @@ class MetricsCSV(Logger):
     def __init__(self, save_dir: str | Path):
         super().__init__()
         self.path = Path(save_dir) / "metrics.csv"
-        self.rows: dict[int, dict[str, Any]] = {}
-        if self.path.exists():
-            with self.path.open(encoding="utf8", newline="") as file:
-                self.rows = {
-                    int(row["step"]): {k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)
-                }
+        self.rows: dict[int, dict[str, Any]] = {
+            int(row["step"]): {k: v for k, v in row.items() if k and v}
+            for row in read_rows(self.path)
+            if (row.get("step") or "").isdecimal()
+        }
 
     @property
     def name(self) -> str:

@@ -43,6 +43,12 @@ class Bar(TQDMProgressBar):
         return {k: v for k, v in super().get_metrics(trainer, pl_module).items() if k != "v_num"}
 
 
+def total_batches(trainer: Trainer) -> float:
+    """Batches of the whole training, in all epochs; infinite if unknown."""
+    total = (trainer.max_epochs or 1) * trainer.num_training_batches
+    return min(total, trainer.max_steps * trainer.accumulate_grad_batches) if trainer.max_steps > 0 else total
+
+
 class TimeEstimate(Callback):
     """Logs once, after the first steps, how long the training will take.
 
@@ -65,8 +71,7 @@ class TimeEstimate(Callback):
             self.start = now
         elif now - self.start >= self.after and trainer.is_global_zero:
             self.logged = True
-            batches = trainer.num_training_batches
-            left = (trainer.max_epochs or 1) * batches - trainer.fit_loop.epoch_loop.batch_progress.total.ready
+            left = total_batches(trainer) - trainer.fit_loop.epoch_loop.batch_progress.total.ready
             seconds = (now - self.start) / (self.steps - 1) * left
             if self.after < seconds < float("inf"):
                 log.info("the training will take about %s more", duration(seconds))

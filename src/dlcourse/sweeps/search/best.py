@@ -58,6 +58,7 @@ def conclude(study: "Study", folder: Path, cfg: DictConfig, loader: Any) -> None
 def _test(job: Path, search_cfg: DictConfig) -> Result:
     """Evaluate the best trial on the test split once, into a folder beside its result."""
     from dlcourse.commands.evaluate import evaluate
+    from dlcourse.commands.resume import trusted
     from dlcourse.training.threads import torch_threads
 
     folder = job / "evaluations" / "best"
@@ -67,7 +68,7 @@ def _test(job: Path, search_cfg: DictConfig) -> Result:
     stored = read_stored(job / CONFIG, builds=False)
     with torch_threads(stored.get("threads")):
         asked = {"plots": True, "eval_mode": True, "robustness": False, "game": False, "features": None}
-        asked["trust"] = search_cfg.get("trust")
+        asked["trust"] = trusted(search_cfg)
         cfg = OmegaConf.create({"run": str(job), "data": None, "trainer": stored.trainer, **asked})
         return evaluate(cfg, folder)
 

@@ -116,7 +116,7 @@ def _range(key: str, described: dict[str, Any]) -> Parameter:
         raise UserError(
             f"{where}: step={step} must be above 0 and cannot be combined with log: change it, or leave it out"
         )
-    if type(low) is not type(high):
+    if not all(isinstance(number, int) for number in (low, high, step) if number is not None):
         low, high = float(low), float(high)
     return Parameter(key, (), low, high, log, step)
 

@@ -102,6 +102,10 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     found = {str(key): value for key, value in cfg.search.items() if key != "space"}
     if unknown := sorted(set(found) - SETTINGS):
         raise UserError(f"unknown key search.{unknown[0]}{nearest(unknown[0], SETTINGS)}")
+    if missing := sorted(SETTINGS - set(found)):
+        raise UserError(
+            f"search.{missing[0]} is missing: add '- sampler/tpe@search' to the defaults of the search, or set it"
+        )
     for word, whole, least in (("trials", True, 1), ("minutes", False, 0), ("seed", True, 0), ("startup", True, 1),
                                ("warmup", True, 0)):  # fmt: skip
         value = found[word]

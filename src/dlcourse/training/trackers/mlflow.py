@@ -37,6 +37,7 @@ class MLflow(Tracker):
         self.uri, self.experiment, self.checkpoint, self.timeout = uri, experiment, checkpoint, timeout
         self.sweep = sweep_folder()
         self.run_id = ""
+        self.last_step = 0
         self.client: Any = None
 
     def begin(self, parameters: dict[str, str]) -> None:
@@ -105,12 +106,14 @@ class MLflow(Tracker):
         """Log all metrics in one request."""
         from mlflow.entities import Metric
 
+        self.last_step = max(self.last_step, step)
         now = int(time.time() * 1000)
         self.client.log_batch(self.run_id, metrics=[Metric(name, value, now, step) for name, value in values.items()])
 
     def end(self, result: Result) -> None:
         """Log the metrics of the result, the files and the status."""
-        self.figures({k: float(v) for k, v in result.metrics.items() if v is not None}, int(result.epochs or 0))
+        values = {k: float(v) for k, v in result.metrics.items() if v is not None}
+        self.figures(values, max(self.last_step, int(result.epochs or 0)))  # after the curves of the same names
         for path in self.files():
             self.client.log_artifact(self.run_id, str(path))
         for path in self.plots():
