@@ -40,7 +40,7 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
   standard deviation of ours; not comparable: our settings differ from those of the reported run; a ratio, ours divided
   by theirs, where neither direction is better. **rendered**: ours is measured on rendered images, theirs on other
   files, so they are not comparable. **not run**: no result of the whole recipe; the
-  [notes](docs/notes/recipes.md#figures-of-the-present-recipes) have shorter runs of F2b, F3 and F4.
+  [notes](docs/notes/recipes.md#figures-of-the-present-recipes) have shorter runs of F2b and F3 to F5.
 - Some rows compare the task, not the net: C-record, E-gpu, F1, F4 and G5-12+60 are compared with our best preset.
 - **command**: put `python -m dlcourse.` in front of it. Options for place, precision and speed are left out (most runs
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
