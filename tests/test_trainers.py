@@ -9,7 +9,7 @@ import torch
 
 from dlcourse.training import devices
 from dlcourse.training.devices import claim_gpu
-from dlcourse.training.progress import TimeEstimate
+from dlcourse.training.progress import TimeEstimate, total_batches
 
 
 def claim(monkeypatch):
@@ -39,7 +39,7 @@ def test_one_gpu_or_none_needs_no_claim(monkeypatch):
 def test_the_time_is_estimated_once_from_the_steps_so_far(caplog):
     progress = SimpleNamespace(total=SimpleNamespace(ready=3))
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-    trainer = SimpleNamespace(is_global_zero=True, num_training_batches=1000, max_epochs=2, fit_loop=loop)
+    trainer = SimpleNamespace(is_global_zero=True, num_training_batches=1000, max_epochs=2, max_steps=-1, fit_loop=loop)
     estimate = TimeEstimate(after=0.01)
     with caplog.at_level("INFO", logger="dlcourse"):
         for step in range(4):
@@ -47,3 +47,6 @@ def test_the_time_is_estimated_once_from_the_steps_so_far(caplog):
             time.sleep(0.011)
     (said,) = [record.message for record in caplog.records]
     assert re.fullmatch(r"the training will take about \d+(\.\d)? s more", said)
+    assert total_batches(trainer) == 2000
+    trainer.max_steps, trainer.accumulate_grad_batches = 300, 2
+    assert total_batches(trainer) == 600

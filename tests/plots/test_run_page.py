@@ -72,7 +72,7 @@ def trainer(epoch=0, steps=5, **metrics):
     progress = SimpleNamespace(total=SimpleNamespace(ready=steps))
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
     named = {name.replace("_", "/", 1): torch.tensor(value) for name, value in metrics.items()}
-    return SimpleNamespace(is_global_zero=True, fit_loop=loop, num_training_batches=10, max_epochs=2,
+    return SimpleNamespace(is_global_zero=True, fit_loop=loop, num_training_batches=10, max_epochs=2, max_steps=-1,
                            current_epoch=epoch, callback_metrics=named, datamodule=None)  # fmt: skip
 
 
