@@ -55,9 +55,9 @@ All presets: [docs/experiments.md](docs/experiments.md).
 
 PRESETS = """# Presets
 
-`python -m dlcourse.train experiment=NAME` runs a preset. Names such as G4 are ids in `conf/references.yaml` (E4, H1 and
-H2 have no number and no entry there); "the source" is the project that reports a row. The time is that of one run on 2
-cores of a server without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32.
+`python -m dlcourse.train experiment=NAME` runs a preset. Names such as G4 are ids in `conf/references.yaml`, which does
+not contain E4, H1 and H2. "The source" is the project that reports a row. The times are measured on 2 cores of a server
+without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32.
 Processors differ, so compare times only roughly; [Times of the presets](experiments/times.md) has those on one
 processor. "Rendered" figures are measured on images of our own renderer. This page is generated from the headers of the
 presets by `python -m dlcourse.report results=true`.
