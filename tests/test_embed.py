@@ -35,7 +35,7 @@ def test_a_map_without_any_file(tmp_path, capsys):
     stored = json.loads((tmp_path / "map" / "result.json").read_text())
     assert stored["status"] == "completed" and stored["model"] == "pca" and stored["samples"] == 1437
     assert set(stored["seconds"]) == {"prepare", "compile", "fit", "measure"} and stored["references"] == []
-    assert "umap-learn" in stored["versions"] and "Results saved to" in capsys.readouterr().out
+    assert stored["processor"] and "umap-learn" in stored["versions"] and "Results saved to" in capsys.readouterr().out
     assert is_drawn(tmp_path / "map" / "plots" / "map.png")
     shown = read_map(tmp_path / "map" / "plots" / "map.csv")
     assert shown.names == tuple("0123456789") and shown.values.shape == (1437,) and shown.places.shape == (1437, 2)

@@ -40,6 +40,8 @@ def test_parameter_counts():
 def test_wrong_options_are_refused():
     with pytest.raises(ValueError, match="widths has 2 entries, but blocks has 1"):
         ResNet((1, 32, 32), (1,), widths=[8, 8], blocks=[1])
+    with pytest.raises(ValueError, match="widths is empty"):
+        ResNet((1, 32, 32), (1,), widths=[], blocks=[])
     with pytest.raises(ValueError, match="too small"):
         ThreeConv((1, 8, 8), (1,))
     with pytest.raises(ValueError, match="3 entries for 2 heads"):

@@ -24,7 +24,7 @@ from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.folders import refuse_run
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import git_commit, processor, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.table import show, text_table
@@ -85,6 +85,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         seconds=seconds,
         cpu_seconds=round(cpu, 1),
         device="cpu",
+        processor=processor(),
         versions=versions("scikit-learn", "openTSNE", "umap-learn"),
         git=git_commit(),
         overrides=list(overrides),

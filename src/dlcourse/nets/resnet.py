@@ -58,7 +58,9 @@ class ResNet(nn.Module):
     ):
         super().__init__()
         check_widths("widths or patch", (*widths, patch))
-        if not widths or len(widths) != len(blocks):
+        if not widths:
+            raise ValueError("widths is empty: give one for a stage, as widths=[32,64]")
+        if len(widths) != len(blocks):
             raise ValueError(
                 f"widths has {len(widths)} entries, but blocks has {len(blocks)}: give one of each for a stage"
             )
