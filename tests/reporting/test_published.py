@@ -132,13 +132,16 @@ def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
 
 def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch):
     for seed in (0, 1):
-        run = make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, device="NVIDIA H200" if seed else "cpu")
+        device = "NVIDIA H200" if seed else "cpu"
+        run = make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, device=device, processor="Intel Xeon")
         shutil.copy(run / "result.json", tmp_path / f"mnist_fast_seed{seed}.json")
     (tmp_path / "hardware.yaml").write_text("Xeon: ['*_seed0']\n")
     (row,) = re.findall(r"^\| D-1epoch .*$", results_text(tmp_path), re.M)
     assert "| 99.50 ± 0.71 % (2) | 99.27 % | within noise | `train experiment=mnist/fast` |" in row
     assert "| 4.0 s, 4.0 s | Xeon, NVIDIA H200 |" in row  # the times of different machines are not averaged
     assert "| E1 | VGG block, batch 32, 10 epochs | test accuracy | – | 63.57 % | not run |" in results_text(tmp_path)
+    (tmp_path / "hardware.yaml").unlink()  # without a pattern: the processor that the run recorded
+    assert "| 4.0 s, 4.0 s | Intel Xeon, NVIDIA H200 |" in results_text(tmp_path)
 
 
 def test_results_outside_a_checkout_get_a_sentence(tmp_path, command):

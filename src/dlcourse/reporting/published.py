@@ -28,12 +28,12 @@ def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
 
 
 def hardware(run: Run, folder: Path = PUBLISHED) -> str:
-    """The hardware of a run: `Xeon`, the name of a GPU, or empty where it is unknown."""
+    """The hardware of a run: `Xeon`, the name of a GPU, or of the processor that the run recorded; empty if unknown."""
     path = folder / HARDWARE
     patterns = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
     listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
     device = run.result.device or "cpu"
-    return next(listed, "") if device == "cpu" else device
+    return next(listed, run.result.processor or "") if device == "cpu" else device
 
 
 def publish(run: Path) -> Path:
