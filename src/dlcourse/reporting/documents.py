@@ -46,7 +46,8 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
 - **time**: time of one run without start-up and without preparing the data: wall time, or CPU time if the machine was
   shared; with several machines or precisions, one time for each, in the order of the column hardware.
-- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `clock_multihead` (seed 0) and D1 use both, the other rows one.
+- **hardware**: 2 cores of an Intel Xeon or AMD EPYC, no GPU. `clock_multihead` (seed 0) and D1 use both, the
+  other rows one.
 
 How we obtained the figures, and what did not help: [clocks](docs/notes/clocks.md), [digits](docs/notes/digits.md),
 [small nets](docs/notes/small-nets.md), [images](docs/notes/images.md), [faces](docs/notes/faces.md).
@@ -56,8 +57,8 @@ All presets: [docs/experiments.md](docs/experiments.md).
 PRESETS = """# Presets
 
 `python -m dlcourse.train experiment=NAME` runs a preset. Names such as G4 are ids in `conf/references.yaml`, which does
-not contain A3, E4, H1 and H2. "The source" is the project that reports a row. The times are measured on 2 cores of a server
-without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32.
+not contain A3, E4, H1 and H2. "The source" is the project that reports a row. The times are measured on 2 cores of a
+server without a GPU, mostly with `threads=1` and bfloat16; the quick presets use two threads and float32.
 Processors differ, so compare times only roughly; [Times of the presets](experiments/times.md) has those on one
 processor. "Rendered" figures are measured on images of our own renderer. This page is generated from the headers of the
 presets by `python -m dlcourse.report results=true`.
