@@ -147,6 +147,17 @@ def test_mistakes_are_named(tmp_path, words, message):
     assert not (tmp_path / "map").exists()
 
 
+def test_the_latents_of_a_generative_run_have_the_colours_of_their_classes(tmp_path):
+    small = ["model.net.width=4", "model.net.layers=1", "model.latent=4", "model.features=random", "trainer=cpu"]
+    words = ["model=autoencoder", "data=digits8", "trainer.max_epochs=1", "trainer.precision=32-true", "plots=false"]
+    run(compose(*words, *small), folder=tmp_path / "run")
+    result = mapped(tmp_path / "map", f"run='{tmp_path}/run'", "max_samples=300", "colour=true")
+    assert result.samples == 300 and result.metrics["train/neighbour_accuracy"] > 0.2
+    assert read_map(tmp_path / "map" / "plots" / "map.csv").names == tuple("0123456789")
+    with pytest.raises(UserError, match="was trained on .*choose other data"):  # of other channels
+        mapped(tmp_path / "other", f"run='{tmp_path}/run'", "data=toons", "data.count=200", "colour=false")
+
+
 def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command):
     run(compose("model=knn", "data=digits8", "trainer=cpu", "plots=false"), folder=tmp_path / "run")
     with pytest.raises(UserError, match="KNearestNeighbours has no linear layer"):

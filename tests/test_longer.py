@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from dlcourse.commands.resume import stored_config
 from dlcourse.config import compose
@@ -102,3 +103,23 @@ def test_what_cannot_be_continued_is_refused(command):
     code, _, error = command("train", "run=run", "trainer.max_epochs=4")
     assert code == 1 and "last.ckpt not found, which a longer training continues from" in error
     assert Path("run/result.json").read_text() == result and "max_epochs: 2" in config.read_text()
+
+
+def test_a_moved_run_keeps_its_best_checkpoint(command):
+    words = [*DENSE, "trainer.max_epochs=3"]
+    assert command("train", *words, "hydra.run.dir=here")[0] == 0
+    Path("here").rename("there")
+    state = torch.load("there/checkpoints/last.ckpt", weights_only=True)
+    (key,) = [key for key in state["callbacks"] if key.startswith("ModelCheckpoint")]
+    known = state["callbacks"][key]
+    known["best_k_models"] = dict.fromkeys(known["best_k_models"], torch.tensor(2.0))  # no later epoch reaches it
+    known["best_model_score"] = torch.tensor(2.0)
+    torch.save(state, "there/checkpoints/last.ckpt")
+    best = Path("there/checkpoints/best.ckpt").read_bytes()
+    code, _, error = command("train", "run=there", "trainer.max_epochs=4")
+    assert code == 0 and not Path("here").exists(), error
+    assert Path("there/checkpoints/best.ckpt").read_bytes() == best
+    after = torch.load("there/checkpoints/last.ckpt", weights_only=True)["callbacks"][key]
+    assert after["best_model_score"] == 2 and after["best_model_path"] == str(
+        Path("there/checkpoints/best.ckpt").resolve()
+    )

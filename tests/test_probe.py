@@ -71,6 +71,37 @@ def test_the_plot_has_a_bar_a_factor_and_its_numbers(tmp_path):
     assert rows == ["factor,values,latent,pixels,guessing", "size,,0.9,0.5,0", "kind,4,0.8,0.6,0.3", "noise,,-0.2,0,0"]
 
 
+def test_a_factor_of_one_value_is_left_out(tmp_path, caplog):
+    """The first images of data that is sorted by class may all be of one class."""
+    digits = np.arange(200) // 100
+    images = np.random.default_rng(0).integers(0, 256, (200, 8, 8), np.uint8)
+    np.savez(
+        tmp_path / "sorted.npz",
+        train_x=images[:100],
+        train_y=digits[:100],
+        test_x=images[50:150],
+        test_y=digits[50:150],
+    )
+    words = [
+        "model=autoencoder",
+        "data=mnist",
+        f"data.path={tmp_path / 'sorted.npz'}",
+        "data.validation=0",
+        "data.batch_size=50",
+        "trainer=cpu",
+    ]
+    small = [
+        "model.net.width=4",
+        "model.net.layers=1",
+        "model.latent=4",
+        "model.features=random",
+        "trainer.max_epochs=1",
+    ]
+    result = run(compose(*words, *small, "trainer.precision=32-true"), folder=tmp_path / "run")
+    assert result["status"] == "completed" and "test/factors_accuracy" not in result["metrics"]
+    assert "not probed, as they have one value in 100 images: class" in caplog.text
+
+
 @pytest.mark.slow
 def test_an_autoencoder_of_cartoon_faces_says_what_its_latents_hold(tmp_path):
     words = ["model=autoencoder", "data=toons", "data.count=240", "data.validation=60", "data.test=60", "data.size=32"]

@@ -70,18 +70,18 @@ def where(name="one"):
 @pytest.mark.parametrize("model", [pytest.param("vae", marks=pytest.mark.whole), "gan"])
 def test_samples_are_a_function_of_the_seed(command, runs, model):
     def drawn(name, *words):
-        code, said, err = command("sample", f"run={runs[model]}", f"hydra.run.dir={name}", "n=10", *words)
+        code, said, err = command("sample", f"run={runs[model]}", f"hydra.run.dir={name}", *words)
         assert code == 0 and "Results saved to" in said, err
         return arrays_of(name)
 
-    first, again, other = drawn("a"), drawn("b"), drawn("c", "seed=1")
+    first, again, other = drawn("a", "n=10"), drawn("b", "n=10"), drawn("c", "n=10", "seed=1")
     assert first["pictures"].shape == (10, 32, 32) and first["z"].shape == (10, 6)
     assert (first["pictures"] == again["pictures"]).all() and (first["z"] != other["z"]).any()
-    nearer = drawn("d", "truncation=0.5")
+    nearer = drawn("d", "n=10", "truncation=0.5")
     assert np.allclose(nearer["z"], first["z"] / 2)
     assert (drawn("g", "latents=d/samples.npz")["pictures"] == nearer["pictures"]).all()
     assert sheet_size("a") == (4 * 34 - 2, 3 * 34 - 2)  # ten in four columns
-    drawn("e", "grid=5")
+    drawn("e", "n=10", "grid=5")
     assert sheet_size("e") == (5 * 34 - 2, 2 * 34 - 2)
     assert (drawn("f", "latents=a/samples.npz")["pictures"] == first["pictures"]).all()
 
@@ -161,6 +161,10 @@ def test_truncated_noise_is_normalised_by_its_own_statistics(runs):
         ("vae", ["way=round"], "unknown way=round"),
         ("vae", ["input=a.png", "latents=z.npz"], "input and latents are mutually exclusive"),
         ("vae", ["input=a.png", "interpolate=9"], "interpolate and input are mutually exclusive"),
+        ("vae", ["input=a.png", "n=9"], "n has no effect with input: remove n"),
+        ("vae", ["latents=z.npz", "seed=1"], "seed has no effect with latents"),
+        ("vae", ["between=[a.png,b.png]", "truncation=0.5"], "truncation has no effect with between"),
+        ("vae", ["way=lerp"], "way has no effect without interpolate"),
         ("vae", ["latents=z.npz"], "latents of size 7, but those of the run have size 6"),
         ("vae", ["latents=nothing.npz"], "latents=nothing.npz not found"),
         ("vae", ["latents=empty.npz"], "lacks an array z"),

@@ -20,6 +20,8 @@ def task(cfg: DictConfig) -> Any:
         raise UserError(f"opset={cfg.opset} is an option of format=onnx: add that, or remove opset")
     if cfg.bits is not None and cfg.format != "packed":
         raise UserError(f"bits={cfg.bits} is an option of format=packed: add that, or remove bits")
+    if cfg.data_dir is not None and cfg.format != "packed":
+        raise UserError(f"data_dir={cfg.data_dir} is an option of format=packed: add that, or remove data_dir")
     if cfg.format != "packed":
         from dlcourse.commands.export_graph import export_graphs
         from dlcourse.models.build import built_in
@@ -33,7 +35,7 @@ def task(cfg: DictConfig) -> Any:
     from dlcourse.runs.table import result_table
 
     output = Path(cfg.output) if cfg.output is not None else None
-    result, output = export(Path(cfg.run), output, 8 if cfg.bits is None else cfg.bits, cfg.trust)
+    result, output = export(Path(cfg.run), output, 8 if cfg.bits is None else cfg.bits, cfg.trust, cfg.data_dir)
     print(result_table(result, output))
     print(f"{result.checkpoint_mb} MB in {result.bits} bits; the test metrics are measured with these weights")
     return result

@@ -66,6 +66,12 @@ def test_class_folders_are_split_by_class_and_kept(own, tmp_path, monkeypatch):
         loaded(own, tmp_path)
 
 
+def test_a_class_may_be_called_train(tmp_path):
+    write_classes(tmp_path / "own")
+    (tmp_path / "own" / "2").rename(tmp_path / "own" / "train")
+    assert "train" in loaded(tmp_path / "own", tmp_path).task.classes
+
+
 def test_given_splits_are_used_and_the_rest_reported(tmp_path, caplog):
     root = tmp_path / "own"
     write_classes(root / "train"), write_classes(root / "valid", 4), write_classes(root / "test", 3)

@@ -168,7 +168,6 @@ def test_a_log_that_leads_to_another_file(command, theirs, tmp_path):
     assert (tmp_path / "mine").read_text() == "mine"
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # of a copied run
 def test_results_that_lead_to_another_file_are_replaced_not_followed(command, theirs, tmp_path):
     (tmp_path / "mine").write_text("mine")
     for name in ("result.json", "metrics.csv"):

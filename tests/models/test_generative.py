@@ -436,6 +436,8 @@ def test_bad_settings_get_a_sentence(faces, model, words, said):
         (["trainer.gradient_clip_val=1"], "does not support gradient clipping or accumulation"),
         (["model/schedule=plateau"], "does not measure progress"),
         (["lr_find=true"], "lr_find=true does not support this model"),
+        (["trainer.precision=bf16-true"], "GAN does not support trainer.precision=bf16-true: use 32-true"),
+        (["model.features=no/such/run"], "config.yaml"),  # before the training, though it is used after it
     ],
 )
 def test_a_gan_refuses_what_its_two_optimisers_cannot_use(face_run, words, said):

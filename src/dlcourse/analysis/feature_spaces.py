@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dlcourse.data.npz import cached_npz, settings_hash
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +84,10 @@ def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: 
         side: pixels that images are resized to for `efficientnet_lite0`; the others have their own.
 
     Raises:
-        UserError: it is not installed, or its weights are not available.
+        UserError: the name is unknown, it is not installed, or its weights are not available.
     """
-    check_choice(choice)
+    if choice not in CHOICES:
+        raise UserError(f"the feature space {choice} is unknown: use {', '.join(CHOICES)}")
     if choice == "inception":
         return _inception(device)
     if choice in ("auto", "efficientnet_lite0"):
@@ -164,7 +165,7 @@ def _inception(device: torch.device | str) -> FeatureSpace:
         ) from None
     except (OSError, RuntimeError) as error:
         raise UserError(
-            f"the weights of Inception could not be downloaded ({str(error).splitlines()[0]}): connect to the network, "
+            f"the weights of Inception could not be downloaded ({first_line(error)}): connect to the network, "
             "or take model.features=efficientnet_lite0"
         ) from None
     net = net.to(device)

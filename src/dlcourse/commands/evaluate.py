@@ -33,7 +33,7 @@ from dlcourse.training.trainer import quiet
 LISTED = 4  # names of classes or factors in a message
 
 
-def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
+def check_fit(run: Path, learnt: Task, asked: Task) -> None:
     """Refuse data that the run's model cannot be tested on; images of another size are resized."""
     if asked.kind != learnt.kind:
         raise UserError(f"{run} was trained on {learnt.kind}, but {asked.data} has {asked.kind}: choose other data")
@@ -66,7 +66,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _any_clock(data: DictConfig | None) -> bool:
     """Whether a data set is for the reader of any clock: whole photographs, or its rendered scenes."""
-    return data is not None and bool(data.get("pad") or data.get("scene", {}).get("kind") == "any")
+    return data is not None and bool(data.get("pad") or (data.get("scene") or {}).get("kind") == "any")
 
 
 def _place(data: DictConfig) -> Path | None:
@@ -114,7 +114,7 @@ def _data(cfg: DictConfig, run: Path, run_cfg: DictConfig, model: BaseModule, ov
     data.setup()
     if model.kind == Generative.kind:
         data.as_pictures()
-    _check_fit(run, model.task, data.task)
+    check_fit(run, model.task, data.task)
     if isinstance(model, Conditional) and model.conditional:
         _check_factors(run, model.task, data.task)
     return data

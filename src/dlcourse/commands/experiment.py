@@ -171,6 +171,7 @@ class Experiment:
         if not (self.folder / LAST).exists():
             self.weights = initial_weights(self.cfg)  # before data is prepared, which may take minutes
         check_monitors(self.cfg)
+        self._check_features()
         self._load_data()
         check_monitors(self.cfg, self._has_validation())
         self.model = self._build()
@@ -204,6 +205,14 @@ class Experiment:
             device=device, precision=settings.precision, processor=processor() if device == "cpu" else None
         )
         return trainer
+
+    def _check_features(self) -> None:
+        """Build a generative model's feature space once now: it is used only after the training."""
+        space = OmegaConf.select(self.cfg, "model.features")
+        if model_kind(self.given_model, self.cfg) == Generative.kind and space not in (None, CHOICES[0]):
+            from dlcourse.models.run_features import feature_space
+
+            feature_space(str(space))
 
     def _load_data(self) -> None:
         self.data.prepare_data()

@@ -29,7 +29,9 @@ LIMIT = 4 * 2**20  # bytes of an exported checkpoint
 BITS = (8, 16)
 
 
-def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable[str] = ()) -> tuple[Result, Path]:
+def export(
+    run: Path, output: Path | None = None, bits: int = 8, trust: Iterable[str] = (), data_dir: str | None = None
+) -> tuple[Result, Path]:
     """Quantize a run's best weights, test them and write them into a folder.
 
     Args:
@@ -37,6 +39,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
         output: the output folder; an earlier export in it is replaced. None: that of the built-in reader of its kind.
         bits: 8 or 16, see `packed`.
         trust: packages or full class names outside dlcourse that the run may build.
+        data_dir: the folder of the data; None: the run's.
 
     Returns:
         The result of the run with the test metrics of the quantized weights, as in the folder's result.json; and the
@@ -62,7 +65,7 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
     state = packed(model.state_dict(), bits)
     weights = _checkpoint(run, model, state, bits)
     model.load_state_dict(weights_of({"state_dict": state}))
-    metrics, rendered = _tested(cfg, model)
+    metrics, rendered = _tested(cfg, model, data_dir)
     if output == own:
         _check_not_worse(run, output, metrics)
     result = replace(
@@ -75,16 +78,19 @@ def export(run: Path, output: Path | None = None, bits: int = 8, trust: Iterable
         rendered=rendered,
         overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
     )
-    place = output.absolute()  # which has a name, also where the output is the working folder
-    part = place.with_name(f".{place.name}.part")
+    place = output.resolve()  # which has a name, also where the output is the working folder
+    part, before_it = (place.with_name(f".{place.name}.{end}") for end in ("part", "before"))
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
         (part / "weights.pt").write_bytes(weights)
         write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
         write_result(part, result)
-        shutil.rmtree(output, ignore_errors=True)
-        part.rename(output)
+        if place.exists():
+            shutil.rmtree(before_it, ignore_errors=True)
+            place.rename(before_it)  # the earlier export stays until the new one is in its place
+        part.rename(place)
+        shutil.rmtree(before_it, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)  # left by a full disk
     return result, output
@@ -107,7 +113,7 @@ def _checkpoint(run: Path, model: BaseModule, state: dict[str, Any], bits: int) 
     return into.getvalue()
 
 
-def _tested(cfg: DictConfig, model: BaseModule) -> tuple[dict[str, float], bool]:
+def _tested(cfg: DictConfig, model: BaseModule, data_dir: str | None) -> tuple[dict[str, float], bool]:
     """The test metrics of a model, and whether the images are rendered.
 
     The metrics of the other splits remain those of the weights before quantization.
@@ -115,6 +121,9 @@ def _tested(cfg: DictConfig, model: BaseModule) -> tuple[dict[str, float], bool]
     from dlcourse.commands.measure import measure_split
     from dlcourse.training.trainer import make_trainer
 
+    cfg = cfg.copy()
+    if data_dir is not None:
+        OmegaConf.update(cfg, "data.data_dir", data_dir)
     data = build_data(cfg)
     data.prepare_data()
     data.setup()

@@ -18,7 +18,8 @@ def console() -> Generator[None]:
     """Print the log messages of dlcourse where no logging shows them, as in a notebook or a script."""
     logger = logging.getLogger("dlcourse")
     handlers = [*logger.handlers, *logging.getLogger().handlers]
-    if any(isinstance(h, logging.StreamHandler) and h.level <= logging.INFO for h in handlers):
+    shown = [h for h in handlers if isinstance(h, logging.StreamHandler) and not isinstance(h, logging.FileHandler)]
+    if any(handler.level <= logging.INFO for handler in shown):
         yield
         return
     handler = logging.StreamHandler()

@@ -50,7 +50,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
     Raises:
         UserError: the run does not exist, its model cannot do what is asked, or a number is out of range.
     """
-    _check(cfg)
+    _check(cfg, overrides)
     refuse_run(folder)
     run_cfg, model = load_run(Path(cfg.run), cfg.trust)
     if not isinstance(model, Conditional):
@@ -128,7 +128,7 @@ def check_numbers(cfg: DictConfig) -> None:
         raise UserError(f"truncation={cfg.truncation} is not a number of at least 0: use for example truncation=0.7")
 
 
-def _check(cfg: DictConfig) -> None:
+def _check(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Refuse numbers out of range and options that exclude each other."""
     check_numbers(cfg)
     if cfg.way not in WAYS:
@@ -138,6 +138,16 @@ def _check(cfg: DictConfig) -> None:
         raise UserError(f"{' and '.join(given)} are mutually exclusive: pass one of them")
     if cfg.interpolate is not None and given and given != ["between"]:
         raise UserError(f"interpolate and {given[0]} are mutually exclusive: remove one, or use between=[A.png,B.png]")
+    asked = {word.partition("=")[0] for word in overrides}
+    unused = {"n", "seed", "truncation"} if given else set()
+    if given == ["latents"]:
+        unused.remove("truncation")
+    elif given == ["input"] and cfg.hide is not None:
+        unused = {"n"}
+    if cfg.interpolate is None and given != ["between"]:
+        unused.add("way")
+    for key in sorted(asked & unused):
+        raise UserError(f"{key} has no effect {f'with {given[0]}' if given else 'without interpolate'}: remove {key}")
     if cfg.hide is not None and cfg.input is None:
         raise UserError(f"hide={cfg.hide} needs images to hide a part of: add input=FILE_OR_FOLDER")
     if cfg.factors is not None and not OmegaConf.is_dict(cfg.factors):

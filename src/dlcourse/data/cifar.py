@@ -9,7 +9,7 @@ import numpy as np
 
 from dlcourse.data.images import LabelledImages
 from dlcourse.data.npz import Npz
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, first_line
 
 
 class CIFAR10(LabelledImages):
@@ -108,7 +108,7 @@ def read_cifar(path: Path, published: Any) -> Npz | None:
             return _arrays(published, Path(folder), download=False)
     except RuntimeError as error:
         raise UserError(
-            f"{path} is not the published {published.__name__} ({str(error).splitlines()[0]}): download it again"
+            f"{path} is not the published {published.__name__} ({first_line(error)}): download it again"
         ) from None
 
 

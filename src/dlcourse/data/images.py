@@ -3,6 +3,7 @@
 import logging
 from abc import abstractmethod
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -18,7 +19,7 @@ from dlcourse.data.module import Arrays, DataModule
 from dlcourse.data.npz import AGAIN, Npz, cached_npz
 from dlcourse.data.published_files import DIGESTS, digest, keras_names
 from dlcourse.data.task import Task, fine
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +82,19 @@ class LabelledImages(DataModule):
 
     def _fetch(self) -> Npz:
         # MNIST and Fashion-MNIST have files of the same names.
-        found = self.published(self.path.parent)
+        try:
+            found = self.published(self.path.parent)
+        except UserError as error:  # of an interrupted download
+            log.warning("%s", error)
+            found = None
         if found is not None and digest(found) == DIGESTS.get(self.FILE or self.title):
             return found
         log.info("downloading %s", self.title)
         with TemporaryDirectory() as folder:
             try:
                 return self.download(Path(folder))
-            except (OSError, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[0].rstrip(":")
+            except (OSError, RuntimeError, HTTPException) as error:
+                reason = first_line(error).rstrip(":")
                 raise UserError(
                     f"{self.title} not found at {self.path.absolute()}, and the download failed ({reason}): "
                     "connect to the network, or set data.path to a prepared .npz file"

@@ -54,7 +54,7 @@ def from_folders(path: Path) -> Labelled:
     """
     folders = _folders(path)
     by_split = {folder: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
-    if "train" in by_split.values():
+    if any(split == "train" and _folders(folder) for folder, split in by_split.items()):  # else a class called train
         report("ignored, since they are not split folders", [f for f in folders if f not in by_split], path)
         parents = list(by_split.items())
         report("ignored, since they are not in a split folder", _loose(path), path)

@@ -1,5 +1,6 @@
 """The autoencoder: an image to a short latent vector and back."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,12 +8,14 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from dlcourse.analysis.linear_probe import linear_probe, means
+from dlcourse.analysis.linear_probe import linear_probe, means, varied
 from dlcourse.data.batches import Batch
 from dlcourse.data.task import Task
 from dlcourse.errors import UserError
 from dlcourse.models.conditional import Conditional
 from dlcourse.models.generative import SHOWN
+
+log = logging.getLogger(__name__)
 
 LEVELS = 255
 PROBED = 3000  # training images that the linear probe is fitted to
@@ -110,17 +113,27 @@ class Autoencoder(Conditional):
                 and self.split != "train"
                 and not isinstance(self.trainer.limit_test_batches, int)
             ):
-                self.probe = self._probed(answers)
-                found |= means(self.probe, self.data.task.categories)
+                self.probe, kinds = self._probed(answers)
+                found |= means(self.probe, kinds)
         return found | super().compute_metrics(answers)
 
-    def _probed(self, answers: dict[str, Tensor]) -> dict[str, float]:
-        """The score of each factor, by a linear probe fitted on training images."""
+    def _probed(self, answers: dict[str, Tensor]) -> tuple[dict[str, float], list[int]]:
+        """The score of each factor, by a linear probe fitted on training images, and its number of values, 0: a number.
+
+        Factors that have one value among these images are left out.
+        """
         assert self.data is not None
         images, factors = (part[:PROBED] for part in self.data.arrays["train"])
+        task, columns = self.data.task, varied(factors.numpy())
+        names = [task.factors[column] for column in columns]
+        if missing := [name for name in task.factors if name not in names]:
+            log.warning("not probed, as they have one value in %d images: %s", len(images), ", ".join(missing))
+        if not names:
+            return {}, []
+        kinds = [task.categories[column] for column in columns] if task.categories else [0] * len(columns)
         train, test = self.latents(images).numpy(), answers["latent"].numpy()
-        task = self.data.task
-        return linear_probe(train, factors.numpy(), test, answers["labels"].numpy(), task.factors, task.categories)
+        known = factors[:, columns].numpy(), answers["labels"][:, columns].numpy()
+        return linear_probe(train, known[0], test, known[1], names, kinds), kinds
 
 
 def squared_error(drawn: Tensor, x: Tensor) -> Tensor:

@@ -65,6 +65,14 @@ class Generative(ComparedImages):
         self.shown_epochs = tuple(max(0, epoch - 1) for epoch in shown)  # as Lightning counts; older configs had 0
         self.frames: dict[int, Tensor] = {}  # by epoch
 
+    def setup(self, stage: str) -> None:
+        """Refuse weights of other types than float32, which the latents and averages do not have."""
+        if str(self.trainer.precision).endswith("-true") and self.trainer.precision != "32-true":
+            raise UserError(
+                f"{type(self).__name__} does not support trainer.precision={self.trainer.precision}: "
+                "use 32-true or bf16-mixed"
+            )
+
     # Defined by a family ---------------------------------------------------------------------------------------------
 
     @abstractmethod

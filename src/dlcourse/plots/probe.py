@@ -27,13 +27,16 @@ def draw(folder: Path, model: Any, data: DataModule) -> None:
     """
     if not model.probe:
         return
-    task, (pictures, factors) = model.task, data.arrays["train"]
+    task, (pictures, factors) = data.task, data.arrays["train"]
     asked, truth = data.arrays[model.split]
-    known = factors[:PROBED].numpy(), truth.numpy()
+    names = list(model.probe)
+    columns = [task.factors.index(name) for name in names]
+    kinds = [task.categories[column] for column in columns] if task.categories else [0] * len(columns)
+    known = factors[:PROBED, columns].numpy(), truth[:, columns].numpy()
     learnt, places = principal_components(pictures[:PROBED].numpy(), asked.numpy(), model.latent)
-    pixels = linear_probe(learnt, known[0], places, known[1], task.factors, task.categories)
-    guessing = baseline(*known, task.factors, task.categories)
-    draw_probe(folder / "plots" / "probe.png", model.probe, pixels, guessing, task.categories, "latent")
+    pixels = linear_probe(learnt, known[0], places, known[1], names, kinds)
+    guessing = baseline(*known, names, kinds)
+    draw_probe(folder / "plots" / "probe.png", model.probe, pixels, guessing, kinds, "latent")
 
 
 def draw_probe(

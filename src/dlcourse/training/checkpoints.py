@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from torch.optim.lr_scheduler import LambdaLR
 
 from dlcourse.errors import Stopped
@@ -107,6 +107,22 @@ class ResumeCheckpoint(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
         self.ended, self.watched = state_dict["ended"], state_dict["watched"]
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Let the other checkpoint callbacks of a moved run find their files in its present folder.
+
+        Lightning calls this before their `load_state_dict`, which forgets the best score if the folder has changed.
+        """
+        here = self.path.parent.resolve()
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint["callbacks"].get(callback.state_key, {})
+            if isinstance(callback, ModelCheckpoint) and state and Path(callback.dirpath or "") == here:
+                state["dirpath"] = callback.dirpath
+                for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+                    if state.get(key):
+                        state[key] = str(here / Path(state[key]).name)
+                best = state.get("best_k_models", {})
+                state["best_k_models"] = {str(here / Path(path).name): score for path, score in best.items()}
 
     def _save(self, trainer: Trainer, epoch_ended: bool = False) -> None:
         if (guard := getattr(trainer.lightning_module, "loss_guard", None)) is not None:
