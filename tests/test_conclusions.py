@@ -97,3 +97,12 @@ def test_a_path_in_the_next_command_is_as_one_types_it(folder):
     found = result(["model=mlp", "data=folder", quote_override(path, "train")], metrics={"test_accuracy": 0.8})
     assert shlex.split(conclude(found, folder).command)[6] == path
     assert shlex.split(found.command)[5] == path
+
+
+def test_a_map_of_the_data_is_what_to_try_after_neighbours(folder):
+    """Embed refuses a run without a linear layer."""
+    words = ["model=knn", "data=digits8", "data.view=picture", "model.k=3"]
+    end = conclude(result(words, parameters=0, metrics={"test_accuracy": 0.9}), folder)
+    assert end.command == "python -m dlcourse.embed method=tsne data=digits8 data.view=picture"
+    end = conclude(result(["experiment=digits/a2"], parameters=0, metrics={"test_accuracy": 0.9}), folder)
+    assert end.command == "python -m dlcourse.embed method=tsne data=mnist"

@@ -165,7 +165,7 @@ def test_compose_in_a_notebook_says_what_the_command_line_says():
         (["model=mlp", "data=digits8", "model.lr=0.1"], "unknown key model.lr; did you mean model.optimizer.lr?"),
         (["experiment=mnist"], "experiment=mnist is unknown; did you mean mnist/fast, "),
         (["model=a ("], """: write the value in quotes, as in "model='VALUE'\""""),
-        (["mlp"], ": write options as KEY=VALUE"),
+        (["mlp"], "mlp is not an option and not a run folder: write options as KEY=VALUE, as in model=mlp"),
     ):
         with pytest.raises(UserError) as error:
             dlcourse.compose(*words)

@@ -40,6 +40,22 @@ def test_class_folders_are_trained_evaluated_and_predicted(command, tmp_path):
     assert (tmp_path / "p" / "contact_sheet.png").exists()
 
 
+def test_other_images_of_a_run_have_its_size_and_the_same_images_its_split(command, tmp_path):
+    own, other = write_classes(tmp_path / "own"), write_classes(tmp_path / "other")
+    words = ["data=folder", f"data.path={own}", "data.size=16", "data.split_seed=3", "plots=false"]
+    assert command("train", *MLP, *words, "hydra.run.dir=run")[0] == 0
+
+    def tested(*asked):
+        code, _, err = command("evaluate", "run=run", "data=folder", "plots=false", "hydra.run.dir=again", *asked)
+        assert code == 0, err
+        return json.loads(Path("again/result.json").read_text())["metrics"]
+
+    first = json.loads(Path("run/result.json").read_text())["metrics"]
+    assert tested(f"data.path={own}")["test/loss"] == pytest.approx(first["test/loss"], rel=1e-4)
+    sharp, given, coarse = (tested(f"data.path={other}", *size) for size in ([], ["data.size=16"], ["data.size=8"]))
+    assert sharp == given and sharp["test/loss"] != coarse["test/loss"]
+
+
 @pytest.mark.whole
 def test_own_images_are_swept_reported_and_embedded(command, tmp_path, monkeypatch):
     from dlcourse.commands import experiment

@@ -3,6 +3,7 @@
 import re
 import runpy
 import sys
+from importlib.metadata import version
 
 from dlcourse.cli.streams import guard_streams
 from dlcourse.config import CONF, nearest
@@ -24,6 +25,9 @@ def main() -> None:
         width = max(map(len, known))
         lines = [f"  {name.ljust(width)}  {about}" for name, about in known.items()]
         print("dlcourse COMMAND key=value ...", "", *lines, "", "dlcourse COMMAND --help lists its choices", sep="\n")
+        return
+    if word in ("--version", "-V"):
+        print(f"dlcourse {version('dlcourse')}")
         return
     if "=" in word or word.startswith("-"):
         sys.exit(f"error: the command is missing before {word}: choose from {', '.join(known)}")

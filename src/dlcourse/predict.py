@@ -13,7 +13,7 @@ def task(cfg: DictConfig) -> Any:
     """Print predictions and write predictions.csv and contact_sheet.png to a new folder."""
     from hydra.core.hydra_config import HydraConfig
 
-    if cfg.input is None or cfg.input == []:
+    if cfg.input in (None, "", []):
         raise UserError("input is missing: pass an image or a folder, input=FILE_OR_FOLDER")
     given = cfg.input if OmegaConf.is_list(cfg.input) else [cfg.input]
     from dlcourse.commands.predict import predict

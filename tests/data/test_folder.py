@@ -134,6 +134,19 @@ def test_a_wrong_csv_gets_a_sentence(own, tmp_path, rows, words):
         loaded(edit(own, rows), tmp_path)
 
 
+def test_files_that_are_no_csv_and_folders_of_another_level_are_told_apart(tmp_path):
+    for name, said in (("a.zip", "unpack it"), ("a.npz", "use data=arrays"), ("a.png", "give the folder")):
+        (tmp_path / name).touch()
+        with pytest.raises(UserError, match=f"{name} is not a CSV file: {said}"):
+            loaded(tmp_path / name, tmp_path)
+    write_classes(tmp_path / "wrapped" / "pets")
+    with pytest.raises(UserError, match="has one class, 'pets': .* or set data.path=.*pets"):
+        loaded(tmp_path / "wrapped", tmp_path)
+    write_classes(tmp_path / "kaggle" / "training_set"), write_classes(tmp_path / "kaggle" / "test_set", 4)
+    with pytest.raises(UserError, match="test_set, training_set .* call them train, val and test"):
+        loaded(tmp_path / "kaggle", tmp_path)
+
+
 def test_a_csv_without_columns_is_refused(own, tmp_path):
     with pytest.raises(UserError, match="does not begin with the columns file,label"):
         loaded(write_csv(own, header=("a", "b", "c")), tmp_path)

@@ -8,6 +8,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from dlcourse.cli.words import BARE
 from dlcourse.config import CONF, choices, config_groups, did_you_mean, nearest
 from dlcourse.errors import UserError
 from dlcourse.runs.keys import keys_of
@@ -16,6 +17,9 @@ from dlcourse.runs.keys import keys_of
 PLUGINS = {"joblib": "parallel", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
 
 
+EXPECTED = {"input": "an image or a folder that exists", "run": "a run folder", "compare": "a run folder",
+            "folders": "a folder that exists"}  # fmt: skip
+LISTED = {"callbacks", "logger"}  # groups that take several choices
 SHOWS_WHERE = " (HYDRA_FULL_ERROR=1 shows where)"
 
 
@@ -42,6 +46,8 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         reason = next((line for line in str(error).splitlines()[1:] if line.strip()), type(error).__name__)
         return f"torch.compile failed ({reason}): install a C++ compiler, or leave compile=false"
+    if isinstance(error, ValueError) and "Only one of --run, --multirun" in str(error):
+        return "--cfg, --info and --shell-completion show one job: remove -m"
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return f"{type(error).__name__}: {error}{SHOWS_WHERE}"
     text = str(error) if error.__cause__ is None else f"{error}\n{error.__cause__}"
@@ -49,11 +55,16 @@ def explain(error: BaseException, verb: str, words: Sequence[str]) -> str:
         return f"this launcher needs the extra {PLUGINS[found[1]]}: uv sync --extra {PLUGINS[found[1]]}"
     if isinstance(error, OverrideParseException):
         key, equals, _ = error.override.partition("=")
+        if not equals and (bare := BARE.get(verb)) is not None and re.search(r"[/.\\]|^\w+$", key):
+            named = next((group for group in ("experiment", "model", "data") if key in choices(group)), None)
+            like = f", as in {named}={key}" if named else ""
+            return f"{key} is not an option and not {EXPECTED[bare]}: write options as KEY=VALUE{like}"
         remedy = f"write the value in quotes, as in \"{key}='VALUE'\"" if equals else "write options as KEY=VALUE"
         return f"{error.override} could not be read ({error.message.splitlines()[0]}): {remedy}"
     if found := re.search(r"Ambiguous value for argument '(([^'=]+)=[^']*)'", text):
         word, key = found[1], found[2]
-        return f"{word} has several values: add -m to run one after the other, or write a list as '{key}=[A,B]'"
+        either = "" if key in set(config_groups()) - LISTED else f", or write a list as '{key}=[A,B]'"
+        return f"{word} has several values: add -m to run one after the other{either}"
     if "Sweeping over Hydra's configuration" in text:
         return f"{' '.join(text.split())}: pass one value"
     missing = next(

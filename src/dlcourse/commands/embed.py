@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
-from dlcourse.commands.evaluate import check_fit
+from dlcourse.commands.evaluate import as_in_training, check_fit
 from dlcourse.commands.finish import finish
 from dlcourse.config import check_keys
 from dlcourse.data.batches import seeded
@@ -112,6 +112,8 @@ def _sources(cfg: DictConfig, overrides: Sequence[str]) -> tuple[DataModule, Bas
     run_cfg, model = load_run(Path(cfg.run), cfg.trust) if cfg.run is not None else (cfg, None)
     if cfg.get("data") is None and any(word.startswith("data_dir=") for word in overrides):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
+    if model is not None:
+        as_in_training(cfg, run_cfg, model, overrides)
     data = build_data(cfg if cfg.get("data") is not None else run_cfg)
     data.prepare_data()
     data.setup()

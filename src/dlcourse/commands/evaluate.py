@@ -75,6 +75,25 @@ def _place(data: DictConfig) -> Path | None:
     return Path(path).expanduser().resolve() if path is not None else None
 
 
+def as_in_training(cfg: DictConfig, run_cfg: DictConfig, model: BaseModule, overrides: Sequence[str]) -> None:
+    """Give data of the run's kind the run's size and colours, and files of the same place its split.
+
+    Options on the command line remain.
+    """
+    given, own = cfg.get("data"), run_cfg.get("data")
+    if given is None or own is None or given.name != own.name or "path" not in given:
+        return
+    values = {key: own[key] for key in ("size", "colour") if own.get(key) is not None}
+    if "colour" in values:
+        values["colour"] = "grey" if model.task.in_shape[0] == 1 else "colour"
+    if _place(given) == _place(own):
+        values |= {key: own[key] for key in ("validation", "test", "split_seed", "folds", "fold") if key in own}
+    asked = {word.partition("=")[0].lstrip("+") for word in overrides}
+    for key, value in values.items():
+        if key in given and f"data.{key}" not in asked:
+            OmegaConf.update(cfg, f"data.{key}", value)
+
+
 SWITCHED = (torch.nn.modules.dropout._DropoutNd, torch.nn.modules.batchnorm._BatchNorm)
 
 
@@ -104,6 +123,7 @@ def _data(cfg: DictConfig, run: Path, run_cfg: DictConfig, model: BaseModule, ov
     given = cfg.get("data")
     if given is None and (cfg.run is None or any(word.startswith("data_dir=") for word in overrides)):
         OmegaConf.update(run_cfg, "data.data_dir", cfg.data_dir)
+    as_in_training(cfg, run_cfg, model, overrides)
     data = build_data(run_cfg if given is None else cfg)
     # If the run was not trained on these images of the user, all of them are tested.
     # Generative models are compared with training images, so their images stay split.

@@ -86,7 +86,7 @@ def predict(
         images = torch.from_numpy(np.stack(shown))
         draw_predictions(sheet, model, images, some, [Path(name) for name in names[:SHOWN]])
     print(text_table(list(rows[0]), [[name, *list(row.values())[1:]] for name, row in zip(names, rows, strict=True)]))
-    print(f"\nResults saved to {folder}")
+    print(f"\nResults saved to {folder}" + (f"\nOpen first: {sheet}" if sheet.exists() else ""))
     return rows
 
 

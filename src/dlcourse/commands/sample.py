@@ -87,7 +87,8 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
         samples=len(found.pictures),
     )
     write_result(folder, result)
-    print(f"{len(found.pictures)} images generated\n\nResults saved to {folder}", flush=True)
+    sheet = folder / (INTERPOLATION if (folder / INTERPOLATION).exists() else SHEET)
+    print(f"{len(found.pictures)} images generated\n\nResults saved to {folder}\nOpen first: {sheet}", flush=True)
     return found
 
 
@@ -134,6 +135,8 @@ def _check(cfg: DictConfig, overrides: Sequence[str]) -> None:
     if cfg.way not in WAYS:
         raise UserError(f"unknown way={cfg.way}: use {' or '.join(WAYS)}")
     given = [key for key in ("between", "input", "latents") if cfg[key] is not None]
+    if empty := [key for key in given if cfg[key] in ("", [])]:
+        raise UserError(f"{empty[0]} is empty: pass a file, or remove {empty[0]}=")
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are mutually exclusive: pass one of them")
     if cfg.interpolate is not None and given and given != ["between"]:
@@ -158,7 +161,9 @@ def _draw(cfg: DictConfig, model: Conditional) -> Drawn:
     if cfg.between is not None:
         return _between_pictures(cfg, model)
     if cfg.input is not None:
-        given = _read(picture_files(Path(cfg.input)), model, skips=Path(cfg.input).is_dir())
+        places = [Path(path) for path in (cfg.input if OmegaConf.is_list(cfg.input) else [cfg.input])]
+        files = [file for place in places for file in picture_files(place)]
+        given = _read(files, model, skips=any(place.is_dir() for place in places))
         if cfg.hide is not None:
             return _inpainted(cfg, model, given)
         z = model.with_fixed_factors(model.latents(given))

@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 from dlcourse.config.folders import CONF
 from dlcourse.config.paths import quote_override
+from dlcourse.errors import UserError
 
 
 def empty_list(word: str) -> str:
@@ -22,6 +23,8 @@ def compose(*overrides: str, verb: str = "train") -> DictConfig:
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    if wrong := [word for word in overrides if not isinstance(word, str)]:
+        raise UserError(f"compose takes each option as an argument of its own, not {wrong[0]!r}: add * before a list")
     words = [quote_override(empty_list(word), verb) for word in overrides]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):

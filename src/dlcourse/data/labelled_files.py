@@ -13,6 +13,10 @@ from dlcourse.errors import UserError
 log = logging.getLogger(__name__)
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+# What to do with a file that is no CSV, by its ending.
+NOT_CSV = dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it and give the folder")
+NOT_CSV |= dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "give the folder of the images")
+NOT_CSV |= {".npz": "use data=arrays"}
 LISTED = 10  # names in one message
 
 
@@ -60,6 +64,7 @@ def from_folders(path: Path) -> Labelled:
         report("ignored, since they are not in a split folder", _loose(path), path)
     else:
         parents = [(path, "")]
+        _refuse_split_folders(folders, path)
     found = []  # file, class name, split
     for parent, split in parents:
         report("ignored, since they are not in a class folder", _loose(parent), path)
@@ -78,6 +83,16 @@ def from_folders(path: Path) -> Labelled:
             f"class{_table_hint(path)}"
         )
     return _labelled(found, path)
+
+
+def _refuse_split_folders(folders: Sequence[Path], path: Path) -> None:
+    """Refuse folders such as training_set and test_set, which hold folders of the same names and no images."""
+    inner = [{folder.name for folder in _folders(folder)} for folder in folders]
+    if len(folders) > 1 and set.intersection(*inner) and not any(_loose(folder) for folder in folders):
+        raise UserError(
+            f"the folders {', '.join(printable(folder.name) for folder in folders)} in {printable(path)} contain only "
+            "folders, of the same names: call them train, val and test, or set data.path to one of them"
+        )
 
 
 def from_csv(path: Path) -> Labelled:
@@ -132,6 +147,8 @@ def table_rows(path: Path, column: str) -> dict[int, tuple[Path, str, str]]:
 
 
 def _rows(path: Path, column: str) -> list[dict[str, str]]:
+    if remedy := NOT_CSV.get(path.suffix.lower()):
+        raise UserError(f"{printable(path)} is not a CSV file: {remedy}")
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
@@ -157,6 +174,7 @@ def _labelled(found: Sequence[tuple[Path, str, str]], path: Path) -> Labelled:
     if len(names) < 2:
         raise UserError(
             f"{printable(path)} has one class, {names[0]!r}: give at least two to tell apart{_table_hint(path)}"
+            + _deeper_hint(path, names[0])
         )
     number = {name: i for i, name in enumerate(names)}
     files, labels, splits = zip(*((file, number[name], split) for file, name, split in found), strict=True)
@@ -167,6 +185,12 @@ def _table_hint(path: Path) -> str:
     """The end of a message about a folder: its CSV file, if there is one, may be what was meant."""
     tables = [file for file in _loose(path) if file.suffix.lower() == ".csv"] if path.is_dir() else []
     return f", or set data.path={printable(tables[0])}" if tables else ""
+
+
+def _deeper_hint(path: Path, name: str) -> str:
+    """Likewise: the one folder in an unpacked archive may hold the class folders."""
+    inner = path / name
+    return f", or set data.path={printable(inner)}" if inner.is_dir() and len(_folders(inner)) > 1 else ""
 
 
 def _order(name: str) -> tuple[bool, int, str]:

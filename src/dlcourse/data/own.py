@@ -52,7 +52,7 @@ class OwnImages(DataModule):
         super().__init__(name, batch_size, augment, seed)
         check_shares(validation=validation, test=test)
         check_folds(folds, fold)
-        if path is None:
+        if not path:
             raise UserError(f"data={name} needs your images: set data.path (docs/guides/own-images.md shows the forms)")
         self.path = Path(path).expanduser()
         self.validation, self.test, self.split_seed = validation, test, split_seed

@@ -180,20 +180,23 @@ def _next(result: Result, folder: Path, metrics: Mapping[str, float], overfits: 
     if result.verb == "embed":
         other = {"pca": "tsne", "tsne": "umap"}.get(str(result.model), "pca")
         return _again(result, drop=("method",), more=[f"method={other}"])
-    untrained = result.parameters == 0  # nearest neighbours: other seeds change nothing
-    if result.verb == "evaluate" or untrained or not result.overrides:
+    clock = any(name.endswith("error_minutes") for name in metrics)
+    if result.verb != "evaluate" and result.parameters == 0:  # nearest neighbours: other seeds change nothing
+        words = [word for word in result.overrides if re.match(r"data(\.|=)", word)] or [f"data={result.data}"]
+        return shell_command(["python", "-m", "dlcourse.embed", "method=tsne", *words])
+    if (result.verb == "evaluate" and not clock) or not result.overrides:
         verb = "embed method=tsne" if any("accuracy" in name for name in metrics) else "evaluate"
         return f"python -m dlcourse.{verb} {at}"
-    best, last = _best_epoch(folder, result)
+    best, last = _best_epoch(folder, result) if result.verb == "train" else (0, 0)
     if last >= 2 and best >= LATE * last and not overfits and result.parameters:
         more = [f"trainer.max_epochs={2 * last}"]
         return _again(result, drop=("trainer.max_epochs",), more=more)
     augment = {"mnist": "digits", "mnist_changed": "digits", "digits28": "digits", "cifar10": "cifar",
                "cifar100": "cifar", "clocks": "clocks", "clocks_course": "clocks"}.get(str(result.data))  # fmt: skip
     asked = any(re.match(r"data[/.]augment", word) for word in result.overrides)
-    if overfits and augment in choices("data/augment") and not asked:
+    if result.verb == "train" and overfits and augment in choices("data/augment") and not asked:
         return _again(result, more=[f"data/augment={augment}"])
-    if any(name.endswith("error_minutes") for name in metrics):
+    if clock:
         return f"python -m dlcourse.predict {at} input=photo.jpg"
     return _again(result, sweep=True, drop=("seed",), more=["seed=0,1,2"])
 

@@ -88,7 +88,8 @@ def summarise(folder: Path, margin: float = MARGIN) -> None:
         completed = {job: found for job in jobs if (found := job_result(job)) and found.status == "completed"}
         if len(models := {str(found.model) for found in completed.values()}) == 1:
             draw_jobs(folder, models.pop(), list(completed))
-    print(f"Results saved to {folder}", flush=True)
+    picture = folder / "sweep.png"
+    print(f"Results saved to {folder}" + (f"\nOpen first: {picture}" if picture.exists() else ""), flush=True)
 
 
 def _page(sweep: Sweep, header: list[str], rows: list[list[Any]], said: list[str]) -> str:
