@@ -164,6 +164,12 @@ def test_a_run_without_features_and_other_wrong_runs_are_named(tmp_path, command
         mapped(tmp_path / "map", f"run='{tmp_path}/run'")
     with pytest.raises(UserError, match="was trained on classes, but clocks has time"):
         mapped(tmp_path / "map", f"run='{tmp_path}/run'", *TINY[:4])
+    words = ["model=mlp", "data=digits8", "data.view=picture", "trainer=cpu", "trainer.max_epochs=1", "plots=false"]
+    run(compose(*words), folder=tmp_path / "mlp")
+    x, y = np.random.default_rng(0).integers(0, 256, (90, 8, 8), np.uint8), np.arange(90) % 3
+    np.savez(tmp_path / "three.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    other = [f"run='{tmp_path}/mlp'", "data=arrays", f"data.path='{tmp_path}/three.npz'"]  # features of other classes
+    assert mapped(tmp_path / "other", *other).status == "completed"
     assert command("embed", "method=pca")[2].startswith("error: data is missing: choose data=")
     assert "config.yaml" in command("embed", "run=nowhere")[2]
     assert not list(Path().rglob("outputs/*/*"))

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from dlcourse.analysis.reduction import TRUSTED, check_enough, quality, reduction
-from dlcourse.commands.evaluate import as_in_training, check_fit
+from dlcourse.commands.evaluate import as_in_training, check_inputs
 from dlcourse.commands.finish import finish
 from dlcourse.config import check_keys
 from dlcourse.data.batches import seeded
@@ -121,7 +121,7 @@ def _sources(cfg: DictConfig, overrides: Sequence[str]) -> tuple[DataModule, Bas
         task, labels = data.task, {split: y for split, (_, y) in data.arrays.items()}
         if model.kind == Generative.kind:
             data.as_pictures()
-        check_fit(Path(cfg.run), model.task, data.task)
+        check_inputs(Path(cfg.run), model.task, data.task)
         data.task = task  # a generative model does not use the labels, but the map has their colours
         data.arrays = {split: (inputs, labels[split]) for split, (inputs, _) in data.arrays.items()}
     return data, model

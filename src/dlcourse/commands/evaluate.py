@@ -33,8 +33,8 @@ from dlcourse.training.trainer import quiet
 LISTED = 4  # names of classes or factors in a message
 
 
-def check_fit(run: Path, learnt: Task, asked: Task) -> None:
-    """Refuse data that the run's model cannot be tested on; images of another size are resized."""
+def check_inputs(run: Path, learnt: Task, asked: Task) -> None:
+    """Refuse data that the run's model cannot read; images of another size are resized."""
     if asked.kind != learnt.kind:
         raise UserError(f"{run} was trained on {learnt.kind}, but {asked.data} has {asked.kind}: choose other data")
     # the first number: channels, or the number of features
@@ -42,6 +42,11 @@ def check_fit(run: Path, learnt: Task, asked: Task) -> None:
         raise UserError(
             f"{run} was trained on {learnt.shape_text()}, but {asked.data} has {asked.shape_text()}: choose other data"
         )
+
+
+def _check_fit(run: Path, learnt: Task, asked: Task) -> None:
+    """Refuse data that the run's model cannot be tested on."""
+    check_inputs(run, learnt, asked)
     if (asked.classes, asked.groups) != (learnt.classes, learnt.groups):
         raise UserError(
             f"{run} was trained on the classes {_listed(learnt.classes)} of {learnt.data}, but {asked.data} has "
@@ -134,7 +139,7 @@ def _data(cfg: DictConfig, run: Path, run_cfg: DictConfig, model: BaseModule, ov
     data.setup()
     if model.kind == Generative.kind:
         data.as_pictures()
-    check_fit(run, model.task, data.task)
+    _check_fit(run, model.task, data.task)
     if isinstance(model, Conditional) and model.conditional:
         _check_factors(run, model.task, data.task)
     return data
