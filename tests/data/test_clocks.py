@@ -202,5 +202,6 @@ def test_copies_enlarge_the_training_set_once_and_for_all(data_dir):
     assert len(x) == len(y) == 3 * 576 and torch.equal(y[:576], y[-576:])
     assert torch.equal(x[:576], plain.arrays["train"][0]) and len(torch.unique(x.flatten(1), dim=0)) == len(x)
     first, again = (torch.cat([b for b, _ in data.split_dataloader("train")]) for _ in range(2))
-    assert torch.equal(first, again) and data.augment is None
+    assert torch.equal(first, again) and torch.equal(first, plain.arrays["train"][0])  # without the copies
+    assert data.augment is None
     assert torch.equal(data.arrays["test"][0], plain.arrays["test"][0])

@@ -91,6 +91,7 @@ class Copies(DataModule):
         Runs do not share the copies, since they depend on the seed.
         """
         if self.copies > 1 and not self._copied:
+            self.measured = min(self.measured, len(self.arrays["train"][0]))  # the originals, which come first
             self.arrays["train"] = self._enlarged(*self.arrays["train"])
             self.augment, self._copied = None, True
         return super().train_dataloader()

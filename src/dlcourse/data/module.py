@@ -18,7 +18,6 @@ from dlcourse.errors import UserError
 Arrays = tuple[
     Tensor, Tensor
 ]  # images uint8 [N, H, W] or [N, H, W, 3], labels int64 [N] or [N, 2], factors float32 [N, F]
-TRAIN_SAMPLE = 10_000  # training images that a trained model is evaluated on: as many as a usual test split has
 
 
 class DataModule(LightningDataModule, ABC):
@@ -41,6 +40,7 @@ class DataModule(LightningDataModule, ABC):
     balance = False  # whether training draws each class equally often
     whole = False  # whether all images of the user are test images, for a run that was not trained on them
     ahead = False  # whether a thread of its own makes the next training batch, which takes a core
+    measured = 10_000  # training images that a trained model is evaluated on: as many as a usual test split has
     rendered = False  # whether the images are rendered: figures on them are not comparable with those on real files
 
     def __init__(self, name: str, batch_size: int, augment: Augment | None = None, seed: int = 0):
@@ -188,7 +188,7 @@ class DataModule(LightningDataModule, ABC):
     def split_dataloader(self, split: str) -> Batches:
         """A split in its stored order without augmentation; only the first 10,000 images of a training split."""
         count = len(self.arrays[split][0])
-        count = min(count, TRAIN_SAMPLE) if split == "train" else count
+        count = min(count, self.measured) if split == "train" else count
         return self._batches(count, self._take(split, None), max(self.batch_size, 500), train=False, split=split)
 
     def val_dataloader(self) -> Batches | list[Batches]:
