@@ -106,6 +106,14 @@ def test_the_built_in_reader_is_replaced_by_a_better_clock_reader_only(run_folde
     assert json.loads(path.read_text()) == better
 
 
+def test_data_of_another_machine_is_looked_for_in_data_dir(run_folder, tmp_path):
+    there = tmp_path / "elsewhere"
+    result, folder = export(run_folder, tmp_path / "reader", data_dir=str(there))
+    again, _ = export(run_folder, tmp_path / "reader")
+    assert list(there.glob("clocks-*.npz")) and str(there) not in (folder / "config.yaml").read_text()
+    assert result.metrics == again.metrics and not list(tmp_path.glob(".reader.*"))  # nothing of the earlier export
+
+
 def test_a_net_that_is_too_large_is_refused(run_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(exporting, "LIMIT", 1000)
     with pytest.raises(UserError, match=r"the limit is 0 MB: train a smaller net"):

@@ -112,6 +112,9 @@ def test_given_pictures_are_drawn_again_beside_the_originals(command, runs, pict
     assert code == 0, err
     arrays, _ = outcome()
     assert arrays["pictures"].shape == (2, 32, 32) and arrays["z"].shape == (1, 6)
+    both = f"input=[{pictures[0]},{pictures[1]}]"
+    code, _, err = command("sample", f"run={runs['autoencoder']}", "hydra.run.dir=both", both)
+    assert code == 0 and arrays_of("both")["z"].shape == (2, 6), err
 
 
 def test_of_a_folder_what_cannot_be_read_is_skipped_by_name(command, runs, pictures):

@@ -145,6 +145,8 @@ def test_files_that_are_no_csv_and_folders_of_another_level_are_told_apart(tmp_p
     write_classes(tmp_path / "kaggle" / "training_set"), write_classes(tmp_path / "kaggle" / "test_set", 4)
     with pytest.raises(UserError, match="test_set, training_set .* call them train, val and test"):
         loaded(tmp_path / "kaggle", tmp_path)
+    write_classes(tmp_path / "years" / "cat"), write_classes(tmp_path / "years" / "dog")  # folders within classes
+    assert loaded(tmp_path / "years", tmp_path).task.classes == ("cat", "dog")
 
 
 def test_a_csv_without_columns_is_refused(own, tmp_path):

@@ -43,7 +43,6 @@ WRONG = [
     ("predict", ["input="], "input is missing"),
     ("train", ["model=mlp", "data=folder", "data.path="], "data=folder needs your images"),
     ("embed", ["-m", "method=pca,tsne", "data=digits8", "--cfg", "job"], "show one job: remove -m"),
-    ("train", ["model=mlp,cnn", "data=digits8"], "has several values: add -m to run one after the other"),
     ("train", [*DIGITS, "seed="], "seed= is not an integer from 0 to 4294967295"),
     ("train", ["model", "=", "mlp"], "model is not an option"),
     # types and ranges
@@ -120,6 +119,7 @@ WRONG = [
     ("train", [*DIGITS, "name=mine"], "name=mine names a sweep: add -m, or set hydra.run.dir=DIR"),
     ("train", [*DIGITS, "resume=true"], "resume=true does not say which run to resume: use run=DIR"),
     ("train", [*XOR, "callbacks=ema"], "callbacks=ema averages the weights of gradient steps, and XOR has none"),
+    ("export", ["format=onnx", "data_dir=x"], "data_dir=x is an option of format=packed"),
     ("export", ["format=onnx", "bits=16"], "bits=16 is an option of format=packed"),
     ("train", ["data=digits8"], "model is missing"),
     ("train", ["model=mlp"], "data is missing"),
@@ -196,3 +196,9 @@ def test_a_model_that_does_not_fit_is_refused_before_data_are_rendered_or_downlo
         code, out, error = command("train", *words.split(), "trainer=cpu")
         assert code == 1 and said in error and not out
     assert not list(tmp_path.glob("data/*.npz"))
+
+
+def test_a_group_that_takes_one_choice_is_not_offered_a_list(command):
+    _, _, error = command("train", "model=mlp,cnn", "data=digits8")
+    assert error.strip() == "error: model=mlp,cnn has several values: add -m to run one after the other"
+    assert "or write a list as 'seed=[A,B]'" in command("train", *DIGITS, "seed=0,1")[2]

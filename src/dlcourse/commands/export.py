@@ -79,7 +79,7 @@ def export(
         overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
     )
     place = output.resolve()  # which has a name, also where the output is the working folder
-    part, before_it = (place.with_name(f".{place.name}.{end}") for end in ("part", "before"))
+    part, earlier = (place.with_name(f".{place.name}.{end}") for end in ("part", "before"))
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
@@ -87,12 +87,14 @@ def export(
         write_text(part / CONFIG, OmegaConf.to_yaml(cfg))
         write_result(part, result)
         if place.exists():
-            shutil.rmtree(before_it, ignore_errors=True)
-            place.rename(before_it)  # the earlier export stays until the new one is in its place
+            shutil.rmtree(earlier, ignore_errors=True)
+            place.rename(earlier)  # it stays until the new one is in its place
         part.rename(place)
-        shutil.rmtree(before_it, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)  # left by a full disk
+        if earlier.exists() and not place.exists():
+            earlier.rename(place)
     return result, output
 
 

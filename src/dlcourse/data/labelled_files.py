@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -86,12 +87,13 @@ def from_folders(path: Path) -> Labelled:
 
 
 def _refuse_split_folders(folders: Sequence[Path], path: Path) -> None:
-    """Refuse folders such as training_set and test_set, which hold folders of the same names and no images."""
+    """Refuse training_set and test_set, or val without train, that hold class folders: they are no classes."""
     inner = [{folder.name for folder in _folders(folder)} for folder in folders]
-    if len(folders) > 1 and set.intersection(*inner) and not any(_loose(folder) for folder in folders):
+    named = [re.search("train|test|val", folder.name.lower()) for folder in folders]
+    if len(folders) > 1 and all(named) and set.intersection(*inner):
         raise UserError(
-            f"the folders {', '.join(printable(folder.name) for folder in folders)} in {printable(path)} contain only "
-            "folders, of the same names: call them train, val and test, or set data.path to one of them"
+            f"the folders {', '.join(printable(folder.name) for folder in folders)} in {printable(path)} contain "
+            "folders of the same names: call them train, val and test, or set data.path to one of them"
         )
 
 
