@@ -40,8 +40,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_run_of_an_own_net_is_loaded_with_trust_alone(command, package):
     own = ["--config-dir", str(package / "conf"), *WORDS, "model/net=mytiny"]
-    code, _, error = command("train", *own, "hydra.run.dir=run")
+    code, out, error = command("train", *own, "hydra.run.dir=run")
     assert code == 0, error
+    again = f"dlcourse.train --config-dir {package / 'conf'}"
+    assert f"Try next: python -m {again} -m {' '.join(WORDS)} model/net=mytiny seed=0,1,2" in out
+    assert f"python -m {again} {' '.join(WORDS)} model/net=mytiny" in read_result(Path("run")).command
     assert (
         "this run builds mypackage.Tiny: commands that load it need trust=[mypackage]"
         in Path("run/train.log").read_text()
@@ -186,3 +189,14 @@ def test_an_installed_plugin_is_trusted_and_offers_its_configs(command, package)
     config.plugins.cache_clear()
     code, _, error = command("train", *WORDS)
     assert code == 1 and "plugin mypackage=mypackage:conf: config folder" in error and "not found" in error
+
+
+def test_an_interrupted_sweep_prints_the_command_that_continues_it(command, package, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dlcourse.commands.train.run", interrupted)
+    flags = ["--config-dir", str(package / "conf"), "-m"]
+    code, _, error = command("train", *flags, *WORDS, "model/net=mytiny", "seed=0,1", "name=two")
+    words = " ".join([*flags, *WORDS, "model/net=mytiny", "seed=0,1", "name=two", "resume=true"])
+    assert code != 0 and f"continue with: python -m dlcourse.train {words}" in error

@@ -26,7 +26,7 @@ from dlcourse.plots.sheet import displayable
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.folders import refuse_run
-from dlcourse.runs.provenance import git_commit, processor, versions
+from dlcourse.runs.provenance import config_dir, git_commit, processor, versions
 from dlcourse.runs.references import known_references, references
 from dlcourse.runs.result import CONFIG, Result, read_result, write_result
 from dlcourse.runs.table import show, text_table
@@ -91,6 +91,7 @@ def embed(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Resul
         versions=versions("scikit-learn", "openTSNE", "umap-learn"),
         git=git_commit(),
         overrides=list(overrides),
+        config_dir=config_dir(),
         run=cfg.run,
         samples=len(points),
     )

@@ -33,7 +33,7 @@ from dlcourse.models.generative import Generative
 from dlcourse.models.initial_weights import Weights, initial_weights, start_from
 from dlcourse.runs.files import drop_parts, replaced, write_text
 from dlcourse.runs.keys import LONGER, PLACE, keys_of_kind
-from dlcourse.runs.provenance import processor
+from dlcourse.runs.provenance import config_dir, processor
 from dlcourse.runs.result import CONFIG, keep_result, write_result
 from dlcourse.runs.table import result_table, show
 from dlcourse.training.checkpoints import LAST, ResumeCheckpoint, Stop
@@ -87,7 +87,11 @@ class Experiment:
         self.trainer: Trainer | None = None
         self.best: ModelCheckpoint | None = None  # the callback that chooses the checkpoint to test
         # The command that started the run, not the one that resumes it.
-        begun: Any = cfg.get("begun") or {"experiment": experiment, "overrides": list(overrides)}
+        begun: Any = cfg.get("begun") or {
+            "experiment": experiment,
+            "overrides": list(overrides),
+            "config_dir": config_dir(),
+        }
         if trained is not None:
             words = [word for word in begun["overrides"] if word.partition("=")[0] != LONGER]
             begun = cast(Any, {**begun, "overrides": [*words, f"{LONGER}={cfg.trainer.max_epochs}"]})

@@ -77,6 +77,7 @@ def export(
         bits=bits,
         rendered=rendered,
         overrides=_drop_paths(cfg, before.overrides, isinstance(model, Generative)),
+        config_dir=None,
     )
     place = output.resolve()  # which has a name, also where the output is the working folder
     part, earlier = (place.with_name(f".{place.name}.{end}") for end in ("part", "before"))
@@ -161,6 +162,7 @@ def _drop_paths(cfg: DictConfig, overrides: Iterable[str], generative: bool) -> 
     kept = [word for word in overrides if word.partition("=")[0] not in places]
     if OmegaConf.select(cfg, "begun.overrides") is not None:
         OmegaConf.update(cfg, "begun.overrides", kept)
+        OmegaConf.update(cfg, "begun.config_dir", None)
     return kept
 
 

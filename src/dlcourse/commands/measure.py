@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from dlcourse.data.module import DataModule
 from dlcourse.models.base import BaseModule
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import config_dir, git_commit, versions
 from dlcourse.runs.result import Result, read_result
 from dlcourse.training.devices import device_name
 from dlcourse.training.trainer import make_trainer
@@ -67,5 +67,6 @@ def evaluation(
         versions=versions(),
         git=git_commit(),
         overrides=list(overrides),
+        config_dir=config_dir(),
         run=str(run),
     )

@@ -56,7 +56,7 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
         model: that was given as an object, or None.
         data: the data module.
         folder: of the run; a resumed run adds to its earlier times.
-        begun: `experiment` and `overrides` of the command that started the run.
+        begun: `experiment`, `overrides` and `config_dir` of the command that started the run.
     """
     chosen = cfg.get("model") or {}
     before = read_result(folder)
@@ -79,4 +79,5 @@ def first_result(cfg: DictConfig, model: Any, data: Any, folder: Path, begun: Ma
         versions=versions(),
         git=git_commit(),
         overrides=list(begun["overrides"]),
+        config_dir=begun.get("config_dir"),
     )

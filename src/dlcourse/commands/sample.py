@@ -24,7 +24,7 @@ from dlcourse.plots.mosaic import WAY_NAMES, draw_rows, save_mosaic
 from dlcourse.plots.style import plotting
 from dlcourse.runs.files import replaced
 from dlcourse.runs.folders import refuse_run
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import config_dir, git_commit, versions
 from dlcourse.runs.result import Result, write_result
 
 SHEET, ARRAYS, INTERPOLATION = "samples.png", "samples.npz", "interpolation.png"
@@ -83,6 +83,7 @@ def sample(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) -> Draw
         versions=versions(),
         git=git_commit(),
         overrides=list(overrides),
+        config_dir=config_dir(),
         run=str(cfg.run),
         samples=len(found.pictures),
     )

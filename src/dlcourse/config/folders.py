@@ -54,6 +54,11 @@ def use_config_dir(folder: Path | None) -> None:
     _config_dirs[:] = [] if folder is None else [folder]
 
 
+def config_dir_flags(folder: str | None) -> list[str]:
+    """The words of a command line that name a folder with more configs."""
+    return ["--config-dir", folder] if folder else []
+
+
 def config_roots() -> list[Path]:
     """The folders that configs come from: the shipped one, the plugins' and the one of `--config-dir`."""
     return [CONF, *(plugin.conf for plugin in plugins()), *_config_dirs]

@@ -4,12 +4,11 @@ Everything is computed from result.json and the tables beside the plots.
 """
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dlcourse.config import choices, shell_command
+from dlcourse.config import choices
 from dlcourse.runs.files import by_epoch, read_rows
 from dlcourse.runs.metrics import figure, finite, is_share, leading_metric, lower_is_better, metric, reported
 from dlcourse.runs.result import Result
@@ -173,20 +172,21 @@ def _picture(folder: Path, metrics: Mapping[str, float], overfits: bool) -> Path
 def _next(result: Result, folder: Path, metrics: Mapping[str, float], overfits: bool) -> str:
     """A command that shows more: samples, more epochs, augmentation, other seeds."""
     run = result.run if result.verb == "evaluate" and result.run else str(folder)
-    at = shlex.quote(f"run={run}")
+    at = f"run={run}"
     if any(name.rpartition("/")[2] in OF_IMAGES for name in metrics):
         draws = any(name.endswith("/nearest_ratio") for name in metrics)
-        return f"python -m dlcourse.sample {at} " + ("n=64" if draws else "input=FILE_OR_FOLDER")
+        return result.command_with([at, "n=64" if draws else "input=FILE_OR_FOLDER"], "sample")
     if result.verb == "embed":
         other = {"pca": "tsne", "tsne": "umap"}.get(str(result.model), "pca")
         return _again(result, drop=("method",), more=[f"method={other}"])
     clock = any(name.endswith("error_minutes") for name in metrics)
     if result.verb != "evaluate" and result.parameters == 0:  # nearest neighbours: other seeds change nothing
         words = [word for word in result.overrides if re.match(r"data(\.|=)", word)] or [f"data={result.data}"]
-        return shell_command(["python", "-m", "dlcourse.embed", "method=tsne", *words])
+        return result.command_with(["method=tsne", *words], "embed")
     if (result.verb == "evaluate" and not clock) or not result.overrides:
-        verb = "embed method=tsne" if any("accuracy" in name for name in metrics) else "evaluate"
-        return f"python -m dlcourse.{verb} {at}"
+        if any("accuracy" in name for name in metrics):
+            return result.command_with(["method=tsne", at], "embed")
+        return result.command_with([at], "evaluate")
     best, last = _best_epoch(folder, result) if result.verb == "train" else (0, 0)
     if last >= 2 and best >= LATE * last and not overfits and result.parameters:
         more = [f"trainer.max_epochs={2 * last}"]
@@ -197,7 +197,7 @@ def _next(result: Result, folder: Path, metrics: Mapping[str, float], overfits: 
     if result.verb == "train" and overfits and augment in choices("data/augment") and not asked:
         return _again(result, more=[f"data/augment={augment}"])
     if clock:
-        return f"python -m dlcourse.predict {at} input=photo.jpg"
+        return result.command_with([at, "input=photo.jpg"], "predict")
     return _again(result, sweep=True, drop=("seed",), more=["seed=0,1,2"])
 
 
@@ -206,7 +206,7 @@ def _again(result: Result, *, sweep: bool = False, drop: Sequence[str] = (), mor
     words = [w for w in result.overrides if w.partition("=")[0].lstrip("+") not in (*drop, *PLACES)]
     if not words and result.verb == "train":
         words = [f"model={result.model}", f"data={result.data}"]
-    return shell_command(["python", "-m", f"dlcourse.{result.verb}", *(["-m"] if sweep else []), *words, *more])
+    return result.command_with([*(["-m"] if sweep else []), *words, *more])
 
 
 def _best_epoch(folder: Path, result: Result) -> tuple[int, int]:

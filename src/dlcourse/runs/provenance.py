@@ -5,6 +5,7 @@ import platform
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @cache
@@ -24,6 +25,20 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def config_dir(hydra_config: Any = None) -> str | None:
+    """The folder that `--config-dir` of the command names; None without it.
+
+    Args:
+        hydra_config: the node `hydra` of a config; None: that of this process, if Hydra started it.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if hydra_config is None and not HydraConfig.initialized():
+        return None
+    sources = (hydra_config or HydraConfig.get()).runtime.config_sources
+    return next((source.path for source in sources if source.provider == "command-line"), None)
 
 
 @cache  # the imported code does not change within a process

@@ -3,12 +3,12 @@
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from dlcourse.config import shell_command
+from dlcourse.config import config_dir_flags, shell_command
 from dlcourse.errors import UserError
 from dlcourse.runs.files import write_text
 
@@ -33,6 +33,7 @@ class Result:
         seconds: wall time of each step.
         cpu_seconds: CPU time of training and test alone.
         processor: name of the CPU where the device is the CPU.
+        config_dir: the folder that `--config-dir` named.
         error: one sentence where the run failed.
         run: the run folder that was evaluated, sampled or mapped.
         samples: number of samples that were tested, mapped or generated.
@@ -62,6 +63,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     git: str | None = None
     overrides: list[str] = field(default_factory=list)
+    config_dir: str | None = None
     error: str | None = None
     run: str | None = None
     samples: int | None = None
@@ -73,7 +75,12 @@ class Result:
     @property
     def command(self) -> str:
         """The command line that made it."""
-        return f"python -m dlcourse.{self.verb} {shell_command(str(word) for word in self.overrides)}".strip()
+        return self.command_with(self.overrides)
+
+    def command_with(self, words: Iterable[object], verb: str | None = None) -> str:
+        """A command with other words, with the same `--config-dir`; `verb`: another command."""
+        flags = config_dir_flags(self.config_dir)
+        return shell_command(["python", "-m", f"dlcourse.{verb or self.verb}", *flags, *map(str, words)])
 
     @property
     def trial(self) -> bool:
@@ -90,7 +97,7 @@ class Result:
         """The JSON object, without optional keys that are None."""
         found: dict[str, Any] = {"schema": SCHEMA} | {f.name: getattr(self, f.name) for f in fields(self)}
         extra = found.pop("extra")
-        for name in ("processor", "run", "samples", "features", "compared", "bits"):
+        for name in ("processor", "config_dir", "run", "samples", "features", "compared", "bits"):
             if found[name] is None:
                 del found[name]
         return found | extra

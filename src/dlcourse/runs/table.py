@@ -58,6 +58,7 @@ def result_table(result: Result, folder: Path) -> str:
         for name in metrics
         if name.startswith(("test/", "hard/")) and name not in compared
     ]
+    epochs = counted(result.epochs or 0, "epoch")
     columns = [f"{one.epochs} epochs" for one in (*earlier, result)] if earlier else ["ours"]
     seconds = result.seconds
     spent = ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
@@ -71,7 +72,7 @@ def result_table(result: Result, folder: Path) -> str:
         text_table(["metric", *columns, "reported", "by", ""], rows),
         *notes,
         "",
-        f"{result.model} on {result.data}: {size}{result.epochs} epochs, {result.device} {result.precision}, {spent}",
+        f"{result.model} on {result.data}: {size}{epochs}, {result.device} {result.precision}, {spent}",
         f"Results saved to {folder}",
     ]
     return "\n".join(lines)

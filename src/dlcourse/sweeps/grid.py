@@ -12,10 +12,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.config import check_keys, shell_command
+from dlcourse.config import check_keys, config_dir_flags, shell_command
 from dlcourse.config.paths import quote_path
 from dlcourse.errors import UserError
 from dlcourse.runs.folders import drop_empty
+from dlcourse.runs.provenance import config_dir
 from dlcourse.runs.table import counted
 from dlcourse.sweeps.jobs import assign_folders, names_job, read_jobs, status
 
@@ -90,7 +91,8 @@ def _command(config: DictConfig, arguments: Sequence[str], folder: Path) -> str:
     """The command that continues a sweep."""
     words = [*config.hydra.overrides.hydra, *arguments, *config.hydra.sweeper.get("groups", ())]
     words = [w for w in words if _key(w) not in OMITTED_KEYS]
-    command = ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", "-m"]
+    flags = config_dir_flags(config_dir(config.hydra))
+    command = ["python", "-m", f"dlcourse.{config.hydra.job.config_name}", *flags, "-m"]
     return shell_command([*command, *words, folder_word(folder), "resume=true"])
 
 

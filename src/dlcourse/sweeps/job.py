@@ -10,10 +10,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dlcourse.config import require
+from dlcourse.config import config_dir_flags, require
 from dlcourse.config.paths import quote_path
 from dlcourse.config.values import check_values
 from dlcourse.errors import UserError
+from dlcourse.runs.provenance import config_dir
 from dlcourse.runs.result import CONFIG, read_result
 from dlcourse.sweeps.jobs import PLAN
 
@@ -83,7 +84,8 @@ def _run_in_process(folder: Path, overrides: list[str]) -> None:
         UserError: the command failed.
     """
     place = f"hydra.run.dir={quote_path(str(folder))}"
-    call = [sys.executable, "-m", "dlcourse.train", *overrides, place, "resume=true"]  # a queue may start it again
+    flags = config_dir_flags(config_dir())
+    call = [sys.executable, "-m", "dlcourse.train", *flags, *overrides, place, "resume=true"]  # a queue may repeat it
     with subprocess.Popen(call) as process:
         while True:
             try:
