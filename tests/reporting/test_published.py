@@ -140,8 +140,14 @@ def test_seeds_of_one_configuration_are_one_row(make_run, tmp_path, monkeypatch)
     assert "| 99.50 ± 0.71 % (2) | 99.27 % | within noise | `train experiment=mnist/fast` |" in row
     assert "| 4.0 s, 4.0 s | Xeon, NVIDIA H200 |" in row  # the times of different machines are not averaged
     assert "| E1 | VGG block, batch 32, 10 epochs | test accuracy | – | 63.57 % | not run |" in results_text(tmp_path)
-    (tmp_path / "hardware.yaml").unlink()  # without a pattern: the processor that the run recorded
+    (tmp_path / "hardware.yaml").write_text("Xeon: []\nEPYC: ['*_seed0']\n")
+    assert "| 4.0 s, 4.0 s | Xeon, NVIDIA H200 |" in results_text(tmp_path)  # as recorded
+    (tmp_path / "hardware.yaml").unlink()  # no short names
     assert "| 4.0 s, 4.0 s | Intel Xeon, NVIDIA H200 |" in results_text(tmp_path)
+    earlier = json.loads((tmp_path / "mnist_fast_seed0.json").read_text()) | {"processor": None}
+    (tmp_path / "mnist_fast_seed0.json").write_text(json.dumps(earlier))
+    (tmp_path / "hardware.yaml").write_text("Xeon: []\nEPYC: ['*_seed0']\n")
+    assert "| 4.0 s, 4.0 s | EPYC, NVIDIA H200 |" in results_text(tmp_path)
 
 
 def test_results_outside_a_checkout_get_a_sentence(tmp_path, command):

@@ -12,7 +12,7 @@ from dlcourse.runs.files import write_text
 from dlcourse.runs.result import RESULT
 
 PUBLISHED = Path("outputs/published")
-HARDWARE = "hardware.yaml"  # in that folder: which processor measured which result
+HARDWARE = "hardware.yaml"  # in that folder: the processor of results that did not record it
 
 
 def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
@@ -28,12 +28,16 @@ def groups(folder: Path = PUBLISHED) -> dict[str, list[Run]]:
 
 
 def hardware(run: Run, folder: Path = PUBLISHED) -> str:
-    """The hardware of a run: `Xeon`, the name of a GPU, or of the processor that the run recorded; empty if unknown."""
+    """The hardware of a run: the name of a GPU, or of a processor, short if `HARDWARE` names it; empty if unknown."""
+    device, processor = run.result.device or "cpu", run.result.processor
+    if device != "cpu":
+        return device
     path = folder / HARDWARE
-    patterns = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
-    listed = (n for n, globs in patterns.items() if any(fnmatch(Path(run.name).stem, glob) for glob in globs))
-    device = run.result.device or "cpu"
-    return next(listed, run.result.processor or "") if device == "cpu" else device
+    patterns: dict[str, list[str]] = yaml.safe_load(path.read_text("utf8")) if path.is_file() else {}
+    if processor is not None:
+        return next((name for name in patterns if name in processor), processor)
+    stem = Path(run.name).stem
+    return next((name for name, globs in patterns.items() if any(fnmatch(stem, glob) for glob in globs)), "")
 
 
 def publish(run: Path) -> Path:
