@@ -114,6 +114,14 @@ def test_a_csv_names_files_labels_and_splits(own, tmp_path, caplog):
     assert len(loaded(write_csv(own), tmp_path).arrays["train"][0]) == 42  # backslashes of Windows
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_of_a_spreadsheet_on_windows(own, tmp_path, separator):
+    path = write_csv(own)
+    text = path.read_text("utf-8-sig").replace("class 1,", "Käfer,").replace(",", separator)
+    path.write_bytes(text.encode("cp1252"))
+    assert loaded(path, tmp_path).task.classes == ("Käfer", "class 10", "class 2")
+
+
 def edit(own, make_rows):
     rows = [[p.relative_to(own), p.parent.name, ""] for p in sorted(own.glob("*/*.*"))]
     return write_csv(own, make_rows(rows))

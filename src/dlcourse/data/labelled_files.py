@@ -1,6 +1,7 @@
 """Finds labelled image files: one folder for each class, or a CSV file."""
 
 import csv
+import io
 import logging
 import re
 import unicodedata
@@ -152,18 +153,28 @@ def _rows(path: Path, column: str) -> list[dict[str, str]]:
     if remedy := NOT_CSV.get(path.suffix.lower()):
         raise UserError(f"{printable(path)} is not a CSV file: {remedy}")
     try:
-        with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [name.strip().lower() for name in reader.fieldnames or ()]
-            if not {"file", column} <= set(columns):
-                raise UserError(
-                    f"{path} does not begin with the columns file,{column}: separate columns by commas and name them "
-                    "in the first row"
-                )
-            reader.fieldnames = columns
-            return list(reader)
+        text = _text(path.read_bytes())
+        first = text.partition("\n")[0]
+        between = max(",;\t", key=first.count)  # spreadsheets write semicolons where the comma is decimal
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
+        columns = [name.strip().lower() for name in reader.fieldnames or ()]
+        if not {"file", column} <= set(columns):
+            raise UserError(
+                f"{path} does not begin with the columns file,{column}: separate columns by commas, semicolons or "
+                "tabs, and name them in the first row"
+            )
+        reader.fieldnames = columns
+        return list(reader)
     except (OSError, csv.Error) as error:
         raise UserError(f"{path} could not be read ({error}): give a CSV file with the columns file,{column}") from None
+
+
+def _text(raw: bytes) -> str:
+    """The text of a CSV: UTF-8, or Windows-1252 as spreadsheets on Windows write it."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
 
 
 def _labelled(found: Sequence[tuple[Path, str, str]], path: Path) -> Labelled:
