@@ -114,17 +114,19 @@ def test_a_result_is_added_by_one_command(make_run, tmp_path, command):
     (tmp_path / "docs").mkdir()
     for seed in (0, 1):
         place = "data.path='/home/me/my data/x.npz'" if seed else "+a.path=\\\\lab\\x.npz"
-        make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, experiment="mnist/fast", overrides=[place])
+        own = {"overrides": [place], "config_dir": "/home/me/conf"}
+        make_run(f"outputs/{seed}", 0.99 + seed / 100, seed=seed, experiment="mnist/fast", **own)
     code, out, error = command("report", "publish=[outputs/0,outputs/1]", "results=true")
     assert (code, error) == (0, "") and "wrote RESULTS.md" in out
     assert sorted(p.name for p in Path("outputs/published").iterdir()) == [
         "mnist_fast_seed0.json",
         "mnist_fast_seed1.json",
     ]
-    published = [json.loads(p.read_text())["overrides"] for p in sorted(Path("outputs/published").iterdir())]
-    assert published == [["+a.path=x.npz"], ["data.path='x.npz'"]]  # not where they lie
+    published = [json.loads(p.read_text()) for p in sorted(Path("outputs/published").iterdir())]
+    assert [one["overrides"] for one in published] == [["+a.path=x.npz"], ["data.path='x.npz'"]]  # not where they lie
+    assert [one["config_dir"] for one in published] == ["conf", "conf"]
     (row,) = re.findall(r"^\| D-1epoch .*$", Path("RESULTS.md").read_text(), re.M)
-    assert "| 100.00 % (1) | 99.27 % | better | `train data.path=x.npz` |" in row
+    assert "| 100.00 % (1) | 99.27 % | better | `train --config-dir conf data.path=x.npz` |" in row
     changed = json.loads(Path("outputs/0/result.json").read_text()) | {"epochs": 9}
     Path("outputs/0/result.json").write_text(json.dumps(changed))
     assert "already exists with other metrics" in command("report", "publish=[outputs/0]")[2]

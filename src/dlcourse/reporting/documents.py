@@ -8,7 +8,7 @@ from statistics import fmean
 from textwrap import shorten
 from typing import Any
 
-from dlcourse.config import CONF, choices
+from dlcourse.config import CONF, choices, config_dir_flags
 from dlcourse.errors import UserError
 from dlcourse.reporting.collect import Run, affects_result, by_machine
 from dlcourse.reporting.entries import Entry, entries, headline
@@ -138,7 +138,7 @@ def _command(entry: Entry) -> str:
 def _typed(run: Run) -> str:
     """The command without options for place and speed."""
     words = [w.replace("'", "") for w in run.overrides if affects_result(w) and not w.startswith("trainer.precision=")]
-    return shlex.join([run.result.verb, *words])
+    return shlex.join([run.result.verb, *config_dir_flags(run.result.config_dir), *words])
 
 
 def experiments_text() -> str:

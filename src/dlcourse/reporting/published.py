@@ -12,6 +12,8 @@ from dlcourse.runs.files import write_text
 from dlcourse.runs.result import RESULT
 
 PUBLISHED = Path("outputs/published")
+# The folders of a path in a result: in a word such as "data.path='/home/me/x.npz'", or that of --config-dir.
+PATH = r"(\"(?:\+*[\w.]+='?|config_dir\": \"))(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]"
 HARDWARE = "hardware.yaml"  # in that folder: the processor of results that did not record it
 
 
@@ -57,7 +59,7 @@ def publish(run: Path) -> Path:
     name = found.result.experiment or f"{found.result.model}_{found.result.data}"
     stem = re.sub(r"[^\w]+", "_", str(name))
     path = PUBLISHED / f"{stem}_seed{found.result.seed}.json"
-    text = re.sub(r"(\"\+*[\w.]+='?)(?:~|[A-Za-z]:)?[\\/][^\"']*[\\/]", r"\1", (run / RESULT).read_text("utf8"))
+    text = re.sub(PATH, r"\1", (run / RESULT).read_text("utf8"))
     if path.exists() and path.read_text("utf8") != text:
         raise UserError(f"publish: {path} already exists with other metrics: move it away to replace it")
     PUBLISHED.mkdir(parents=True, exist_ok=True)
