@@ -41,7 +41,8 @@ measures ours. `python -m dlcourse.report results=true` makes this page from `ou
   by theirs, where neither direction is better. **rendered**: ours is measured on rendered images, theirs on other
   files, so they are not comparable. **not run**: no result of the whole recipe; the
   [notes](docs/notes/recipes.md#figures-of-the-present-recipes) have shorter runs of F2b and F3 to F5.
-- Some rows compare the task, not the net: C-record, E-gpu, F1, F4 and G5-12+60 are compared with our best preset.
+- Some rows compare the task, not the net: C-record, E-gpu, F4 and G5-12+60 are compared with our best preset,
+  F1 with a linear layer on frozen features.
 - **command**: put `python -m dlcourse.` in front of it. Options for place, precision and speed are left out (most runs
   use bfloat16, the choice of `trainer.precision=auto` on this hardware). For several seeds add `-m` and `seed=0,1,2`.
 - **time**: time of one run without start-up and without preparing the data: wall time, or CPU time if the machine was
