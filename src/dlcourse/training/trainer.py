@@ -128,6 +128,4 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", "The .* does not have many workers")
     warnings.filterwarnings("ignore", ".*configure_optimizers. returned .None.")  # not all models need one
     warnings.filterwarnings("ignore", "Total length of .list. across ranks is zero")  # data without a validation split
-    # The predictions of all processes are gathered before metrics are computed: each process logs the same values.
-    warnings.filterwarnings("ignore", ".*sync_dist=True.* when logging on epoch level in distributed setting")
     warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
